@@ -1,0 +1,49 @@
+"""What can go wrong in the CLIP package. Each message is a sentence meant for people."""
+
+from typing import Literal
+
+ImageErrorCode = Literal[
+    "missing",
+    "empty",
+    "not_an_image",
+    "unsupported_type",
+    "truncated",
+    "too_many_pixels",
+    "too_large",
+]
+
+
+class ClipError(Exception):
+    """Base of all errors of this package; `str(error)` can be shown to a user."""
+
+
+class ImageError(ClipError):
+    """One image cannot be used. `code` is stable and fit for a program, `str()` for people."""
+
+    def __init__(self, message: str, *, code: ImageErrorCode) -> None:
+        super().__init__(message)
+        self.code: ImageErrorCode = code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions cross process borders by pickle, which would drop the keyword argument.
+        return _image_error, (str(self), self.code)
+
+
+def _image_error(message: str, code: ImageErrorCode) -> ImageError:
+    return ImageError(message, code=code)
+
+
+class ModelError(ClipError):
+    """A model folder or checkpoint cannot be used."""
+
+
+class ModelUnavailable(ModelError):  # noqa: N818 - the sentence is the name's point
+    """The hub cannot be reached and nothing is cached."""
+
+
+class UnsafeWeights(ModelError):  # noqa: N818
+    """The weights are a pickle, which can run code when read."""
+
+
+class BatcherFull(ClipError):  # noqa: N818
+    """More requests wait for the model than the queue may hold."""
