@@ -1,0 +1,273 @@
+"""Every setting, read from the environment or a `.env` file beside manage.py.
+
+`.env.example` explains each variable; `clipmod.env` refuses bad values in words.
+"""
+
+import os
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from clipmod import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environ.Env.read_env(os.environ.get("CLIPMOD_ENV_FILE", BASE_DIR / ".env"))
+
+
+def _folder(name: str, default: Path) -> Path:
+    """A folder; a relative one counts from the project's own folder."""
+    return BASE_DIR / Path(env.text(name, str(default))).expanduser()
+
+
+# ── The site ──────────────────────────────────────────────────────────────────────────────────
+DEBUG = env.boolean("DEBUG", True)
+SECRET_KEY = env.text("SECRET_KEY")
+if not SECRET_KEY:
+    if not DEBUG:
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set; with DEBUG=false set it to a long random text "
+            "(`python manage.py make_secret_key` prints one)."
+        )
+    SECRET_KEY = "for-development-only-" + "x" * 40
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+if not ALLOWED_HOSTS:
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS is not set; with DEBUG=false set it to the site's host names, "
+        "for example ALLOWED_HOSTS=moderation.example.org."
+    )
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
+HTTPS = env.boolean("HTTPS", not DEBUG)
+SERVE_MEDIA = env.boolean("SERVE_MEDIA", DEBUG)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_q",
+    "rest_framework",
+    "knox",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "import_export",
+    "axes",
+    "moderation",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "clipmod.urls"
+WSGI_APPLICATION = "clipmod.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.debug",
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ── Files ─────────────────────────────────────────────────────────────────────────────────────
+STATIC_URL = "/static/"
+STATIC_ROOT = _folder("STATIC_ROOT", BASE_DIR / "staticfiles")
+MEDIA_URL = "/media/"
+MEDIA_ROOT = _folder("MEDIA_ROOT", BASE_DIR / "media")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+# ── Database ──────────────────────────────────────────────────────────────────────────────────
+DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'clipmod.sqlite3'}")
+try:
+    _database = environ.Env.db_url_config(DATABASE_URL)
+except (ValueError, KeyError, ImproperlyConfigured):
+    _database = {}
+if _database.get("ENGINE") not in {
+    "django.db.backends.sqlite3",
+    "django.db.backends.postgresql",
+}:
+    raise ImproperlyConfigured(
+        f"DATABASE_URL is {DATABASE_URL!r}; set it to sqlite:///path/to/file.sqlite3 "
+        "or postgres://user:password@host:5432/name."
+    )
+if _database["ENGINE"].endswith("sqlite3"):
+    # Readers never wait for the writer, and writers queue instead of failing (DESIGN 5).
+    _database["OPTIONS"] = {
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+    }
+_database |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+DATABASES = {"default": _database}
+
+# ── The background worker ─────────────────────────────────────────────────────────────────────
+REDIS_URL = env.text("REDIS_URL")
+# Each value is there for a loss that was measured; docs/operations.md tells which.
+Q_CLUSTER = {
+    "name": "clipmod",
+    "workers": 1,
+    "bulk": 1,
+    "queue_limit": 1,
+    "timeout": 300,
+    "retry": 1200,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "save_limit": 100,
+    "catch_up": False,
+    "poll": 0.5,
+    "guard_cycle": 0.5,
+    "log_level": env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
+    "ALT_CLUSTERS": {"training": {"timeout": 6 * 3600, "retry": 7 * 3600}},
+    **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+ANALYSIS_LEASE_SECONDS = env.integer("ANALYSIS_LEASE_SECONDS", 300, low=5, high=86_400)
+ANALYSIS_MAX_ATTEMPTS = env.integer("ANALYSIS_MAX_ATTEMPTS", 3, low=1, high=20)
+WORKER_STALE_SECONDS = env.integer("WORKER_STALE_SECONDS", 60, low=5, high=3600)
+
+# ── CLIP ──────────────────────────────────────────────────────────────────────────────────────
+CLIP_MODEL_NAME = env.text("CLIP_MODEL_NAME", "openai/clip-vit-base-patch32")
+CLIP_MODEL_PATH = env.text("CLIP_MODEL_PATH")
+# None: each model version's own threshold (0.25 for the OpenAI models).
+CLIP_SIMILARITY_THRESHOLD = env.optional_number("CLIP_SIMILARITY_THRESHOLD", low=-1, high=1)
+CLIP_BATCH_SIZE = env.integer("CLIP_BATCH_SIZE", 32, low=1, high=1024)
+CLIP_DEVICE = env.text("CLIP_DEVICE", "auto")
+CLIP_PRECISION = env.choice("CLIP_PRECISION", "auto", among=("auto", "fp32", "bf16", "fp16"))
+CLIP_PRELOAD = env.boolean("CLIP_PRELOAD", False)
+CLIP_IMAGE_ROOT = _folder("CLIP_IMAGE_ROOT", MEDIA_ROOT)
+CLIP_TRAIN_BATCH_SIZE = env.integer("CLIP_TRAIN_BATCH_SIZE", 16, low=1, high=4096)
+CLIP_TRAIN_LEARNING_RATE = env.number("CLIP_TRAIN_LEARNING_RATE", 5e-6, low=0, high=1)
+CLIP_TRAIN_EPOCHS = env.integer("CLIP_TRAIN_EPOCHS", 3, low=1, high=1000)
+CLIP_CHECKPOINT_DIR = _folder("CLIP_CHECKPOINT_DIR", BASE_DIR / "checkpoints")
+HF_HOME = env.text("HF_HOME")
+
+# ── Limits ────────────────────────────────────────────────────────────────────────────────────
+MAX_UPLOAD_MB = env.number("MAX_UPLOAD_MB", 10, low=0.1, high=1000)
+MAX_UPLOAD_BYTES = int(MAX_UPLOAD_MB * 1024 * 1024)
+MAX_TEXT_LENGTH = env.integer("MAX_TEXT_LENGTH", 500, low=1, high=500)
+MAX_IMAGE_PIXELS = env.integer("MAX_IMAGE_PIXELS", 100_000_000, low=10_000, high=1_000_000_000)
+MAX_BATCH_ITEMS = env.integer("MAX_BATCH_ITEMS", 100, low=1, high=1000)
+REVIEW_LEASE_SECONDS = env.integer("REVIEW_LEASE_SECONDS", 300, low=30, high=86_400)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES + 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+# ── API ───────────────────────────────────────────────────────────────────────────────────────
+API_LOGIN_REQUIRED = env.boolean("API_LOGIN_REQUIRED", not DEBUG)
+API_RATE = env.text("API_RATE", "" if DEBUG else "600/min")
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "knox.auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["moderation.api.permissions.OpenInDevelopment"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
+    "PAGE_SIZE": 50,
+    "DEFAULT_THROTTLE_CLASSES": [
+        "rest_framework.throttling.AnonRateThrottle",
+        "rest_framework.throttling.UserRateThrottle",
+    ]
+    if API_RATE
+    else [],
+    "DEFAULT_THROTTLE_RATES": {"anon": API_RATE or None, "user": API_RATE or None},
+    "EXCEPTION_HANDLER": "moderation.api.errors.exception_handler",
+}
+REST_KNOX = {"TOKEN_TTL": None}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "clipmod",
+    "DESCRIPTION": "Finds product photos that do not match their text.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# ── Security ──────────────────────────────────────────────────────────────────────────────────
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = 8
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_VERBOSE = False
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS and env.boolean("SSL_REDIRECT", True)
+SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 0, low=0, high=63_072_000)
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("BEHIND_PROXY", False) else None
+)
+
+# ── Logs ──────────────────────────────────────────────────────────────────────────────────────
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {
+        "moderation": {"handlers": ["console"], "level": Q_CLUSTER["log_level"]},
+        "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+    },
+}

@@ -1,0 +1,17 @@
+"""Who may call the API."""
+
+from django.conf import settings
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+class OpenInDevelopment(BasePermission):
+    """Everybody while `API_LOGIN_REQUIRED` is false; otherwise who shows a token or is logged in."""
+
+    message = "Send a token: Authorization: Token …; `manage.py create_token` makes one."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return not settings.API_LOGIN_REQUIRED or bool(
+            request.user and request.user.is_authenticated
+        )

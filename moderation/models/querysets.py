@@ -1,0 +1,53 @@
+"""Questions that several rooms ask of the tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+
+
+class AnalysisQuerySet(models.QuerySet["Analysis"]):
+    def pending(self) -> AnalysisQuerySet:
+        return self.filter(status="pending")
+
+    def live(self) -> AnalysisQuerySet:
+        """Asked for and not yet answered."""
+        return self.filter(status__in=["pending", "running"])
+
+    def current(self) -> AnalysisQuerySet:
+        """Those the products point at: one per product at most."""
+        return self.filter(product__analysis=F("pk"))
+
+
+class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
+    def open(self) -> ReviewItemQuerySet:
+        return self.filter(state="open")
+
+    def unclaimed(self) -> ReviewItemQuerySet:
+        """Open, and in nobody's hands: never claimed, or the lease ran out."""
+        return self.open().filter(
+            Q(claimed_by=None) | Q(claimed_until=None) | Q(claimed_until__lte=timezone.now())
+        )
+
+    def held_by(self, moderator: AbstractBaseUser) -> ReviewItemQuerySet:
+        return self.open().filter(claimed_by=moderator, claimed_until__gt=timezone.now())
+
+    def not_skipped_by(self, moderator: AbstractBaseUser) -> ReviewItemQuerySet:
+        return self.exclude(skips__moderator=moderator)
+
+    def most_suspicious_first(self) -> ReviewItemQuerySet:
+        return self.order_by("-suspicion", "id")
+
+
+class DecisionQuerySet(models.QuerySet["Decision"]):
+    def standing(self) -> DecisionQuerySet:
+        """Verdicts that hold: not themselves an undo, and not corrected by a later row."""
+        corrected = self.model._default_manager.filter(corrects=OuterRef("pk"))
+        return self.exclude(verdict="undo").filter(~Exists(corrected))

@@ -1,0 +1,83 @@
+"""The worker's signs of life: who it is, its beat, the doorbell, and whether it is well."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from moderation.models import WorkerBeat
+
+logger = logging.getLogger(__name__)
+
+
+def me() -> str:
+    """This process as `host/pid/start`; the start time tells a reused pid from the old process."""
+    return f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def is_dead(owner: str) -> bool:
+    """True only where the owner surely is gone: a process of this host that no longer runs."""
+    host, _, rest = owner.partition("/")
+    pid, _, started = rest.partition("/")
+    if host != socket.gethostname() or not pid.isdigit() or not Path("/proc/self").exists():
+        return False
+    return _started(int(pid)) != started
+
+
+def _started(pid: int) -> str:
+    """Start time of a process in clock ticks since boot, from /proc; empty where it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    state, *fields = stat.rpartition(")")[2].split()
+    return "" if state == "Z" else fields[18]
+
+
+def beat(owner: str, *, doing: str = "") -> None:
+    """Say that this worker is alive, and with what it is busy."""
+    WorkerBeat.objects.update_or_create(
+        worker=owner, defaults={"beat_at": timezone.now(), "doing": doing[:300]}
+    )
+
+
+def forget_old_beats() -> None:
+    """Drop the beats of workers that have been silent for a day."""
+    WorkerBeat.objects.filter(beat_at__lt=timezone.now() - timedelta(days=1)).delete()
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether work gets done in the background."""
+
+    alive: bool
+    seconds_since_beat: float | None
+    doing: str
+
+
+def health() -> Health:
+    """The newest beat; alive while it is younger than `WORKER_STALE_SECONDS`."""
+    newest = WorkerBeat.objects.order_by("-beat_at").first()
+    if newest is None:
+        return Health(alive=False, seconds_since_beat=None, doing="")
+    age = (timezone.now() - newest.beat_at).total_seconds()
+    return Health(
+        alive=age <= settings.WORKER_STALE_SECONDS, seconds_since_beat=age, doing=newest.doing
+    )
+
+
+def ring() -> None:
+    """Tell the workers that rows wait. A message that gets lost costs time only: the sweeper
+    rings again, so a broker that cannot be reached must not stop whoever has just saved rows."""
+    try:
+        async_task("moderation.tasks.analyse_pending")
+    except Exception:  # brokers raise their own kinds, and none of them may undo saved work
+        logger.exception("The queue cannot be reached; the sweeper will ring again")

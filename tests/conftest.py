@@ -1,0 +1,145 @@
+"""Fixtures that many tests share. Prefer the real thing: a real database, the bundled model."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from PIL import Image, ImageDraw
+
+ROOT = Path(__file__).resolve().parent.parent
+CATALOGUE = ROOT.parent / "shared" / "catalogue"
+
+
+@pytest.fixture
+def catalogue() -> Path:
+    """The folder with real product photos beside the checkout."""
+    if not CATALOGUE.is_dir():
+        pytest.skip(f"needs the real product photos in ../{CATALOGUE.parent.name}/catalogue")
+    return CATALOGUE
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Any, tmp_path: Path) -> Path:
+    """An empty media folder of its own for each test."""
+    folder = tmp_path / "media"
+    folder.mkdir()
+    settings.MEDIA_ROOT = settings.CLIP_IMAGE_ROOT = folder
+    return folder
+
+
+def photo(
+    colour: str = "red", *, size: tuple[int, int] = (96, 128), format: str = "JPEG", mark: int = 0
+) -> bytes:
+    """The bytes of a small picture; another `mark` gives other bytes of the same look."""
+    image = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(image)
+    draw.ellipse([size[0] // 5, size[1] // 5, 4 * size[0] // 5, 4 * size[1] // 5], fill=colour)
+    draw.point([(mark % size[0], mark // size[0])], fill="black")
+    buffer = BytesIO()
+    image.save(buffer, format, **({"quality": 90} if format == "JPEG" else {}))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def bundled(db: None) -> Any:
+    """The bundled model, registered and active."""
+    from moderation.services import versions
+
+    version = versions.register(versions.BUNDLED)
+    versions.activate(version)
+    return version
+
+
+@pytest.fixture
+def groups(db: None) -> None:
+    from moderation.services import setup
+
+    setup.seed_groups()
+
+
+@pytest.fixture
+def make_user(groups: None) -> Callable[..., User]:
+    """Makes a user who may enter the admin: `make_user("anna", group="moderator")`."""
+
+    def make(name: str, *, group: str = "moderator") -> User:
+        user = User.objects.create_user(name, password="correct horse", is_staff=True)
+        user.groups.add(Group.objects.get(name=group))
+        return user
+
+    return make
+
+
+@pytest.fixture
+def make_product(bundled: Any) -> Callable[..., Any]:
+    """Takes in a product through the intake service; its analysis is then pending."""
+    from moderation.services import intake
+
+    def make(external_id: str, *, text: str = "A red ball", **changes: Any) -> Any:
+        listing = intake.Listing(
+            external_id=external_id,
+            text=text,
+            **{"image": photo(mark=zlib.crc32(external_id.encode()) % 9000), **changes},
+        )
+        return intake.take(listing, source="import")[0]
+
+    return make
+
+
+@pytest.fixture
+def make_item(make_product: Callable[..., Any]) -> Callable[..., Any]:
+    """A flagged product with an open review item, without asking the model."""
+    from moderation.models import Analysis, ReviewItem
+    from moderation.services import analyze
+
+    def make(external_id: str, *, similarity: float = 0.0, **changes: Any) -> ReviewItem:
+        product = make_product(external_id, **changes)
+        row = Analysis.objects.select_related("product", "model_version").get(product=product)
+        row.threshold_override = 0.99
+        analyze.apply_score(row, similarity)
+        row.save()
+        analyze.settle([row])
+        return ReviewItem.objects.get(product=product)
+
+    return make
+
+
+@pytest.fixture
+def run_worker() -> Callable[[], int]:
+    """Answers everything that is pending, in this process, as the worker would."""
+    from moderation.services import analyze
+
+    return lambda: analyze.run_pending(owner="test/0/0", seconds=600)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def emptying_the_database_may_delete_decisions() -> Iterator[None]:
+    """Tests with real transactions end by emptying the tables, which SQLite's triggers refuse."""
+    from django.test import TransactionTestCase
+
+    original = TransactionTestCase._fixture_teardown
+
+    def teardown(self: Any) -> None:
+        with connection.cursor() as cursor:
+            triggers = _sqlite_triggers(cursor) if connection.vendor == "sqlite" else []
+            for name, _ in triggers:
+                cursor.execute(f"DROP TRIGGER {name}")
+            original(self)
+            for _, sql in triggers:
+                cursor.execute(sql)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+    yield
+    patch.undo()
+
+
+def _sqlite_triggers(cursor: Any) -> list[tuple[str, str]]:
+    cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+    return list(cursor.fetchall())
