@@ -1,0 +1,151 @@
+"""From a picture to the model's pixels, equal to transformers' `CLIPImageProcessor` (PIL backend).
+
+The pixels are the same to the last bit. Only for strips (a long side over three times the short
+one) is the box that survives the centre crop resized alone: the whole strip would cost memory
+without bound, and rounding between Pillow's two passes may differ there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from moderation.clip.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+CONFIG_NAME = "preprocessor_config.json"
+
+# The values of the original CLIP, which stock configs may leave out.
+_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+_STRIP = 3
+_STEPS = ("do_resize", "do_rescale", "do_normalize")
+
+
+@dataclass(frozen=True)
+class ImageTransform:
+    """What `preprocessor_config.json` asks for.
+
+    Either `shortest_edge` (keep the shape) or `squash` (height, width) is set; `crop` is (height,
+    width) or None. `mean` and `std` are per channel, on values from 0 to 1.
+    """
+
+    shortest_edge: int | None = 224
+    squash: tuple[int, int] | None = None
+    crop: tuple[int, int] | None = (224, 224)
+    resample: int = Image.Resampling.BICUBIC
+    mean: tuple[float, ...] = _CLIP_MEAN
+    std: tuple[float, ...] = _CLIP_STD
+    rescale: float = 1 / 255
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> ImageTransform:
+        """Read the fields of a `preprocessor_config.json`. Raises `ModelError`."""
+        for step in _STEPS:
+            if not config.get(step, True):
+                raise ModelError(f"{CONFIG_NAME} sets {step} to false, which is not supported.")
+        size = config.get("size", {"shortest_edge": 224})
+        if isinstance(size, int):
+            size = {"shortest_edge": size}
+        shortest_edge = size.get("shortest_edge")
+        if shortest_edge is None and not {"height", "width"} <= set(size):
+            raise ModelError(f"{CONFIG_NAME} has a size without shortest_edge or height and width.")
+        return cls(
+            shortest_edge=shortest_edge,
+            squash=None if shortest_edge else (size["height"], size["width"]),
+            crop=_crop(config),
+            resample=config.get("resample", Image.Resampling.BICUBIC),
+            mean=tuple(config.get("image_mean", _CLIP_MEAN)),
+            std=tuple(config.get("image_std", _CLIP_STD)),
+            rescale=config.get("rescale_factor", 1 / 255),
+        )
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> ImageTransform:
+        """Read the folder's `preprocessor_config.json`. Raises `ModelError`."""
+        path = folder / CONFIG_NAME
+        try:
+            return cls.from_config(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise ModelError(f"The model folder has no {CONFIG_NAME}: {folder}") from error
+        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            raise ModelError(f"{path} is not a valid preprocessor configuration.") from error
+
+    @property
+    def target_edge(self) -> int:
+        """The edge in pixels that the resize aims at, fit for `open_image(shortest_edge=)`."""
+        return self.shortest_edge or max(self.squash or (0, 0))
+
+    def __call__(self, image: Image.Image) -> np.ndarray:
+        """Resize and crop an RGB image to uint8 [height, width, 3]."""
+        height, width = self._resized(image)
+        if self.crop is None:
+            return np.asarray(image.resize((width, height), self.resample))
+        if max(height, width) > _STRIP * min(height, width) and self._covers(height, width):
+            return self._crop_box(image, height, width)
+        return _centre_crop(np.asarray(image.resize((width, height), self.resample)), self.crop)
+
+    def _covers(self, height: int, width: int) -> bool:
+        return self.crop is not None and self.crop[0] <= height and self.crop[1] <= width
+
+    def _crop_box(self, image: Image.Image, height: int, width: int) -> np.ndarray:
+        """Resize only the part of the picture that the crop keeps."""
+        crop_height, crop_width = self.crop or (height, width)
+        top, left = (height - crop_height) // 2, (width - crop_width) // 2
+        x_step, y_step = image.width / width, image.height / height
+        box = (
+            left * x_step,
+            top * y_step,
+            min((left + crop_width) * x_step, image.width),
+            min((top + crop_height) * y_step, image.height),
+        )
+        return np.asarray(image.resize((crop_width, crop_height), self.resample, box=box))
+
+    def _resized(self, image: Image.Image) -> tuple[int, int]:
+        """Height and width before the crop."""
+        if self.squash is not None:
+            return self.squash
+        edge = self.shortest_edge or 0
+        short, long = sorted(image.size)
+        # The longer side rounds down, as in transformers' get_resize_output_image_size.
+        stretched = int(edge * long / short)
+        return (edge, stretched) if image.width >= image.height else (stretched, edge)
+
+
+def pixel_values(arrays: Sequence[np.ndarray], transform: ImageTransform) -> torch.Tensor:
+    """Stack uint8 [H, W, 3] pictures to float32 [n, 3, H, W], rescaled and normalised at once."""
+    import torch
+
+    batch = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float()
+    mean = torch.tensor(transform.mean).div(transform.rescale).view(1, -1, 1, 1)
+    std = torch.tensor(transform.std).div(transform.rescale).view(1, -1, 1, 1)
+    return batch.sub_(mean).div_(std)
+
+
+def _centre_crop(pixels: np.ndarray, crop: tuple[int, int]) -> np.ndarray:
+    """The middle of [H, W, 3]; black around it where the picture is smaller than the crop."""
+    (height, width), (crop_height, crop_width) = pixels.shape[:2], crop
+    top, left = (height - crop_height) // 2, (width - crop_width) // 2
+    if top < 0 or left < 0:
+        pad_top, pad_left = max(0, -top), max(0, -left)
+        canvas = np.zeros((max(height, crop_height), max(width, crop_width), 3), pixels.dtype)
+        canvas[pad_top : pad_top + height, pad_left : pad_left + width] = pixels
+        pixels, top, left = canvas, max(0, top), max(0, left)
+    return pixels[top : top + crop_height, left : left + crop_width]
+
+
+def _crop(config: Mapping[str, Any]) -> tuple[int, int] | None:
+    if not config.get("do_center_crop", True):
+        return None
+    crop = config.get("crop_size", 224)
+    if isinstance(crop, int):
+        return crop, crop
+    return crop["height"], crop["width"]
