@@ -1,0 +1,117 @@
+"""Write the demo catalogue: pictures, texts, and an honest list of the planted mismatches."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .colours import CONFUSABLE
+from .kinds import KINDS, generator, pattern_of
+from .products import DrawnProduct, demo_products
+from .texts import describe
+
+MISMATCHES = ("other_type", "sibling_type", "colour")
+JPEG_QUALITY = 88
+IMAGE_WIDTH = 384
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A listing that was given a wrong text on purpose."""
+
+    product_id: str
+    mismatch: str
+    true_text: str
+
+
+def write_catalogue(
+    folder: str | Path,
+    *,
+    count: int = 180,
+    mismatch_share: float = 0.1,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Planted]:
+    """Draw `count` held-out products into `folder` and return the planted mismatches.
+
+    Writes images/*.jpg, catalogue.csv (product_id, image_path, text, category) and planted.csv
+    (product_id, mismatch, true_text). The same arguments give the same bytes. `progress` is called
+    with (done, count) after each picture.
+    """
+    folder = Path(folder)
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    products = demo_products(count, seed=seed)
+    wrong = _plant(products, round(count * mismatch_share), seed)
+    rows: list[tuple[str, ...]] = []
+    planted: list[Planted] = []
+    for done, product in enumerate(products, start=1):
+        path = f"images/{product.product_id}.jpg"
+        product.image(IMAGE_WIDTH).save(folder / path, quality=JPEG_QUALITY)
+        text, category = product.text, product.category
+        if product.product_id in wrong:
+            mismatch, text, category = wrong[product.product_id]
+            planted.append(Planted(product.product_id, mismatch, product.text))
+        rows.append((product.product_id, path, text, category))
+        if progress:
+            progress(done, count)
+    _write(folder / "catalogue.csv", ("product_id", "image_path", "text", "category"), rows)
+    _write(
+        folder / "planted.csv",
+        ("product_id", "mismatch", "true_text"),
+        [(p.product_id, p.mismatch, p.true_text) for p in planted],
+    )
+    return planted
+
+
+def _plant(products: list[DrawnProduct], wanted: int, seed: int) -> dict[str, tuple[str, str, str]]:
+    """For some products: the sort of mismatch, and the wrong text with its category."""
+    rng = generator("planted", seed)
+    wrong: dict[str, tuple[str, str, str]] = {}
+    for index in rng.permutation(len(products)):
+        if len(wrong) == wanted:
+            break
+        product = products[int(index)]
+        mismatch = MISMATCHES[len(wrong) % len(MISMATCHES)]
+        family = _wrong_family(product, mismatch, rng)
+        if family is None:
+            continue
+        kind, colour = family
+        # A wrong colour keeps the pattern: only one thing about the text is false.
+        shown = pattern_of(product.kind, colour=product.colour, seed=product.seed)
+        text = describe(
+            kind,
+            colour=colour,
+            seed=product.seed,
+            pattern=shown if mismatch == "colour" else None,
+        )
+        wrong[product.product_id] = (mismatch, text, KINDS[kind].category)
+    return wrong
+
+
+def _wrong_family(
+    product: DrawnProduct, mismatch: str, rng: np.random.Generator
+) -> tuple[str, str] | None:
+    """Another (kind, colour) that nobody would accept for this picture, if there is one."""
+    group = KINDS[product.kind].group
+    if mismatch == "colour":
+        clear = [
+            (product.kind, colour)
+            for colour in KINDS[product.kind].colours
+            if colour != product.colour and frozenset((colour, product.colour)) not in CONFUSABLE
+        ]
+    else:
+        clear = [
+            (kind.name, product.colour if product.colour in kind.colours else kind.colours[0])
+            for kind in KINDS.values()
+            if kind.name != product.kind and (kind.group == group) == (mismatch == "sibling_type")
+        ]
+    return clear[int(rng.integers(len(clear)))] if clear else None
+
+
+def _write(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
