@@ -26,6 +26,8 @@ def belt(canvas: Canvas, look: Look) -> None:
     metal = GOLD if rng.random() < 0.4 else STEEL
     high = rng.uniform(12, 15)
     thread = mix(look.base, contrast(look.base), 0.5)
+    well = canvas.mask(ellipse(50, 45, 38, 15), ellipse(50, 45 + high / 2, 37, 14))
+    canvas.paint(well, darker(look.base, 0.68))
     for layer, (rx, ry) in enumerate(((38, 15), (32, 11.6), (26, 8.4))):
         ring = ellipse(50, 45 - layer * 0.3, rx, ry)
         inner = ellipse(50, 45 - layer * 0.3, rx - 1.8, ry - 1.2)
@@ -158,7 +160,7 @@ def cap(canvas: Canvas, look: Look) -> None:
         )
         canvas.stitch(row, mix(brim_colour, contrast(brim_colour), 0.3), width=0.25)
     band = canvas.mask(
-        curve([[11.6, 60.5, 1], [14, 65], [34, 68.6], [36, 71, 1], [20, 69.5], [11.4, 66, 1]])
+        curve([[11.6, 58.5, 1], [14, 61.5], [34, 66], [36, 71, 1], [20, 69.5], [11.4, 66, 1]])
     )
     canvas.paint(band, darker(look.base, 0.25), relief=canvas.puff(band, 0.8))
     if rng.random() < 0.6:
@@ -326,10 +328,11 @@ def sunglasses(canvas: Canvas, look: Look) -> None:
     rng = look.rng
     kind = int(rng.integers(3))
     lens_colour = mix(DARK, (0.25, 0.2, 0.14) if rng.random() < 0.5 else look.base, 0.3)
+    # Folded behind the lenses, which let them show through.
     arm = canvas.line(
-        curve([[10, 42], [20, 34], [36, 31], [44, 32]], closed=False),
-        curve([[90, 42], [80, 34], [64, 31], [56, 32]], closed=False),
-        width=2.0,
+        curve([[10, 45], [34, 51], [58, 58.5], [63, 63]], closed=False),
+        curve([[90, 45], [66, 51], [42, 58.5], [37, 63]], closed=False),
+        width=2.4,
     )
     canvas.paint(arm, darker(look.base, 0.25), relief=canvas.puff(arm, 1, 1.3), gloss=0.3)
     if kind == 0:
@@ -350,7 +353,7 @@ def sunglasses(canvas: Canvas, look: Look) -> None:
         lens = [[9, 39], [24, 42], [38, 43], [45, 47], [44, 57], [36, 64], [24, 64.5], [15, 57]]
     shape = curve(lens) if kind != 1 else np.array(lens)
     middle = shape.mean(axis=0)
-    outer = middle + (shape - middle) * (1.19 if kind != 1 else 1.15)
+    outer = middle + (shape - middle) * 1.21
     bridge = canvas.line(
         curve([[42.5, 48], [46, 44.6], [54, 44.6], [57.5, 48]], closed=False), width=3.4
     )
@@ -362,7 +365,7 @@ def sunglasses(canvas: Canvas, look: Look) -> None:
         np.array(darker(lens_colour, 0.35)) * (1 - fade)
         + np.array(lighter(lens_colour, 0.32)) * fade
     ).astype(np.float32)
-    canvas.paint(glass, tinted, opacity=0.96)
+    canvas.paint(glass, tinted, opacity=0.9)
     gleam = canvas.mask(
         *(np.array([[x, 36], [x + 7, 36], [x - 8, 70], [x - 15, 70]]) for x in (26, 70)),
         *(np.array([[x, 36], [x + 2.4, 36], [x - 12.6, 70], [x - 15, 70]]) for x in (36.5, 80.5)),

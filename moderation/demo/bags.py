@@ -248,7 +248,7 @@ def suitcase(canvas: Canvas, look: Look) -> None:
     inner = canvas.puff(
         canvas.mask(rounded(50 - wide + 5, top + 6, 50 + wide - 5, low - 6, 3)), 0.7
     )
-    inner = inner / np.float32(max(1e-6, float(inner.max())))
+    inner = np.clip(inner / np.float32(max(1e-6, float(inner.max()))), 0, 1)
     relief = (
         canvas.puff(mask, 3, 1.1)
         + canvas.puff(mask, 9, 0.4)

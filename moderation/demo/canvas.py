@@ -155,9 +155,12 @@ class Canvas:
     # Surfaces
 
     def puff(self, mask: Field, radius: float, height: float = 1.0) -> Field:
-        """Height (pixels) of a cushion over the mask, rounded over `radius` units at its edge."""
+        """Height (pixels) of a cushion over the mask, rounded over `radius` units at its edge.
+
+        It falls on outside the mask: a clip at zero would crease the corners.
+        """
         sigma = radius * self.unit
-        rise = np.clip(2 * blur(mask, sigma) - 1, 0, 1)
+        rise = 2 * blur(mask, sigma) - 1
         lifted: Field = (rise * (2 - rise)) * np.float32(sigma * height)
         return lifted
 

@@ -57,19 +57,19 @@ BODY_FOLDS = (
 
 def tshirt(canvas: Canvas, look: Look) -> None:
     rng = look.rng
-    reach, drop = rng.uniform(36, 39), rng.uniform(37, 42)
-    waist, hem = rng.uniform(20.5, 23), rng.uniform(89, 93)
+    reach, drop = rng.uniform(41, 44), rng.uniform(36, 40)
+    waist, hem = rng.uniform(23.5, 26.5), rng.uniform(84, 88)
     sleeve = curve(
         [
-            [64, 12.5],
-            [72, 17],
+            [66, 12.5],
+            [75.5, 17],
             [50 + reach, drop - 7, 1],
             [50 + reach - 9, drop + 1, 1],
-            [68, 33, 1],
+            [71, 34, 1],
         ]
     )
     neck_v = rng.random() < 0.3
-    body = curve(mirror(_torso(canvas, shoulder=21, waist=waist, hem=hem)))
+    body = curve(mirror(_torso(canvas, shoulder=24, waist=waist, hem=hem)))
     neck = curve([[41, 8, 1], [43, 15], [50, 23 if neck_v else 18.5, neck_v], [57, 15], [59, 8, 1]])
     back = curve(
         [[40.5, 10, 1], [50, 12.6], [59.5, 10, 1], [56, 19], [50, 23 if neck_v else 19.5], [44, 19]]
@@ -80,14 +80,14 @@ def tshirt(canvas: Canvas, look: Look) -> None:
     for side in (sleeve, flipped(sleeve)):
         mask = canvas.mask(side)
         relief = _cloth(
-            canvas, mask, *_both((72, 18, 80, 33, 1.8, 0.8), (68, 26, 82, 37, 1.6, -0.6))
+            canvas, mask, *_both((75, 18, 84, 32, 1.8, 0.8), (71, 26, 86, 36, 1.6, -0.6))
         )
         canvas.paint(mask, dyed, relief=relief)
     cuff = np.array([[50 + reach - 0.9, drop - 5.9], [50 + reach - 9.5, drop - 0.6]])
     canvas.seam(cuff, flipped(cuff), width=0.4, depth=0.25)
     mask = canvas.mask(body, holes=[neck])
     canvas.paint(mask, dyed, relief=_cloth(canvas, mask, *_both(*BODY_FOLDS)), cast=0.28)
-    armhole = curve([[68.6, 15.2], [67.6, 22], [68.2, 33.4]], closed=False)
+    armhole = curve([[71.6, 15], [70.6, 22], [71.2, 33.6]], closed=False)
     canvas.seam(armhole, flipped(armhole), width=0.5, depth=0.3)
     canvas.seam(
         curve(
@@ -98,7 +98,13 @@ def tshirt(canvas: Canvas, look: Look) -> None:
         depth=0.22,
     )
     rib = curve(
-        [[41, 9.4], [43.4, 15.4], [50, 23.6 if neck_v else 19.2, neck_v], [56.6, 15.4], [59, 9.4]],
+        [
+            [41.5, 10.6],
+            [43.4, 15.4],
+            [50, 23.6 if neck_v else 19.2, neck_v],
+            [56.6, 15.4],
+            [58.5, 10.6],
+        ],
         closed=False,
     )
     ribbing = canvas.line(rib, width=2.2)
@@ -131,25 +137,25 @@ def _print(canvas: Canvas, look: Look) -> None:
 def _long_sleeve(reach: float, end: float) -> Outline:
     return curve(
         [
-            [62, 11.5],
-            [71, 15.5],
-            [76, 24],
-            [50 + reach - 2, 55],
+            [64, 11.5],
+            [74, 15.5],
+            [79, 24],
+            [50 + reach - 2, 54],
             [50 + reach, end, 1],
             [50 + reach - 9, end + 1.6, 1],
             [50 + reach - 12.5, 57],
-            [68, 36, 1],
+            [71, 36, 1],
         ]
     )
 
 
 SLEEVE_FOLDS = (
-    (70, 20, 77, 46, 1.8, 0.8),
-    (72, 40, 82, 44, 1.5, 0.7),
-    (73, 47, 83, 53, 1.6, -0.7),
-    (76, 56, 85, 58, 1.4, 0.7),
-    (78, 64, 85, 70, 1.4, -0.6),
-    (79, 74, 87, 75, 1.2, 0.5),
+    (73, 20, 80, 46, 1.8, 0.8),
+    (75, 40, 85, 44, 1.5, 0.7),
+    (76, 47, 86, 53, 1.6, -0.7),
+    (79, 56, 88, 58, 1.4, 0.7),
+    (81, 64, 88, 70, 1.4, -0.6),
+    (82, 74, 90, 75, 1.2, 0.5),
 )
 
 
@@ -167,11 +173,11 @@ def _sleeves(
 
 def shirt(canvas: Canvas, look: Look) -> None:
     rng = look.rng
-    waist, hem = rng.uniform(19.5, 22), rng.uniform(88, 92)
-    reach = rng.uniform(34, 37)
+    waist, hem = rng.uniform(22.5, 24.5), rng.uniform(83, 87)
+    reach = rng.uniform(37.5, 40.5)
     dyed = look.dye(canvas, period=5.5, turn=90)
-    _sleeves(canvas, look, dyed, reach, rng.uniform(78, 83), 6.5)
-    half = _torso(canvas, shoulder=20, waist=waist, hem=hem)
+    _sleeves(canvas, look, dyed, reach, rng.uniform(77, 81), 6.5)
+    half = _torso(canvas, shoulder=23, waist=waist, hem=hem)
     half[-1] = [50, hem + 3]
     body = curve(mirror(half))
     inside = canvas.mask(curve([[42, 9], [50, 7], [58, 9], [55, 17], [50, 22], [45, 17]]))
@@ -179,7 +185,7 @@ def shirt(canvas: Canvas, look: Look) -> None:
     neck = curve([[42.5, 7, 1], [44, 14], [50, 21.5, 1], [56, 14], [57.5, 7, 1]])
     mask = canvas.mask(body, holes=[neck])
     canvas.paint(mask, dyed, relief=_cloth(canvas, mask, *_both(*BODY_FOLDS)), cast=0.3)
-    armhole = curve([[67.6, 15.2], [66.8, 23], [67.6, 35]], closed=False)
+    armhole = curve([[70.6, 15.2], [69.8, 23], [70.6, 35]], closed=False)
     canvas.seam(armhole, flipped(armhole), width=0.5, depth=0.3)
     placket = np.array([[48, 21.5], [48, hem + 2.6]])
     canvas.seam(placket, placket + np.array([4.2, 0]), width=0.35, depth=0.3)
@@ -229,7 +235,9 @@ def dress(canvas: Canvas, look: Look) -> None:
         )
     )
     neck = curve([[42.8, 0, 1], [43.5, 10], [50, 16 if strap else 13], [56.5, 10], [57.2, 0, 1]])
-    back = canvas.mask(curve([[43, 8, 1], [50, 9.5], [57, 8, 1], [56, 14], [50, 18], [44, 14]]))
+    back = canvas.mask(
+        curve([[42.6, 3, 1], [50, 8.6], [57.4, 3, 1], [56.6, 12], [50, 18], [43.4, 12]])
+    )
     canvas.paint(back, darker(look.base, 0.45))
     mask = canvas.mask(outline, holes=[neck])
     pleats = []
@@ -465,24 +473,22 @@ def shorts(canvas: Canvas, look: Look) -> None:
 
 def hoodie(canvas: Canvas, look: Look) -> None:
     rng = look.rng
-    waist, hem, reach = rng.uniform(21, 23), rng.uniform(86, 90), rng.uniform(36, 38)
+    waist, hem, reach = rng.uniform(24, 26), rng.uniform(83, 87), rng.uniform(39, 41.5)
     dyed = look.dye(canvas, period=8)
-    _sleeves(canvas, look, dyed, reach, 82, 6.0)
-    body = curve(mirror(_torso(canvas, shoulder=21, waist=waist, hem=hem)))
+    _sleeves(canvas, look, dyed, reach, 81, 6.0)
+    body = curve(mirror(_torso(canvas, shoulder=24, waist=waist, hem=hem)))
     mask = canvas.mask(body)
     canvas.paint(mask, dyed, relief=_cloth(canvas, mask, *_both(*BODY_FOLDS)), cast=0.32)
-    armhole = curve([[68.4, 15.2], [67.4, 23], [68.2, 35]], closed=False)
+    armhole = curve([[71.4, 15.2], [70.4, 23], [71.2, 35]], closed=False)
     canvas.seam(armhole, flipped(armhole), width=0.6, depth=0.32)
     rib = canvas.mask(rounded(50 - waist - 0.8, hem - 6, 50 + waist + 0.8, hem + 1.2, 1.6))
     relief = canvas.puff(rib, 1.6) + np.float32(canvas.unit * 0.16) * np.sin(canvas.x * 4.2)
     canvas.paint(rib, darker(look.base, 0.05), relief=relief, cast=0.3)
-    pouch = curve(
-        [[37.5, 60, 1], [62.5, 60, 1], [69, 73, 1], [69, 81, 1], [31, 81, 1], [31, 73, 1]]
-    )
+    pouch = curve([[37, 56, 1], [63, 56, 1], [70, 68, 1], [70, 77, 1], [30, 77, 1], [30, 68, 1]])
     mask = canvas.mask(pouch)
     canvas.paint(mask, dyed, relief=_cloth(canvas, mask), cast=0.4)
     canvas.seam(
-        np.array([[62.5, 60], [69, 73]]), np.array([[37.5, 60], [31, 73]]), width=0.7, depth=0.45
+        np.array([[63, 56], [70, 68]]), np.array([[37, 56], [30, 68]]), width=0.7, depth=0.45
     )
     _hood(canvas, look)
 
@@ -495,7 +501,7 @@ def _hood(canvas: Canvas, look: Look) -> None:
     opening = curve(mirror([[50, 5], [56, 7], [59, 14], [56, 20.5], [50, 25.5, 1]]))
     hole = canvas.mask(opening)
     canvas.paint(hole, darker(look.base, 0.55))
-    canvas.tone(canvas.puff(hole, 4) / np.float32(4 * canvas.unit), -0.35)
+    canvas.tone(np.clip(canvas.puff(hole, 4) / (4 * canvas.unit), 0, 1), -0.35)
     lining = canvas.mask(curve(mirror([[50, 9], [54.5, 10.5], [55.5, 15], [50, 17]])))
     canvas.paint(lining, darker(look.base, 0.4), relief=canvas.puff(lining, 2), opacity=0.7)
     ring = np.concatenate([opening, opening[:1]])
@@ -518,7 +524,7 @@ def jacket(canvas: Canvas, look: Look) -> None:
     rng = look.rng
     leather = rng.random() < 0.5
     gloss, shine = (0.3, 14.0) if leather else (0.1, 8.0)
-    waist, hem, reach = rng.uniform(20, 22), rng.uniform(84, 88), rng.uniform(35, 38)
+    waist, hem, reach = rng.uniform(23, 25), rng.uniform(81, 85), rng.uniform(38, 41)
     outline = _long_sleeve(reach, 82)
     for side in (outline, flipped(outline)):
         mask = canvas.mask(side)
@@ -533,7 +539,7 @@ def jacket(canvas: Canvas, look: Look) -> None:
     canvas.seam(cuff, flipped(cuff), width=0.6, depth=0.4)
     inside = canvas.mask(curve([[41, 9], [50, 6], [59, 9], [56, 22], [50, 40], [44, 22]]))
     canvas.paint(inside, darker(look.base, 0.6))
-    half = _torso(canvas, shoulder=21, waist=waist, hem=hem)
+    half = _torso(canvas, shoulder=24, waist=waist, hem=hem)
     half[-1] = [50, hem, 1]
     neck = curve([[41, 4, 1], [43.5, 16], [50, 36, 1], [56.5, 16], [59, 4, 1]])
     mask = canvas.mask(curve(mirror(half)), holes=[neck])
@@ -541,7 +547,7 @@ def jacket(canvas: Canvas, look: Look) -> None:
     if not leather:
         relief = relief + np.float32(canvas.unit * 0.5) * np.abs(np.sin(canvas.y * np.pi / 11))
     canvas.paint(mask, look.base, relief=relief, gloss=gloss, shine=shine, cast=0.3)
-    armhole = curve([[68.6, 15.2], [67.6, 23], [68.2, 35]], closed=False)
+    armhole = curve([[71.6, 15.2], [70.6, 23], [71.2, 35]], closed=False)
     canvas.seam(armhole, flipped(armhole), width=0.6, depth=0.4)
     _jacket_details(canvas, look, hem, waist, gloss)
 
@@ -551,7 +557,7 @@ def _jacket_details(canvas: Canvas, look: Look, hem: float, waist: float, gloss:
     canvas.paint(
         band, darker(look.base, 0.06), relief=canvas.puff(band, 1.6), cast=0.3, gloss=gloss
     )
-    slit = np.array([[60, 60], [66, 70]])
+    slit = np.array([[62, 56], [68, 67]])
     canvas.seam(slit, flipped(slit), width=0.9, depth=0.5)
     canvas.paint(canvas.line(slit, flipped(slit), width=0.5), STEEL, opacity=0.8)
     zip_line = np.array([[50, 36], [50, hem + 0.5]])

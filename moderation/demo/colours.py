@@ -57,7 +57,8 @@ def shade_of(name: str, rng: np.random.Generator) -> RGB:
     """One of the shades of a named colour, moved a little."""
     shades = SHADES[name]
     shade = np.array(shades[int(rng.integers(len(shades)))])
-    moved = np.clip(shade + rng.normal(0, 0.012, 3), 0.03, 0.98)
+    # In proportion, or black would turn green.
+    moved = np.clip(shade * (1 + rng.normal(0, 0.02, 3)), 0.03, 0.98)
     return float(moved[0]), float(moved[1]), float(moved[2])
 
 

@@ -64,7 +64,7 @@ def apple(canvas: Canvas, look: Look) -> None:
     red, green, _ = look.base
     blush = mix(look.base, (0.93, 0.75, 0.30) if red > green * 1.5 else (0.85, 0.35, 0.20), 0.5)
     streak = canvas.noise(4, 30) * 0.5 + canvas.noise(18) * 0.8 + (canvas.x - 50) / 70 - 0.15
-    skin = _skin(canvas, look.base, blush, np.clip(streak, 0, 0.7))
+    skin = _skin(canvas, look.base, blush, np.clip(streak, 0, 0.7 if red > green * 1.5 else 0.35))
     top = np.exp(-(((canvas.x - 50) / 12) ** 2) - ((canvas.y - 29) / 8) ** 2)
     skin = skin + top[..., None].astype(np.float32) * (
         np.array((0.62, 0.66, 0.22), np.float32) - skin
@@ -127,12 +127,11 @@ def pear(canvas: Canvas, look: Look) -> None:
 
 def banana(canvas: Canvas, look: Look) -> None:
     rng = look.rng
-    count = int(rng.integers(1, 4))
+    count = int(rng.choice([1, 2, 3, 3]))
     for i in range(count):
         _finger(canvas, look, turn=(i - (count - 1) / 2) * -15.0, last=i == count - 1)
     crown = canvas.mask(ellipse(17, 22, 4.4, 3.4, turn=40))
     canvas.paint(crown, mix(look.base, STALK, 0.75), relief=canvas.puff(crown, 1.6))
-    canvas.stand(54, 84, 30, strength=0.4)
 
 
 def _finger(canvas: Canvas, look: Look, *, turn: float, last: bool) -> None:
@@ -198,7 +197,7 @@ def orange(canvas: Canvas, look: Look) -> None:
     mask = canvas.mask(ellipse(x, y, radius, radius * 0.97))
     across, down = (canvas.x - x) / radius * 0.95, (canvas.y - y) / radius * 0.95
     right, lower = canvas.round_normal(across, down)
-    pores = canvas.noise(1.7) * np.float32(0.16) + canvas.noise(1.1) * np.float32(0.1)
+    pores = canvas.noise(1.5) * np.float32(0.06) + canvas.noise(0.9) * np.float32(0.09)
     canvas.paint(
         mask,
         look.base,
@@ -266,7 +265,7 @@ def lemon(canvas: Canvas, look: Look) -> None:
         (across**3 * 0.8 + across * 0.2).astype(np.float32) * np.float32(0.9),
         down.astype(np.float32),
     )
-    pores = canvas.noise(1.8) * np.float32(0.15) + canvas.noise(1.1) * np.float32(0.1)
+    pores = canvas.noise(1.6) * np.float32(0.07) + canvas.noise(0.9) * np.float32(0.09)
     canvas.paint(
         mask,
         look.base,

@@ -96,18 +96,21 @@ def bottle(canvas: Canvas, look: Look) -> None:
             [
                 [50, 17],
                 [50 + neck, 17, 1],
-                [50 + neck + 0.3, 21],
-                [50 + wide - 1.6, shoulder],
-                [50 + wide, shoulder + 7],
-                [50 + wide, low - 6],
-                [50 + wide - 2.4, low - 0.8],
+                [50 + neck + 0.2, 20],
+                [50 + (neck + wide) * 0.56, shoulder - 4],
+                [50 + wide - 0.6, shoulder + 3],
+                [50 + wide, shoulder + 9, 1],
+                [50 + wide, low - 4, 1],
+                [50 + wide - 1.6, low - 1],
                 [50, low + 0.6],
             ]
         )
     )
     mask = canvas.mask(outline)
     rows = np.interp(
-        canvas.y, [17, 21, shoulder, shoulder + 7, low], [neck, neck + 0.5, wide - 1.4, wide, wide]
+        canvas.y,
+        [17, 20, shoulder - 4, shoulder + 3, shoulder + 9],
+        [neck, neck + 0.4, (neck + wide) * 0.57, wide - 0.4, wide + 0.2],
     )
     lean = np.interp(canvas.y, [17, 21, shoulder, shoulder + 9], [0, -0.35, -0.35, 0]).astype(
         np.float32
@@ -266,7 +269,7 @@ def lamp(canvas: Canvas, look: Look) -> None:
         ambient=0.6,
     )
     glow = np.exp(-(((canvas.x - 50) / (wide_low * 0.62)) ** 2) - ((canvas.y - low + 11) / 15) ** 2)
-    warm = mask * glow.astype(np.float32) * np.float32(0.5)
+    warm = mask * glow.astype(np.float32) * np.float32(0.15 + 0.4 * luminance(look.base))
     canvas.rgb += (
         warm[..., None] * (np.array([1.0, 0.93, 0.74], np.float32) - canvas.rgb) * np.float32(0.8)
     )

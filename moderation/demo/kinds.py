@@ -134,7 +134,7 @@ def draw(kind: str, *, colour: str, seed: int, size: int = 384) -> Image.Image:
         rng=rng,
         portrait=spec.portrait,
         tilt=float(rng.normal(0, spec.tilt / 2)),
-        scale=float(rng.uniform(0.84, 0.95)),
+        scale=float(rng.uniform(0.97, 1.07) if spec.portrait else rng.uniform(0.88, 0.98)),
         flip=kind in FLIPPED and rng.random() < 0.5,
     )
     spec.paint(canvas, look)

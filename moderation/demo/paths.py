@@ -1,6 +1,7 @@
 """Outlines: smooth curves through points, in units (0..100, y down)."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -11,21 +12,19 @@ STEPS = 10
 
 
 def curve(points: Sequence[Sequence[float]], *, closed: bool = True) -> Outline:
-    """A smooth curve through the points (Catmull-Rom); a third value of 1 makes a point a corner."""
+    """A smooth curve through the points (Catmull-Rom); a third value of 1 makes it a corner."""
     corners = [i for i, p in enumerate(points) if len(p) > 2 and p[2]]
     bare = np.array([p[:2] for p in points], dtype=float)
     if not closed:
         breaks = sorted({0, *corners, len(bare) - 1})
-        runs = [bare[a : b + 1] for a, b in zip(breaks, breaks[1:], strict=False)]
+        runs = [bare[a : b + 1] for a, b in pairwise(breaks)]
         return np.concatenate([_spline(run) for run in runs])
     if not corners:
         return _closed_spline(bare)
     ring = np.roll(bare, -corners[0], axis=0)
     marks = [c - corners[0] for c in corners] + [len(bare)]
     ring = np.concatenate([ring, ring[:1]])
-    return np.concatenate(
-        [_spline(ring[a : b + 1]) for a, b in zip(marks, marks[1:], strict=False)]
-    )
+    return np.concatenate([_spline(ring[a : b + 1]) for a, b in pairwise(marks)])
 
 
 def _segment(p: Outline, steps: npt.NDArray[np.float64]) -> Outline:

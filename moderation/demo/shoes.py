@@ -10,8 +10,9 @@ from .paths import curve, ellipse, rounded
 
 def sneaker(canvas: Canvas, look: Look) -> None:
     rng = look.rng
-    high = rng.uniform(-2, 8) if rng.random() < 0.7 else rng.uniform(10, 16)
-    top = 40 - high
+    # The ankle: most are low, some are high-tops.
+    top = rng.uniform(44, 49) if rng.random() < 0.7 else rng.uniform(26, 33)
+    throat = _throat(top)
     pale = luminance(look.base) > 0.75
     sole_colour = mix(WHITE, look.base, 0.06) if rng.random() < 0.8 or not pale else look.second
     accent = look.second
@@ -25,9 +26,9 @@ def sneaker(canvas: Canvas, look: Look) -> None:
             [28, top + 5],
             [36, top + 1],
             [40, top - 2, 1],
-            [46, top + 5 + high * 0.3],
-            [56, 49],
-            [67, 55.5],
+            [*throat[1]],
+            [*throat[2]],
+            [68, 56.5],
             [80, 58.5],
             [89, 63],
             [92, 71],
@@ -43,7 +44,14 @@ def sneaker(canvas: Canvas, look: Look) -> None:
     canvas.paint(inside, darker(look.base, 0.55))
     tongue = canvas.mask(
         curve(
-            [[36, top + 2, 1], [37, top - 7], [43, top - 7.5], [46, top - 3], [58, 50], [48, 56, 1]]
+            [
+                [36, top + 2, 1],
+                [37, top - 7],
+                [43, top - 7.5],
+                [46, top - 2],
+                [*throat[2]],
+                [50, 58, 1],
+            ]
         )
     )
     canvas.paint(tongue, lighter(look.base, 0.08), relief=canvas.puff(tongue, 2))
@@ -90,6 +98,7 @@ def _sneaker_sides(
     accent: tuple[float, float, float],
 ) -> None:
     rng = look.rng
+    throat = _throat(top)
     if rng.random() < 0.55:
         stripes = [
             np.array([[33 + 7 * i, 73.5], [40 + 6.4 * i, 56 + 0.6 * i]])
@@ -106,20 +115,20 @@ def _sneaker_sides(
         curve(
             [
                 [39, top + 1, 1],
-                [45, top + 6],
-                [57, 50],
-                [64, 55],
-                [60, 61.5],
-                [50, 58],
-                [41, top + 16],
-                [37, top + 9],
+                [*throat[1]],
+                [*throat[2]],
+                [66, 56],
+                [63, 62.5],
+                [52, 61.5],
+                [40, (top + 56) / 2 + 3],
+                [36, top + 7],
             ]
         )
     )
     canvas.paint(eyestay * mask, darker(look.base, 0.1), relief=canvas.puff(eyestay, 1.4), cast=0.3)
     lace = WHITE if luminance(look.base) < 0.72 else mix(look.base, (0.4, 0.42, 0.46), 0.5)
     for share in np.linspace(0.06, 0.92, 5):
-        x, y = 42.5 + 19 * share, top + 6 + (56 - top - 6) * share
+        x, y = 42 + 21.5 * share, top + 2.4 + (53.2 - top) * share
         line = canvas.line(
             curve([[x - 3.4, y + 4.2], [x + 0.6, y - 1.0], [x + 4.2, y - 3.6]], closed=False),
             width=1.7,
@@ -146,26 +155,26 @@ def _sneaker_sole(canvas: Canvas, look: Look, colour: tuple[float, float, float]
     sole = canvas.mask(
         curve(
             [
-                [8.5, 72, 1],
-                [20, 74.5],
-                [40, 76.5],
-                [62, 75.5],
-                [80, 72.5],
-                [93, 70.5],
-                [96, 75],
-                [94, 82.5],
-                [86, 85.6],
+                [9.6, 73, 1],
+                [20, 76],
+                [40, 78],
+                [62, 77.2],
+                [80, 74],
+                [91.5, 70.6],
+                [94, 74],
+                [92.6, 81],
+                [85, 85.2],
                 [60, 86],
                 [14, 86],
-                [8.4, 83],
+                [9.6, 83],
             ]
         )
     )
     canvas.paint(sole, colour, relief=canvas.puff(sole, 1.6) + canvas.puff(sole, 4, 0.4), cast=0.35)
-    line = curve([[9, 78.4], [40, 81], [66, 80.4], [95, 76.8]], closed=False)
+    line = curve([[10, 79.4], [40, 81.8], [66, 81], [93, 76.8]], closed=False)
     canvas.seam(line, width=0.5, depth=0.25)
     tread = canvas.mask(
-        curve([[9, 84, 1], [50, 84.6], [92, 83, 1], [88, 86.6], [60, 87.2], [12, 87, 1]])
+        curve([[10, 84, 1], [50, 84.6], [90, 82.6, 1], [88, 86.6], [60, 87.2], [12, 87, 1]])
     )
     canvas.paint(
         tread,
@@ -174,12 +183,17 @@ def _sneaker_sole(canvas: Canvas, look: Look, colour: tuple[float, float, float]
     )
 
 
+def _throat(top: float) -> list[tuple[float, float]]:
+    """Points down the front of the shoe, from the ankle to the vamp."""
+    return [(40 + 28 * s, top - 2 + (58 - top) * s + 2.2 * s * (1 - s)) for s in (0, 0.34, 0.68)]
+
+
 def boot(canvas: Canvas, look: Look) -> None:
     rng = look.rng
     top = rng.uniform(6, 22)
     width = rng.uniform(27, 31)
     gloss = rng.uniform(0.15, 0.3)
-    sole = DARK if rng.random() < 0.6 else darker(look.base, 0.5)
+    sole = DARK if rng.random() < 0.7 else darker(look.base, 0.7)
     upper = curve(
         [
             [17, top, 1],
@@ -298,8 +312,7 @@ def _boot_elastic(canvas: Canvas, look: Look, top: float) -> None:
 def sandal(canvas: Canvas, look: Look) -> None:
     """A pair of flip flops from above."""
     rng = look.rng
-    bed = look.second if rng.random() < 0.35 else look.base
-    strap = darker(look.base, 0.25) if bed == look.base else look.base
+    strap = look.second if rng.random() < 0.25 else darker(look.base, 0.25)
     gap = rng.uniform(21, 24)
     for side, drop in ((-1, 0.0), (1, rng.uniform(-3, 3))):
         x = 50 + side * gap
@@ -320,7 +333,7 @@ def sandal(canvas: Canvas, look: Look) -> None:
         ]
         outline = curve(foot)
         rim = canvas.mask(outline + np.array([0.6, 1.6]))
-        canvas.paint(rim, darker(bed, 0.3), relief=canvas.puff(rim, 1))
+        canvas.paint(rim, darker(look.base, 0.3), relief=canvas.puff(rim, 1))
         mask = canvas.mask(outline)
         relief = canvas.puff(mask, 1.6, 0.8) - canvas.folds(
             (x - side * 1, 18 + drop, x + side, 34 + drop, 10, 1.3),
@@ -329,7 +342,7 @@ def sandal(canvas: Canvas, look: Look) -> None:
         relief = relief + np.float32(0.12 * canvas.unit) * np.sin(canvas.x * 3.2) * np.sin(
             canvas.y * 3.2
         )
-        canvas.paint(mask, bed if bed != look.base else look.dye(canvas, period=9), relief=relief)
+        canvas.paint(mask, look.dye(canvas, period=9), relief=relief)
         post = [x - side * 3.5, 24 + drop]
         inner = curve([post, [x - side * 9, 34 + drop], [x - side * 13.4, 52 + drop]], closed=False)
         outer = curve([post, [x + side * 6, 31 + drop], [x + side * 12.6, 50 + drop]], closed=False)
@@ -425,32 +438,7 @@ def high_heel(canvas: Canvas, look: Look) -> None:
     mask = canvas.mask(upper)
     relief = canvas.puff(mask, 1.6) + canvas.puff(mask, 5, 1.2)
     canvas.paint(mask, look.base, relief=relief, gloss=gloss, shine=22, cast=0.4)
-    choice = rng.random()
-    if choice < 0.4:
-        strap = canvas.line(
-            curve(
-                [
-                    [9.5, 35 - lift],
-                    [20, 29 - lift],
-                    [33, 30 - lift],
-                    [40, 37 - lift],
-                    [36, 42 - lift],
-                    [22, 40 - lift],
-                    [10.5, 37 - lift],
-                ],
-                closed=False,
-            ),
-            width=2.2,
-        )
-        canvas.paint(strap, look.base, relief=canvas.puff(strap, 1), gloss=gloss)
-        canvas.paint(
-            canvas.mask(
-                rounded(35, 33.5 - lift, 40, 38.5 - lift, 0.8),
-                holes=[rounded(36.3, 34.8 - lift, 38.7, 37.2 - lift, 0.4)],
-            ),
-            GOLD,
-        )
-    elif choice < 0.65:
+    if rng.random() < 0.35:
         bow = canvas.mask(
             curve([[75, 72.5, 1], [68, 67], [66, 73], [69, 76]]),
             curve([[75, 72.5, 1], [81, 69], [84, 75], [79, 78]]),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .kinds import KINDS, generator, pattern_of
+from .kinds import generator, pattern_of
 
 # Invented for this catalogue.
 BRANDS = (
