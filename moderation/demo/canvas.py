@@ -18,38 +18,50 @@ Field = npt.NDArray[np.float32]
 
 
 def blur(field: Field, sigma: float) -> Field:
-    """Gaussian blur in float (`sigma` in pixels); wide ones are done on a reduced grid."""
-    if sigma < 0.3:
+    """Gaussian blur in float (`sigma` in pixels) of a field that is zero away from its shape."""
+    box = _box(field)
+    if sigma < 0.3 or box is None:
         return field
+    margin = int(sigma * 3) + 2
+    rows, columns = box
+    near = (
+        slice(max(0, rows.start - margin), rows.stop + margin),
+        slice(max(0, columns.start - margin), columns.stop + margin),
+    )
+    out = np.zeros_like(field)
+    out[near] = _blur_all(field[near], sigma)
+    return out
+
+
+def _blur_all(field: Field, sigma: float) -> Field:
+    """Separable blur; a wide one is done on a reduced grid."""
     factor = max(1, int(sigma / 2.5))
     height, width = field.shape
-    image = Image.fromarray(field)
-    if factor > 1:
-        image = image.reduce(factor)
-    small = np.asarray(image, dtype=np.float32)
+    image = Image.fromarray(np.ascontiguousarray(field))
+    small = np.asarray(image.reduce(factor) if factor > 1 else image, dtype=np.float32)
     spread = sigma / factor
     reach = max(1, int(spread * 2.6 + 0.5))
     taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / spread) ** 2)
     taps = (taps / taps.sum()).astype(np.float32)
     for axis in (0, 1):
-        padded = np.pad(small, [(reach, reach) if a == axis else (0, 0) for a in (0, 1)], "edge")
-        length = small.shape[axis]
-        total = np.zeros_like(small)
-        for index, tap in enumerate(taps):
-            part = (
-                padded[index : index + length] if axis == 0 else padded[:, index : index + length]
-            )
-            total += tap * part
-        small = total
+        small = _convolve(small, taps, axis)
     if factor == 1:
         return small
-    return np.asarray(
-        Image.fromarray(small).resize(
-            (width, height),
-            Image.Resampling.BICUBIC,
-            box=(0, 0, width / factor, height / factor),
-        )
-    )
+    # The last cell of the reduced grid may be cut: `box` keeps both grids in step.
+    inside = (0, 0, width / factor, height / factor)
+    grown = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC, box=inside)
+    return np.asarray(grown)
+
+
+def _convolve(field: Field, taps: Field, axis: int) -> Field:
+    reach = len(taps) // 2
+    padded = np.pad(field, [(reach, reach) if a == axis else (0, 0) for a in (0, 1)], "edge")
+    length = field.shape[axis]
+    total = np.zeros_like(field)
+    for index, tap in enumerate(taps):
+        span = slice(index, index + length)
+        total += tap * (padded[span] if axis == 0 else padded[:, span])
+    return total
 
 
 def shifted(field: Field, dx: float, dy: float) -> Field:
@@ -177,12 +189,14 @@ class Canvas:
         factor = 3 if self.width >= 256 else 1
         x, y = self.x[::factor, ::factor], self.y[::factor, ::factor]
         total = np.zeros_like(x)
-        for x0, y0, x1, y1, width, height in lines:
+        for line in lines:
+            # Plain floats keep the arrays in single precision.
+            x0, y0, x1, y1, width, height = (float(value) for value in line)
             dx, dy = x1 - x0, y1 - y0
             length = dx * dx + dy * dy + 1e-6
             along = np.clip(((x - x0) * dx + (y - y0) * dy) / length, 0, 1)
             away = (x - x0 - along * dx) ** 2 + (y - y0 - along * dy) ** 2
-            fade = (4 * along * (1 - along)) ** 0.6
+            fade = np.sqrt(4 * along * (1 - along))
             total += height * fade * np.exp(-away / (width * width))
         total = (total * self.unit).astype(np.float32)
         if factor == 1:
@@ -197,7 +211,7 @@ class Canvas:
         """Slopes of a ball or barrel: `across` and `down` are -1..1 over the body."""
         squared = np.clip(across * across + down * down, 0, 0.94)
         depth = np.sqrt(1 - squared)
-        matrix = self.matrix / np.sqrt(abs(np.linalg.det(self.matrix)))
+        matrix = (self.matrix / np.sqrt(abs(np.linalg.det(self.matrix)))).astype(np.float32)
         right = matrix[0, 0] * across + matrix[0, 1] * down
         lower = matrix[1, 0] * across + matrix[1, 1] * down
         return (right / depth).astype(np.float32), (lower / depth).astype(np.float32)
@@ -265,15 +279,18 @@ class Canvas:
     def shade_below(self, mask: Field, strength: float, reach: float = 1.2) -> None:
         """Soft shadow of a part on the parts already drawn."""
         dx, dy = -self.light[0] * reach * self.unit * 1.3, -self.light[1] * reach * self.unit * 1.3
-        dark = 1 - np.float32(strength) * blur(shifted(mask, dx, dy), reach * self.unit)
-        self.rgb *= dark[..., None]
+        self.tone(blur(shifted(mask, dx, dy), reach * self.unit), -strength)
 
     def tone(self, field: Field, amount: float) -> None:
         """Darken (negative) or lighten what is drawn, where `field` is 1."""
+        box = _box(field)
+        if box is None:
+            return
+        strength = (np.float32(abs(amount)) * field[box])[..., None]
         if amount < 0:
-            self.rgb *= (1 + np.float32(amount) * field)[..., None]
+            self.rgb[box] *= 1 - strength
         else:
-            self.rgb += (1 - self.rgb) * (np.float32(amount) * field)[..., None]
+            self.rgb[box] += (1 - self.rgb[box]) * strength
 
     def seam(self, *lines: Points, width: float = 0.5, depth: float = 0.35) -> None:
         """A pressed line: dark, with a lit edge on the side away from the light."""
@@ -302,8 +319,9 @@ def _draw_line(draw: ImageDraw.ImageDraw, points: list[tuple[float, float]], thi
 
 
 def _box(mask: Field) -> tuple[slice, slice] | None:
-    rows = np.flatnonzero(mask.max(axis=1) > 0)
-    columns = np.flatnonzero(mask.max(axis=0) > 0)
+    shown = mask != 0
+    rows = np.flatnonzero(shown.any(axis=1))
+    columns = np.flatnonzero(shown.any(axis=0))
     if not rows.size:
         return None
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -61,8 +61,8 @@ def tshirt(canvas: Canvas, look: Look) -> None:
     waist, hem = rng.uniform(23.5, 26.5), rng.uniform(84, 88)
     sleeve = curve(
         [
-            [66, 12.5],
-            [75.5, 17],
+            [66, 13.6, 1],
+            [75.5, 17.4],
             [50 + reach, drop - 7, 1],
             [50 + reach - 9, drop + 1, 1],
             [71, 34, 1],
@@ -137,8 +137,8 @@ def _print(canvas: Canvas, look: Look) -> None:
 def _long_sleeve(reach: float, end: float) -> Outline:
     return curve(
         [
-            [64, 11.5],
-            [74, 15.5],
+            [66, 13.6, 1],
+            [74.5, 16.4],
             [79, 24],
             [50 + reach - 2, 54],
             [50 + reach, end, 1],

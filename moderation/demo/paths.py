@@ -55,7 +55,7 @@ def _closed_spline(ring: Outline) -> Outline:
 
 def mirror(half: Sequence[Sequence[float]], axis: float = 50.0) -> list[list[float]]:
     """A symmetric outline from its right half, given from top to bottom."""
-    left = [[2 * axis - p[0], *p[1:]] for p in reversed(half)]
+    left = [[2 * axis - p[0], *p[1:]] for p in reversed(half) if p[0] != axis]
     return [list(p) for p in half] + left
 
 

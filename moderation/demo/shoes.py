@@ -99,17 +99,23 @@ def _sneaker_sides(
 ) -> None:
     rng = look.rng
     throat = _throat(top)
-    if rng.random() < 0.55:
-        stripes = [
-            np.array([[33 + 7 * i, 73.5], [40 + 6.4 * i, 56 + 0.6 * i]])
-            for i in range(int(rng.integers(2, 4)))
+    if rng.random() < 0.5:
+        marks = [
+            curve([[x, 58.5, 1], [x + 6, 66, 1], [x + 1, 74.5, 1]], closed=False)
+            for x in (34, 41.5)
         ]
-        art = canvas.line(*stripes, width=2.8) * mask
+        art = canvas.line(*marks, width=2.6) * mask
     else:
-        art = (
-            canvas.mask(curve([[30, 60, 1], [36, 68], [48, 68], [66, 59, 1], [50, 73.5], [35, 75]]))
-            * mask
-        )
+        band = [
+            [28, 62, 1],
+            [38, 66],
+            [52, 68.5],
+            [70, 66, 1],
+            [70, 70.5, 1],
+            [50, 74],
+            [28, 71, 1],
+        ]
+        art = canvas.mask(curve(band)) * mask
     canvas.paint(art, accent, relief=relief, cast=0.2)
     eyestay = canvas.mask(
         curve(
