@@ -42,7 +42,7 @@ HTTPS = env.boolean("HTTPS", not DEBUG)
 SERVE_MEDIA = env.boolean("SERVE_MEDIA", DEBUG)
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "moderation.apps.ClipmodAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -179,6 +179,14 @@ CLIP_TRAIN_LEARNING_RATE = env.number("CLIP_TRAIN_LEARNING_RATE", 5e-6, low=0, h
 CLIP_TRAIN_EPOCHS = env.integer("CLIP_TRAIN_EPOCHS", 3, low=1, high=1000)
 CLIP_CHECKPOINT_DIR = _folder("CLIP_CHECKPOINT_DIR", BASE_DIR / "checkpoints")
 HF_HOME = env.text("HF_HOME")
+# The hub library reads the variable itself and takes an empty one for the current folder.
+if HF_HOME:
+    os.environ["HF_HOME"] = str(Path(HF_HOME).expanduser())
+else:
+    os.environ.pop("HF_HOME", None)
+
+# ── The demo (`make run`) ─────────────────────────────────────────────────────────────────────
+DEMO_DIR = _folder("DEMO_DIR", BASE_DIR / "var" / "demo")
 
 # ── Limits ────────────────────────────────────────────────────────────────────────────────────
 MAX_UPLOAD_MB = env.number("MAX_UPLOAD_MB", 10, low=0.1, high=1000)

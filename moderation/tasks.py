@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from moderation.clip.errors import ModelError
-from moderation.services import analyze, worker
+import logging
 
-# Below the cluster's timeout of 300 s, so that a long queue is worked off in several tasks.
-SECONDS_PER_TASK = 120.0
+from moderation.clip.errors import ModelError
+from moderation.services import analyze, engine, versions, worker
+
+logger = logging.getLogger(__name__)
+
+# Short, so that a worker asked to stop is done soon; a long queue takes many tasks in a row.
+SECONDS_PER_TASK = 10.0
+
+
+def warm_up() -> None:
+    """At the start of a worker: take back what its dead forerunners held, and load the model."""
+    owner = worker.me()
+    worker.beat(owner, doing="loading the model")
+    analyze.sweep()
+    try:
+        engine.engine_for(versions.current())
+    except ModelError as error:
+        logger.error("%s", error)
+        worker.beat(owner, doing=f"cannot load the model: {error}")
+    else:
+        worker.beat(owner)
 
 
 def analyse_pending() -> int:

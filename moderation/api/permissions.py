@@ -7,7 +7,7 @@ from rest_framework.views import APIView
 
 
 class OpenInDevelopment(BasePermission):
-    """Everybody while `API_LOGIN_REQUIRED` is false; otherwise who shows a token or is logged in."""
+    """Everybody while `API_LOGIN_REQUIRED` is false; else who has a token or is logged in."""
 
     message = "Send a token: Authorization: Token …; `manage.py create_token` makes one."
 

@@ -9,8 +9,11 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
+    # The linter takes the names in QuerySet["Analysis"] for plain text.
+    from .analysis import Analysis  # noqa: F401
+    from .review import Decision, ReviewItem  # noqa: F401
 
 
 class AnalysisQuerySet(models.QuerySet["Analysis"]):
@@ -36,10 +39,10 @@ class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
             Q(claimed_by=None) | Q(claimed_until=None) | Q(claimed_until__lte=timezone.now())
         )
 
-    def held_by(self, moderator: AbstractBaseUser) -> ReviewItemQuerySet:
+    def held_by(self, moderator: User) -> ReviewItemQuerySet:
         return self.open().filter(claimed_by=moderator, claimed_until__gt=timezone.now())
 
-    def not_skipped_by(self, moderator: AbstractBaseUser) -> ReviewItemQuerySet:
+    def not_skipped_by(self, moderator: User) -> ReviewItemQuerySet:
         return self.exclude(skips__moderator=moderator)
 
     def most_suspicious_first(self) -> ReviewItemQuerySet:

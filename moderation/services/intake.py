@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from PIL import Image
 
 from moderation.clip.errors import ImageError
@@ -20,6 +22,16 @@ from moderation.models import Category, Product
 from . import analyze
 
 _SUFFIX = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
+# The columns of a product that a listing decides.
+_TAKEN_OVER = [
+    "text",
+    "image",
+    "image_sha256",
+    "content_hash",
+    "category",
+    "seller",
+    "updated_at",
+]
 
 
 class IntakeError(Exception):
@@ -38,13 +50,24 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Listing:
-    """A product as it arrives. `image` is the file's bytes, or None to keep the photo it has."""
+    """A product as it arrives. `image` is the file's bytes.
+
+    None keeps what the product has: its photo, category or seller.
+    """
 
     external_id: str
     text: str
     image: bytes | None
-    category: str = ""
-    seller: str = ""
+    category: str | None = ""
+    seller: str | None = ""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo in the media folder: the SHA-256 of its bytes, and its name there."""
+
+    sha256: str
+    name: str
 
 
 def check(listing: Listing) -> Listing:
@@ -61,10 +84,11 @@ def check(listing: Listing) -> Listing:
         raise IntakeError(
             f"text has {len(text)} characters; at most {limit} are accepted.", field="text"
         )
-    if "\x00" in external_id + text + listing.category + listing.seller:
+    category, seller = _trimmed(listing.category), _trimmed(listing.seller)
+    if "\x00" in external_id + text + (category or "") + (seller or ""):
         raise IntakeError("The row holds a NUL character; remove it.", field="text")
-    for field, value in (("category", listing.category), ("seller", listing.seller)):
-        if len(value.strip()) > 100:
+    for field, value in (("category", category), ("seller", seller)):
+        if len(value or "") > 100:
             raise IntakeError(f"{field} has more than 100 characters.", field=field)
     if listing.image is not None:
         check_image(listing.image)
@@ -72,9 +96,13 @@ def check(listing: Listing) -> Listing:
         external_id=external_id,
         text=text,
         image=listing.image,
-        category=listing.category.strip(),
-        seller=listing.seller.strip(),
+        category=category,
+        seller=seller,
     )
+
+
+def _trimmed(value: str | None) -> str | None:
+    return None if value is None else value.strip()
 
 
 def check_image(data: bytes) -> None:
@@ -106,35 +134,103 @@ def take(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
 
 def store(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
     """Save a checked listing without asking for an analysis; for callers that ask in bulk."""
-    product = Product.objects.select_for_update().filter(external_id=listing.external_id).first()
+    product = (
+        Product.objects.select_for_update(of=("self",))
+        .select_related("category")
+        .filter(external_id=listing.external_id)
+        .first()
+    )
     created = product is None
     if product is None:
         if listing.image is None:
             raise IntakeError("The image is missing; a new product needs one.", field="image")
         product = Product(external_id=listing.external_id, source=source)
-    before = (product.content_hash, product.category_id, product.seller)
-    product.text, product.seller = listing.text, listing.seller
-    product.category = category_named(listing.category)
-    if listing.image is not None:
-        product.image_sha256 = hashlib.sha256(listing.image).hexdigest()
-        product.image.name = store_image(listing.image, sha256=product.image_sha256)
-    product.refresh_content_hash()
-    if not created and before == (product.content_hash, product.category_id, product.seller):
+    photo = None if listing.image is None else store_photo(listing.image)
+    if not _fill(product, listing, photo=photo, category=category_named(listing.category or "")):
         return product, Outcome.UNCHANGED
     product.save()
     return product, Outcome.CREATED if created else Outcome.UPDATED
 
 
-def store_image(data: bytes, *, sha256: str) -> str:
-    """Store a photo under its own hash, once; returns its name in the media folder.
+def _fill(
+    product: Product, listing: Listing, *, photo: Photo | None, category: Category | None
+) -> bool:
+    """Take the listing over into the product, unsaved; True where that changed anything."""
+    before = (product.content_hash, product.category, product.seller)
+    product.text = listing.text
+    if listing.category is not None:
+        product.category = category
+    if listing.seller is not None:
+        product.seller = listing.seller
+    if photo is not None:
+        product.image_sha256, product.image.name = photo.sha256, photo.name
+    product.refresh_content_hash()
+    return before != (product.content_hash, product.category, product.seller)
+
+
+def store_many(
+    arrivals: Sequence[tuple[Listing, Photo]], *, source: str, dry_run: bool = False
+) -> list[tuple[Product, Outcome]]:
+    """`store` for many checked listings with distinct ids, in a handful of queries.
+
+    Call it in a transaction. A dry run says what would happen and writes nothing.
+    """
+    known = {
+        product.external_id: product
+        for product in Product.objects.select_for_update(of=("self",))
+        .select_related("category")
+        .filter(external_id__in=[listing.external_id for listing, _ in arrivals])
+        .order_by("pk")
+    }
+    categories = _categories({listing.category or "" for listing, _ in arrivals}, dry_run=dry_run)
+    stored = []
+    for listing, photo in arrivals:
+        product = known.get(listing.external_id)
+        outcome = Outcome.UPDATED if product else Outcome.CREATED
+        product = product or Product(external_id=listing.external_id, source=source)
+        category = categories.get((listing.category or "").lower())
+        if not _fill(product, listing, photo=photo, category=category):
+            outcome = Outcome.UNCHANGED
+        stored.append((product, outcome))
+    if not dry_run:
+        _save(stored)
+    return stored
+
+
+def _save(stored: Sequence[tuple[Product, Outcome]]) -> None:
+    Product.objects.bulk_create([p for p, outcome in stored if outcome is Outcome.CREATED])
+    updated = [p for p, outcome in stored if outcome is Outcome.UPDATED]
+    for product in updated:
+        product.updated_at = timezone.now()  # bulk_update leaves auto_now to its caller
+    Product.objects.bulk_update(updated, _TAKEN_OVER)
+
+
+def _categories(names: Iterable[str], *, dry_run: bool) -> dict[str, Category]:
+    """Lower-case name -> category, made where it is new (in a dry run: not saved)."""
+    known = {category.name.lower(): category for category in Category.objects.all()}
+    for name in sorted(names):
+        if name and name.lower() not in known:
+            make = Category if dry_run else Category.objects.create
+            known[name.lower()] = make(name=name)
+    return known
+
+
+def photo_of(data: bytes) -> Photo:
+    """The hash and the name a checked photo is stored under; nothing is written.
 
     A name that says the content never changes its meaning, so old analyses keep their photo and
     browsers may cache it for ever.
     """
+    sha256 = hashlib.sha256(data).hexdigest()
     with Image.open(BytesIO(data)) as image:
         suffix = _SUFFIX[image.format or ""]
-    name = f"products/{sha256[:2]}/{sha256}{suffix}"
-    path = Path(settings.MEDIA_ROOT) / name
+    return Photo(sha256=sha256, name=f"products/{sha256[:2]}/{sha256}{suffix}")
+
+
+def store_photo(data: bytes) -> Photo:
+    """Store a checked photo in the media folder under its own hash, once."""
+    photo = photo_of(data)
+    path = Path(settings.MEDIA_ROOT) / photo.name
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         # Written aside and renamed: a process that dies here leaves no half photo of that name.
@@ -142,7 +238,7 @@ def store_image(data: bytes, *, sha256: str) -> str:
             file.write(data)
         Path(file.name).chmod(0o644)
         Path(file.name).replace(path)
-    return name
+    return photo
 
 
 def category_named(name: str) -> Category | None:

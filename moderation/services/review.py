@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Min
 from django.utils import timezone
@@ -78,7 +78,7 @@ def suspicion(row: Analysis) -> float:
 
 
 # ── Claims ────────────────────────────────────────────────────────────────────────────────────
-def claim_next(moderator: AbstractBaseUser) -> ReviewItem | None:
+def claim_next(moderator: User) -> ReviewItem | None:
     """The item in this moderator's hands, or the most suspicious free one, claimed for them.
 
     The claim is one conditional UPDATE, so two moderators never hold the same item; the loser of
@@ -105,7 +105,7 @@ def claim_next(moderator: AbstractBaseUser) -> ReviewItem | None:
                 return ReviewItem.objects.get(pk=pk)
 
 
-def claim(item: ReviewItem, *, moderator: AbstractBaseUser) -> bool:
+def claim(item: ReviewItem, *, moderator: User) -> bool:
     """Take this very item, if it is open and in nobody else's hands."""
     free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)
     return bool(
@@ -113,14 +113,14 @@ def claim(item: ReviewItem, *, moderator: AbstractBaseUser) -> bool:
     )
 
 
-def renew(item: ReviewItem, *, moderator: AbstractBaseUser) -> bool:
+def renew(item: ReviewItem, *, moderator: User) -> bool:
     """Prolong the claim while the moderator looks at the item; False where it was lost."""
     return bool(
         ReviewItem.objects.held_by(moderator).filter(pk=item.pk).update(claimed_until=_lease_end())
     )
 
 
-def release(moderator: AbstractBaseUser) -> int:
+def release(moderator: User) -> int:
     """Give back everything this moderator holds."""
     return ReviewItem.objects.held_by(moderator).update(claimed_by=None, claimed_until=None)
 
@@ -133,7 +133,7 @@ def _lease_end() -> datetime:
 def decide(
     item: ReviewItem,
     *,
-    moderator: AbstractBaseUser,
+    moderator: User,
     verdict: str,
     reason: str = "",
     wrong_side: str = "",
@@ -152,7 +152,7 @@ def decide(
         if not free_or_mine.filter(pk=item.pk).update(
             state=DECIDED, claimed_by=None, claimed_until=None
         ):
-            raise AlreadyDecided(_who_was_faster(item))
+            raise AlreadyDecided(who_was_faster(item))
         item.refresh_from_db()
         return Decision.objects.create(
             item=item,
@@ -175,7 +175,8 @@ def _check_reason(verdict: str, reason: str) -> None:
         )
 
 
-def _who_was_faster(item: ReviewItem) -> str:
+def who_was_faster(item: ReviewItem) -> str:
+    """Why an item cannot be had: who decided it, who holds it, or that it left the queue."""
     item = ReviewItem.objects.select_related("claimed_by").get(pk=item.pk)
     last = item.decisions.standing().select_related("moderator").first()
     if item.state == DECIDED and last:
@@ -185,7 +186,7 @@ def _who_was_faster(item: ReviewItem) -> str:
     return "This item has left the queue: its photo or text changed, or it was scored anew."
 
 
-def skip(item: ReviewItem, *, moderator: AbstractBaseUser) -> None:
+def skip(item: ReviewItem, *, moderator: User) -> None:
     """Pass an item on to somebody else; it does not come back to this moderator."""
     with transaction.atomic():
         ReviewItem.objects.held_by(moderator).filter(pk=item.pk).update(
@@ -194,20 +195,25 @@ def skip(item: ReviewItem, *, moderator: AbstractBaseUser) -> None:
         Skip.objects.get_or_create(item=item, moderator=moderator)
 
 
-def undo(*, moderator: AbstractBaseUser) -> ReviewItem:
+def last_decision(moderator: User) -> Decision | None:
+    """This moderator's newest verdict that stands: the one an undo would take back."""
+    return (
+        Decision.objects.standing()
+        .filter(moderator=moderator)
+        .select_related("item", "analysis")
+        .order_by("-id")
+        .first()
+    )
+
+
+def undo(*, moderator: User) -> ReviewItem:
     """Take back this moderator's last standing decision; the item reopens.
 
     The decision stays on record; a new row says that it was undone. The item comes back into this
     moderator's hands. Raises `ReviewError` where there is nothing to undo.
     """
     with transaction.atomic():
-        last = (
-            Decision.objects.standing()
-            .filter(moderator=moderator)
-            .select_related("item")
-            .order_by("-id")
-            .first()
-        )
+        last = last_decision(moderator)
         if last is None:
             raise ReviewError("There is no decision of yours to undo.")
         item = last.item

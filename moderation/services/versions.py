@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -55,7 +53,7 @@ def register(location: str) -> ModelVersion:
 
 
 def _register(name: str, source: str, folder: Path, *, sha256: str = "") -> ModelVersion:
-    about = read_about(folder)
+    about = checkpoint.read_about(folder)
     platt = about.get("platt") or {}
     version, _ = ModelVersion.objects.update_or_create(
         name=name,
@@ -70,16 +68,6 @@ def _register(name: str, source: str, folder: Path, *, sha256: str = "") -> Mode
         },
     )
     return version
-
-
-def read_about(folder: Path) -> dict[str, Any]:
-    """What a model folder says of itself in `clipmod.json`; empty where it has none."""
-    try:
-        return dict(json.loads((folder / "clipmod.json").read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise ModelError(f"{folder / 'clipmod.json'} is not valid JSON: {error}.") from error
 
 
 def activate(version: ModelVersion) -> None:

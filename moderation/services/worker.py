@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
+from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
 from moderation.models import WorkerBeat
@@ -75,9 +76,13 @@ def health() -> Health:
 
 
 def ring() -> None:
-    """Tell the workers that rows wait. A message that gets lost costs time only: the sweeper
-    rings again, so a broker that cannot be reached must not stop whoever has just saved rows."""
+    """Tell the workers that rows wait, unless a message that nobody took up yet says so already.
+
+    A message that gets lost costs time only: the sweeper rings again, so a broker that cannot be
+    reached must not stop whoever has just saved rows.
+    """
     try:
-        async_task("moderation.tasks.analyse_pending")
+        if not get_broker().queue_size():
+            async_task("moderation.tasks.analyse_pending")
     except Exception:  # brokers raise their own kinds, and none of them may undo saved work
         logger.exception("The queue cannot be reached; the sweeper will ring again")

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Every check of the project: lint, types, import contract, and the tests on SQLite and, where a
+# server answers, on PostgreSQL. NO_SKIPS=1 makes a skipped test a failure (GPU tests excepted).
+set -u
+bin=${VENV:-.venv}/bin
+postgres=${TEST_POSTGRES_URL:-postgres://postgres@127.0.0.1:5432/postgres}
+failed=()
+missing=()
+
+step() {
+    echo "── $1"
+    shift
+    "$@" || failed+=("$*")
+}
+
+answers() {
+    "$bin/python" - "$1" <<'PY'
+import sys
+import psycopg
+try:
+    psycopg.connect(sys.argv[1], connect_timeout=3).close()
+except psycopg.Error as error:
+    sys.exit(str(error))
+PY
+}
+
+tests() {
+    "$bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider "$@"
+}
+
+step "Lint" "$bin/ruff" check .
+step "Format" "$bin/ruff" format --check .
+step "Types" "$bin/mypy"
+step "Import contract" "$bin/lint-imports"
+step "Migrations" "$bin/python" manage.py makemigrations --check --dry-run
+step "Tests on SQLite" tests
+if answers "$postgres" 2>/dev/null; then
+    step "Tests on PostgreSQL" env DATABASE_URL="$postgres" \
+        "$bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider
+else
+    missing+=("PostgreSQL: no server answers; \`apt-get install postgresql\`, or set TEST_POSTGRES_URL.")
+fi
+command -v chromium >/dev/null || missing+=("Chromium: \`apt-get install chromium\`.")
+
+echo
+for line in "${missing[@]}"; do echo "Not tested, because it is missing - $line"; done
+if [ ${#missing[@]} -gt 0 ] && [ "${NO_SKIPS:-}" = 1 ]; then failed+=("something is missing"); fi
+if [ ${#failed[@]} -gt 0 ]; then
+    printf 'FAILED: %s\n' "${failed[@]}"
+    exit 1
+fi
+echo "All checks passed."
