@@ -110,6 +110,7 @@ class Canvas:
         inverse = np.linalg.inv(self.matrix).astype(np.float32)
         self.x: Field = inverse[0, 0] * columns + inverse[0, 1] * rows + 50
         self.y: Field = inverse[1, 0] * columns + inverse[1, 1] * rows + 50
+        # Premultiplied by alpha, so that soft edges carry no dark fringe.
         self.rgb = np.zeros((self.height, self.width, 3), dtype=np.float32)
         self.alpha: Field = np.zeros((self.height, self.width), dtype=np.float32)
         self.ground: list[tuple[float, float, float, float]] = []
@@ -196,8 +197,8 @@ class Canvas:
             length = dx * dx + dy * dy + 1e-6
             along = np.clip(((x - x0) * dx + (y - y0) * dy) / length, 0, 1)
             away = (x - x0 - along * dx) ** 2 + (y - y0 - along * dy) ** 2
-            fade = np.sqrt(4 * along * (1 - along))
-            total += height * fade * np.exp(-away / (width * width))
+            fade = 4 * along * (1 - along)
+            total += 1.15 * height * fade * fade * np.exp(-away / (width * width))
         total = (total * self.unit).astype(np.float32)
         if factor == 1:
             return total
@@ -290,7 +291,7 @@ class Canvas:
         if amount < 0:
             self.rgb[box] *= 1 - strength
         else:
-            self.rgb[box] += (1 - self.rgb[box]) * strength
+            self.rgb[box] += (self.alpha[box][..., None] - self.rgb[box]) * strength
 
     def seam(self, *lines: Points, width: float = 0.5, depth: float = 0.35) -> None:
         """A pressed line: dark, with a lit edge on the side away from the light."""

@@ -128,7 +128,7 @@ def bottle(canvas: Canvas, look: Look) -> None:
     base = (
         canvas.mask(
             np.concatenate(
-                [arc(50, low - 8, wide, 1.6, 180, 0), arc(50, low - 1, wide - 1, 1.6, 0, 180)]
+                [arc(50, low - 8, wide + 1, 1.6, 180, 0), arc(50, low, wide + 1, 1.6, 0, 180)]
             )
         )
         * mask

@@ -34,7 +34,7 @@ def photograph(canvas: Canvas, *, colour: RGB) -> Image.Image:
     scene = _backdrop(canvas, paper)
     scene *= (1 - _shadow(canvas))[..., None]
     cover = canvas.alpha[..., None]
-    scene = canvas.rgb + scene * (1 - cover) - canvas.rgb * (1 - cover)
+    scene = canvas.rgb + scene * (1 - cover)
     return _develop(scene, rng)
 
 
