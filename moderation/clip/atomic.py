@@ -1,0 +1,48 @@
+"""Write a folder whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from moderation.clip.errors import ModelError
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary sibling to fill; it becomes `folder` at the end, or is removed on errors.
+
+    Raises `ModelError` if `folder` exists: a model that may be in use is never overwritten.
+    """
+    if folder.exists():
+        raise ModelError(f"{folder} exists already; choose another folder for the model.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise _not_written(folder, error) from error
+    try:
+        yield unfinished
+        unfinished.chmod(0o755)  # mkdtemp makes it private
+        for path in unfinished.rglob("*"):
+            _flush(path)
+        unfinished.rename(folder)
+    except OSError as error:
+        raise _not_written(folder, error) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _not_written(folder: Path, error: OSError) -> ModelError:
+    return ModelError(f"The model cannot be written to {folder}: {error.strerror or error}.")
+
+
+def _flush(path: Path) -> None:
+    """Make sure that the bytes are on the disk before the rename says so."""
+    if path.is_file():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())

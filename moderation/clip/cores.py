@@ -1,0 +1,75 @@
+"""Run torch on a CPU as one single-threaded call per core, without disturbing other threads.
+
+`torch.set_num_threads` sets two things: the OpenMP team of the calling thread, which is what its
+next call uses, and a default for threads that have not used torch yet. So each worker sets its own
+to one, and the thread that made them puts the default back.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class CorePool:
+    """Threads for model calls: `cores` single-threaded ones, and one that uses all cores.
+
+    Threads do not survive a fork, so a child process makes its own on first use.
+    """
+
+    def __init__(self, cores: int) -> None:
+        self.cores = cores
+        self._lock = threading.Lock()
+        self._pid = 0
+        os.register_at_fork(after_in_child=self._forget)
+
+    def map(self, function: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
+        """Call `function` on each item, one core per call; results in order."""
+        narrow, _ = self._executors()
+        return _results([narrow.submit(function, item) for item in items])
+
+    def wide(self, function: Callable[[In], Out], item: In) -> Out:
+        """Call `function` once, on all cores: best for one or two pictures."""
+        _, wide = self._executors()
+        return wide.submit(function, item).result()
+
+    def _executors(self) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
+        with self._lock:
+            if self._pid != os.getpid():
+                self._narrow = _single_threaded(self.cores)
+                self._wide = ThreadPoolExecutor(1, thread_name_prefix="clip-wide")
+                self._pid = os.getpid()
+            return self._narrow, self._wide
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+        self._pid = 0
+
+
+def _single_threaded(cores: int) -> ThreadPoolExecutor:
+    import torch
+
+    usual = torch.get_num_threads()
+    started = threading.Barrier(cores + 1)
+    pool = ThreadPoolExecutor(
+        cores, thread_name_prefix="clip", initializer=torch.set_num_threads, initargs=(1,)
+    )
+    for _ in range(cores):
+        pool.submit(started.wait)
+    started.wait()
+    torch.set_num_threads(usual)
+    return pool
+
+
+def _results(futures: list[Future[Out]]) -> list[Out]:
+    try:
+        return [future.result() for future in futures]
+    finally:
+        for future in futures:
+            future.cancel()

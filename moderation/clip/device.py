@@ -1,0 +1,68 @@
+"""Which processor runs the model, and in which precision it is really fast."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal, cast
+
+from moderation.clip.errors import ModelError
+
+Device = Literal["cpu", "cuda", "mps"]
+Precision = Literal["fp32", "bf16", "fp16"]
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+# Tensor cores for fp16 came with compute capability 7.0.
+_FP16_CAPABILITY = (7, 0)
+
+
+def choose_device(name: str | None = "auto") -> Device:
+    """The device to use: the named one, or the best there is. Raises `ModelError`."""
+    name = (name or "auto").lower()
+    if name not in DEVICES:
+        raise ModelError(f"There is no device {name!r}; use one of {', '.join(DEVICES)}.")
+    if name == "cpu":
+        return "cpu"
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return cast("Device", next((device for device, found in there.items() if found), "cpu"))
+    if not there[name]:
+        raise ModelError(f"The device {name!r} is not there; use auto or cpu.")
+    return cast("Device", name)
+
+
+def choose_precision(device: Device, wanted: str | None = "auto") -> Precision:
+    """The wanted precision, or the one that the device runs fast; fp32 where in doubt.
+
+    CLIP was trained in fp16, so a GPU with fp16 tensor cores keeps the most of it. A CPU gets bf16
+    only if it multiplies bf16 matrices natively: emulated, bf16 is five times slower than fp32.
+    """
+    wanted = (wanted or "auto").lower()
+    if wanted not in PRECISIONS:
+        raise ModelError(f"There is no precision {wanted!r}; use one of {', '.join(PRECISIONS)}.")
+    if wanted == "fp16" and device == "cpu":
+        raise ModelError("fp16 does not run on the CPU; use auto, bf16 or fp32.")
+    if wanted != "auto":
+        return cast("Precision", wanted)
+    if device == "cuda":
+        import torch
+
+        fast = torch.cuda.get_device_capability() >= _FP16_CAPABILITY
+        return "fp16" if fast else "fp32"
+    return "bf16" if device == "cpu" and cpu_has_fast_bf16() else "fp32"
+
+
+def cpu_has_fast_bf16() -> bool:
+    """Whether the CPU has AVX512-bf16 or AMX-bf16, and oneDNN uses it."""
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return bool(native) and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def cpu_cores() -> int:
+    """The cores this process may use, which is less than the machine's in most containers."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
