@@ -1,6 +1,8 @@
 """Reads settings from the environment; a bad value stops the start with one sentence."""
 
 import os
+import re
+import zoneinfo
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -64,6 +66,24 @@ def choice(name: str, default: str, *, among: tuple[str, ...]) -> str:
 def text(name: str, default: str = "") -> str:
     """Any text, without the spaces around it."""
     return os.environ.get(name, "").strip() or default
+
+
+def matching(name: str, default: str, *, pattern: str, what: str) -> str:
+    """Text of a certain form, or empty; `what` names the form in the error."""
+    raw = text(name, default)
+    if raw and not re.fullmatch(pattern, raw):
+        raise ImproperlyConfigured(f"{name} is {raw!r}; set it to {what}.")
+    return raw
+
+
+def time_zone(name: str, default: str) -> str:
+    """The name of a time zone, such as Europe/Berlin."""
+    raw = text(name, default)
+    if raw not in zoneinfo.available_timezones():
+        raise ImproperlyConfigured(
+            f"{name} is {raw!r}; set it to a time zone such as Europe/Berlin or UTC."
+        )
+    return raw
 
 
 def words(name: str, default: list[str]) -> list[str]:

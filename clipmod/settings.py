@@ -28,7 +28,7 @@ if not SECRET_KEY:
     if not DEBUG:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set; with DEBUG=false set it to a long random text "
-            "(`python manage.py make_secret_key` prints one)."
+            "(`DEBUG=true python manage.py make_secret_key` prints one)."
         )
     SECRET_KEY = "for-development-only-" + "x" * 40
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
@@ -89,7 +89,7 @@ TEMPLATES = [
     }
 ]
 LANGUAGE_CODE = "en-gb"
-TIME_ZONE = env.text("TIME_ZONE", "UTC")
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -109,19 +109,13 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = DEBUG
 
 # ── Database ──────────────────────────────────────────────────────────────────────────────────
-DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'clipmod.sqlite3'}")
-try:
-    _database = environ.Env.db_url_config(DATABASE_URL)
-except (ValueError, KeyError, ImproperlyConfigured):
-    _database = {}
-if _database.get("ENGINE") not in {
-    "django.db.backends.sqlite3",
-    "django.db.backends.postgresql",
-}:
-    raise ImproperlyConfigured(
-        f"DATABASE_URL is {DATABASE_URL!r}; set it to sqlite:///path/to/file.sqlite3 "
-        "or postgres://user:password@host:5432/name."
-    )
+DATABASE_URL = env.matching(
+    "DATABASE_URL",
+    f"sqlite:///{BASE_DIR / 'clipmod.sqlite3'}",
+    pattern=r"(sqlite|postgres|postgresql)://.+",
+    what="sqlite:///path/to/file.sqlite3 or postgres://user:password@host:5432/name",
+)
+_database = environ.Env.db_url_config(DATABASE_URL)
 if _database["ENGINE"].endswith("sqlite3"):
     # Readers never wait for the writer, and writers queue instead of failing (DESIGN 5).
     _database["OPTIONS"] = {
@@ -133,7 +127,9 @@ _database |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 DATABASES = {"default": _database}
 
 # ── The background worker ─────────────────────────────────────────────────────────────────────
-REDIS_URL = env.text("REDIS_URL")
+REDIS_URL = env.matching(
+    "REDIS_URL", "", pattern=r"(rediss?|unix)://.+", what="redis://host:6379/0, or leave it empty"
+)
 # Each value is there for a loss that was measured; docs/operations.md tells which.
 Q_CLUSTER = {
     "name": "clipmod",
@@ -196,14 +192,22 @@ MAX_IMAGE_PIXELS = env.integer("MAX_IMAGE_PIXELS", 100_000_000, low=10_000, high
 MAX_BATCH_ITEMS = env.integer("MAX_BATCH_ITEMS", 100, low=1, high=1000)
 REVIEW_LEASE_SECONDS = env.integer("REVIEW_LEASE_SECONDS", 300, low=30, high=86_400)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES + 1024 * 1024
+# One more than allowed reaches the API, which then says so in words.
+DATA_UPLOAD_MAX_NUMBER_FILES = MAX_BATCH_ITEMS + 1
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2 * MAX_BATCH_ITEMS + 1000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 # ── API ───────────────────────────────────────────────────────────────────────────────────────
 API_LOGIN_REQUIRED = env.boolean("API_LOGIN_REQUIRED", not DEBUG)
-API_RATE = env.text("API_RATE", "" if DEBUG else "600/min")
+API_RATE = env.matching(
+    "API_RATE",
+    "" if DEBUG else "600/min",
+    pattern=r"[1-9][0-9]*/(sec|min|hour|day)",
+    what="a number per sec, min, hour or day, such as 600/min",
+)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "moderation.api.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["moderation.api.permissions.OpenInDevelopment"],
@@ -226,6 +230,8 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Finds product photos that do not match their text.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["moderation.api.schema.one_address_each"],
+    "ENUM_NAME_OVERRIDES": {"AnalysisStatus": "moderation.models.Analysis.Status"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
