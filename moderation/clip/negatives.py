@@ -1,0 +1,175 @@
+"""Which pairs of a batch are mismatches, and the mismatched texts made for each picture."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .augment import COLOURS, TEMPLATES, colours_in, readable, swap_colour, vary_text
+
+if TYPE_CHECKING:
+    import torch
+
+    from .pretrain_data import Rows
+
+NEAR = 8  # categories of the same source that count as one broad group
+_ONE_COLOUR = {"gray": "grey", "golden": "gold", "off": "white", "light": "blue", "sky": "blue"}
+_BIT = {
+    word: 1 << place
+    for place, word in enumerate(
+        sorted({_ONE_COLOUR.get(word, word) for colour in COLOURS for word in colour.split()})
+    )
+}
+
+
+def colour_bits(text: str) -> int:
+    """The colour words of a text as bits; texts may speak of one colour where bits overlap."""
+    words = (word for colour in colours_in(text) for word in colour.split())
+    bits = 0
+    for word in words:
+        bits |= _BIT[_ONE_COLOUR.get(word, word)]
+    return bits
+
+
+def head_noun(category: str) -> str:
+    """A category's last word in the singular: "Casual Shoes" -> "shoe", "T-Shirt" -> "tshirt"."""
+    words = re.findall(r"\w+", category.lower().replace("-", ""))
+    return words[-1].rstrip("s") if words else ""
+
+
+class Negatives:
+    """Mismatched texts by general rules over the categories and colours of the training rows."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        names = sorted(set(zip(rows.sources, rows.categories, strict=True)))
+        place = {name: i for i, name in enumerate(names)}
+        self.kind = np.array(
+            [place[name] for name in zip(rows.sources, rows.categories, strict=True)]
+        )  # [n]
+        sources = sorted(set(rows.sources))
+        self.source = np.array([sources.index(source) for source, _category in names])  # [kinds]
+        nouns = [head_noun(category) for _source, category in names]
+        self.noun = np.array([sorted(set(nouns)).index(noun) for noun in nouns])  # [kinds]
+        self.members = [np.flatnonzero(self.kind == k) for k in range(len(names))]
+        self.near = self._near()
+        counts: dict[str, int] = {}
+        for text in rows.texts:
+            for colour in colours_in(text):
+                counts[colour] = counts.get(colour, 0) + 1
+        enough = max(3, len(rows) // 2000)
+        self.colours = sorted(colour for colour, count in counts.items() if count >= enough)
+
+    def _near(self) -> list[np.ndarray]:
+        """For each kind, the others of its source whose average picture is most like its own."""
+        thumbs = self.rows.pixels[:, ::8, ::8].astype(np.float32)  # [n, s/8, s/8, 3]
+        mean = np.stack([thumbs[rows].mean(axis=0).ravel() for rows in self.members])
+        near = []
+        for k in range(len(mean)):
+            others = np.flatnonzero((self.source == self.source[k]) & (np.arange(len(mean)) != k))
+            distance = ((mean[others] - mean[k]) ** 2).sum(axis=1)
+            near.append(others[np.argsort(distance, kind="stable")[:NEAR]])
+        return near
+
+    def other_type(self, row: int, *, rng: np.random.Generator) -> int | None:
+        """A row of another category of the same broad group, common categories more often."""
+        near = self.near[self.kind[row]]
+        if not len(near):
+            return None
+        weight = np.sqrt([len(self.members[k]) for k in near])
+        members = self.members[rng.choice(near, p=weight / weight.sum())]
+        return int(members[rng.integers(len(members))])
+
+    def other_category(self, row: int, *, rng: np.random.Generator) -> int:
+        """A row of any other category whose head noun differs."""
+        for _try in range(50):
+            other = int(rng.integers(len(self.rows)))
+            if self.noun[self.kind[other]] != self.noun[self.kind[row]]:
+                return other
+        return other
+
+    def mismatch(self, row: int, *, rng: np.random.Generator) -> tuple[str, int]:
+        """A made mismatch for this row's picture: its text and the kind that the text speaks of."""
+        rows = self.rows
+        if rng.random() < 0.65:
+            text = vary_text(rows.texts[row], category=rows.categories[row], rng=rng)
+            swapped = swap_colour(text, colours=self.colours, rng=rng)
+            if swapped is not None:
+                return swapped, int(self.kind[row])
+        other = self.other_type(row, rng=rng)
+        if other is None:
+            other = self.other_category(row, rng=rng)
+        text = vary_text(rows.texts[other], category=rows.categories[other], rng=rng)
+        return text, int(self.kind[other])
+
+    def maybe_true(
+        self, kinds: np.ndarray, bits: np.ndarray, text_kinds: np.ndarray, text_bits: np.ndarray
+    ) -> np.ndarray:
+        """[b, m] bool: the text may be true of the picture though it is another product's.
+
+        Same category (or, in another source, same head noun), and no colour speaks against it.
+        """
+        same_source = self.source[kinds][:, None] == self.source[text_kinds][None]
+        same_kind = kinds[:, None] == text_kinds[None]
+        same_noun = self.noun[kinds][:, None] == self.noun[text_kinds][None]
+        colour = (bits[:, None] & text_bits[None]) != 0
+        unknown = (bits[:, None] == 0) | (text_bits[None] == 0)
+        return np.where(same_source, same_kind, same_noun) & (colour | unknown)
+
+
+class Prompts:
+    """Short texts of every category and every colour, and which of them a picture matches."""
+
+    def __init__(self, negatives: Negatives) -> None:
+        rows = negatives.rows
+        names = [rows.categories[members[0]] for members in negatives.members]
+        self.categories = [readable(name) for name in names]  # [k], one for each kind
+        self.colours = negatives.colours  # [c]
+        same_noun = negatives.noun[:, None] == negatives.noun[None]  # [k, k]
+        same_source = negatives.source[:, None] == negatives.source[None]
+        # In another source the same noun is as true: "T-Shirt" of one, "Tshirts" of another.
+        self.true = np.where(same_source, np.eye(len(names), dtype=bool), same_noun)
+        self.bits = np.array([colour_bits(colour) for colour in self.colours], dtype=np.int64)
+
+    def texts(self, rng: np.random.Generator) -> tuple[list[str], list[str]]:
+        """The prompts of one step, in one randomly chosen wording."""
+        template = TEMPLATES[rng.integers(len(TEMPLATES))]
+        return (
+            [template.format(name) for name in self.categories],
+            [template.format(f"{colour} product") for colour in self.colours],
+        )
+
+    def positives(
+        self, kinds: np.ndarray, bits: np.ndarray, *, device: str
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """[b, k] and [b, c] bool: the prompts true of pictures of these kinds and colours."""
+        import torch
+
+        colours = (bits[:, None] & self.bits[None]) != 0
+        return (
+            torch.from_numpy(self.true[kinds]).to(device),
+            torch.from_numpy(colours).to(device),
+        )
+
+
+def held_out_pairs(negatives: Negatives, *, seed: int) -> list[tuple[int, str, int, str]]:
+    """One match and one mismatch for each row: (row, text, label, kind of the pair).
+
+    The mismatches take turns: another category, another type of the same group, another colour.
+    """
+    rng = np.random.default_rng(seed)
+    rows, pairs = negatives.rows, []
+    for row, text in enumerate(rows.texts):
+        pairs.append((row, text, 1, "match"))
+        swapped = swap_colour(text, colours=negatives.colours, rng=rng)
+        near = negatives.other_type(row, rng=rng)
+        if row % 3 == 1 and swapped is not None:
+            pairs.append((row, swapped, 0, "attribute"))
+        elif row % 3 and near is not None:
+            pairs.append((row, rows.texts[near], 0, "hard"))
+        else:
+            far = negatives.other_category(row, rng=rng)
+            pairs.append((row, rows.texts[far], 0, "random"))
+    return pairs

@@ -1,0 +1,210 @@
+"""What the bundled model learns from: rows of a product CSV, split by product family.
+
+Rows are true pairs. Two rows are one family when they share a title or a (near-)identical
+picture; families are held out whole. A source whose texts are mostly repeated ("Jacket laid
+flat") has captions rather than titles: there only the picture makes a family.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import ClipError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+COLUMNS = ("image_path", "text", "category")
+Progress = Callable[[Sequence[Any], str], Iterable[Any]]
+
+
+class CatalogueError(ClipError):
+    """The catalogue cannot be trained on; the message says which file or column and what to do."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """True pairs. pixels [n, side, side, 3] uint8; hashes [n] uint64 (dHash of the picture)."""
+
+    texts: list[str]
+    categories: list[str]
+    sources: list[str]
+    pixels: np.ndarray
+    hashes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, index: np.ndarray) -> Rows:
+        """The rows at these positions."""
+        return replace(
+            self,
+            texts=[self.texts[i] for i in index],
+            categories=[self.categories[i] for i in index],
+            sources=[self.sources[i] for i in index],
+            pixels=self.pixels[index],
+            hashes=self.hashes[index],
+        )
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Labelled pairs. pixels [n, s, s, 3] uint8 in the model's size; label 1 match, 0 mismatch."""
+
+    pixels: np.ndarray
+    image: np.ndarray  # [m] which picture
+    texts: list[str]
+    labels: np.ndarray
+    kinds: np.ndarray  # match, random, hard or attribute
+    sources: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def normalised(text: str) -> str:
+    """Lower case letters and digits only, one space between words."""
+    return re.sub(r"\W+", " ", text.lower()).strip()
+
+
+def squashed(image: Image.Image, side: int) -> np.ndarray:
+    """The whole picture as [side, side, 3] uint8, as the model's own preprocessor makes it."""
+    from PIL import Image
+
+    return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC))
+
+
+def difference_hash(image: Image.Image) -> int:
+    """64 bits: is each cell of a 9 x 8 grey thumbnail brighter than its left neighbour (dHash)."""
+    from PIL import Image
+
+    grey = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BILINEAR), dtype=np.int16)
+    return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes(), "big")
+
+
+def read_table(csv: Path, *, columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:
+    """The rows of a product CSV as text; says which column is missing."""
+    import pandas as pd
+
+    if not csv.is_file():
+        raise CatalogueError(f"There is no file {csv}: give the path of a product CSV.")
+    table = pd.read_csv(csv, dtype=str, keep_default_na=False)
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise CatalogueError(
+            f"{csv.name} has no column {', '.join(missing)}: it needs {', '.join(columns)}."
+        )
+    if "source" not in table.columns:
+        table["source"] = "catalogue"
+    return table.to_dict("records")
+
+
+def read_rows(
+    csv: Path, *, folder: Path, side: int, progress: Progress = lambda items, _what: items
+) -> Rows:
+    """Read a catalogue and decode its pictures once, squashed to `side` pixels.
+
+    Rows whose picture cannot be opened are left out; more than one in ten is an error.
+    """
+    from .images import open_image
+
+    table = read_table(csv)
+
+    def load(row: dict[str, str]) -> tuple[np.ndarray, int] | None:
+        try:
+            image = open_image(folder / row["image_path"])
+        except ClipError:
+            return None
+        return squashed(image, side), difference_hash(image)
+
+    good = []
+    with ThreadPoolExecutor() as pool:
+        for row, found in zip(
+            progress(table, f"Reading {csv.name}"), pool.map(load, table), strict=True
+        ):
+            if found is not None:
+                good.append((row, *found))
+    if len(good) < 0.9 * len(table) or not good:
+        raise CatalogueError(
+            f"{len(table) - len(good)} of {len(table)} pictures of {csv.name} cannot be opened: "
+            f"paths are relative to {folder}; give another folder with --image-base-path."
+        )
+    return Rows(
+        texts=[row["text"].strip() for row, _pixels, _hash in good],
+        categories=[row["category"].strip() for row, _pixels, _hash in good],
+        sources=[row["source"].strip() for row, _pixels, _hash in good],
+        pixels=np.stack([pixels for _row, pixels, _hash in good]),
+        hashes=np.array([found for _row, _pixels, found in good], dtype=np.uint64),
+    )
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Several sets of rows as one."""
+    return Rows(
+        texts=[text for part in parts for text in part.texts],
+        categories=[category for part in parts for category in part.categories],
+        sources=[source for part in parts for source in part.sources],
+        pixels=np.concatenate([part.pixels for part in parts]),
+        hashes=np.concatenate([part.hashes for part in parts]),
+    )
+
+
+def captioned_sources(rows: Rows) -> set[str]:
+    """Sources in which fewer than half of the texts are distinct."""
+    texts: dict[str, list[str]] = {}
+    for source, text in zip(rows.sources, rows.texts, strict=True):
+        texts.setdefault(source, []).append(normalised(text))
+    return {source for source, found in texts.items() if len(set(found)) < len(found) / 2}
+
+
+def without_families_of(rows: Rows, other: Rows) -> Rows:
+    """`rows` less every row that shares a title or a picture hash with `other`.
+
+    This is what keeps a family that quality is measured on out of training.
+    """
+    captioned = captioned_sources(rows)
+    titles, hashes = {normalised(text) for text in other.texts}, set(other.hashes.tolist())
+    keep = [
+        found not in hashes and (source in captioned or normalised(text) not in titles)
+        for text, source, found in zip(rows.texts, rows.sources, rows.hashes.tolist(), strict=True)
+    ]
+    return rows.take(np.flatnonzero(keep))
+
+
+def families(rows: Rows) -> list[str]:
+    """A name of each row's family: rows linked by title or picture hash, also through others."""
+    captioned = captioned_sources(rows)
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            key = parent[key]
+        return key
+
+    keys = []
+    for text, source, found in zip(rows.texts, rows.sources, rows.hashes.tolist(), strict=True):
+        picture = f"picture {found}"
+        if source not in captioned:
+            one, two = sorted((root(picture), root(f"title {normalised(text)}")))
+            parent[two] = one
+        keys.append(picture)
+    return [root(key) for key in keys]
+
+
+def split_by_family(rows: Rows, *, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the training rows and of the held-out rows, by a stable hash of the family."""
+    held_out = np.array(
+        [
+            int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32 < share
+            for name in families(rows)
+        ]
+    )
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)

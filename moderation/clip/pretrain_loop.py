@@ -1,0 +1,183 @@
+"""The training loop of the bundled model: one class holds the run, one function runs it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .augment import vary_images, vary_text
+from .losses import contrastive_loss, pair_loss, prompt_loss
+from .negatives import Negatives, Prompts, colour_bits
+from .pretrain_model import PretrainSettings, build_model, encode_images, encode_texts
+from .tokenizer import train_tokenizer
+
+if TYPE_CHECKING:
+    import torch
+
+    from .pretrain_data import Rows
+
+
+class Trainer:
+    """Model, optimiser, averaged weights and the stream of batches of one run."""
+
+    def __init__(self, rows: Rows, settings: PretrainSettings, *, device: str, bf16: bool) -> None:
+        import torch
+
+        torch.manual_seed(settings.seed)
+        self.rows, self.settings, self.device = rows, settings, device
+        self.bf16 = bf16
+        self.rng = np.random.default_rng(settings.seed)
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.tokenizer = train_tokenizer(
+            rows.texts, vocabulary=settings.vocabulary, max_tokens=settings.max_tokens
+        )
+        self.model = build_model(settings, vocabulary=len(self.tokenizer)).to(device)
+        self.average = build_model(settings, vocabulary=len(self.tokenizer)).to(device).eval()
+        self.average.load_state_dict(self.model.state_dict())
+        # The sigmoid loss has a scale and a bias of its own; they are not part of the model.
+        self.pair_scale = torch.nn.Parameter(torch.tensor(math.log(10.0), device=device))
+        self.pair_bias = torch.nn.Parameter(torch.tensor(-3.0, device=device))
+        self.optimizer = self._optimizer()
+        self.negatives = Negatives(rows)
+        self.prompts = Prompts(self.negatives)
+        self.bits = np.array([colour_bits(text) for text in rows.texts], dtype=np.int64)
+        self.pixels = torch.from_numpy(rows.pixels)
+        self.step, self.started = 0, time.monotonic()
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        import torch
+
+        named = [*self.model.named_parameters()]
+        decayed = [p for name, p in named if p.ndim > 1 and "embedding" not in name]
+        kept = [p for name, p in named if p.ndim <= 1 or "embedding" in name]
+        groups = [
+            {"params": decayed, "weight_decay": self.settings.weight_decay},
+            {"params": [*kept, self.pair_scale, self.pair_bias], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), fused=True)
+
+    def progress(self) -> float:
+        """Share of the run that is done, 0 to 1: of the steps, or of the minutes."""
+        if self.settings.steps is not None:
+            return self.step / self.settings.steps
+        return (time.monotonic() - self.started) / 60 / self.settings.minutes
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """Row numbers of one batch after another; each source gets its share of every batch."""
+        by_source = [
+            np.flatnonzero(self.negatives.source[self.negatives.kind] == source)
+            for source in np.unique(self.negatives.source)
+        ]
+        weight = np.array([len(rows) for rows in by_source]) ** self.settings.source_power
+        ends = np.rint(np.cumsum(weight / weight.sum()) * self.settings.batch_size).astype(int)
+        counts = np.diff(ends, prepend=0)
+        streams = [_shuffled(rows, rng=self.rng) for rows in by_source]
+        while True:
+            yield np.array(
+                [next(s) for s, count in zip(streams, counts, strict=True) for _ in range(count)]
+            )
+
+    def train_step(self, batch: np.ndarray, *, done: float) -> float:
+        """One update from the rows `batch` [b]; returns the loss."""
+        import torch
+
+        loss = self.loss(batch, done=done)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * _schedule(done, self.settings.warmup)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        self._average()
+        return float(loss.detach())
+
+    def loss(self, batch: np.ndarray, *, done: float) -> torch.Tensor:
+        """All losses of the rows `batch` [b]: among the pairs, and against all prompts."""
+        import torch
+        from torch.nn import functional
+
+        pairs, maybe_true = self._texts(batch)  # 2 b texts, [b, 2 b]
+        types, colours = self.prompts.texts(self.rng)  # k and c prompts
+        pixels = vary_images(
+            self.pixels[torch.from_numpy(batch)].to(self.device),
+            size=self.settings.image_size,
+            generator=self.generator,
+        )  # [b, 3, s, s]
+        dropped = self.settings.patch_drop if done < self.settings.full_from else 0.0
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
+            image = encode_images(
+                self.model, pixels * 2 - 1, dropped=dropped, generator=self.generator
+            )
+            text = encode_texts(self.model, pairs + types + colours, self.tokenizer)
+        image = functional.normalize(image.float(), dim=-1)  # [b, d]
+        text = functional.normalize(text.float(), dim=-1)  # [2 b + k + c, d]
+        text, type_prompts, colour_prompts = text.split([len(pairs), len(types), len(colours)])
+
+        mask = torch.from_numpy(maybe_true).to(self.device)
+        is_type, is_colour = self.prompts.positives(
+            self.negatives.kind[batch], self.bits[batch], device=self.device
+        )  # [b, k], [b, c]
+        scale, pair_scale = self.model.logit_scale.exp(), self.pair_scale.exp()
+        return (
+            contrastive_loss(image, text, scale=scale, ignored=mask)
+            + pair_loss(image, text, scale=pair_scale, bias=self.pair_bias, ignored=mask)
+            + self.settings.prompt_weight
+            * (
+                prompt_loss(image, type_prompts, scale=scale, positive=is_type)
+                + prompt_loss(image, colour_prompts, scale=scale, positive=is_colour)
+            )
+        )
+
+    def _texts(self, batch: np.ndarray) -> tuple[list[str], np.ndarray]:
+        """b true texts, then b made mismatches; and which pairs count neither way, [b, 2 b]."""
+        rows, kinds = self.rows, self.negatives.kind[batch]
+        texts = [vary_text(rows.texts[i], category=rows.categories[i], rng=self.rng) for i in batch]
+        made = [self.negatives.mismatch(int(i), rng=self.rng) for i in batch]
+        pairs = texts + [text for text, _kind in made]
+        maybe_true = self.negatives.maybe_true(
+            kinds,
+            self.bits[batch],
+            np.concatenate([kinds, [kind for _text, kind in made]]),
+            np.array([colour_bits(text) for text in pairs], dtype=np.int64),
+        )
+        np.fill_diagonal(maybe_true, False)  # each picture's own text is true, not maybe
+        return pairs, maybe_true
+
+    def _average(self) -> None:
+        """Move the averaged weights (what ships) towards the current ones."""
+        import torch
+
+        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            self.model.logit_scale.clamp_(0.0, math.log(100.0))
+            torch._foreach_lerp_(
+                [*self.average.parameters()], [*self.model.parameters()], 1 - decay
+            )
+
+
+def _shuffled(rows: np.ndarray, *, rng: np.random.Generator) -> Iterator[int]:
+    while True:
+        yield from rng.permutation(rows)
+
+
+def _schedule(done: float, warmup: float) -> float:
+    """Warm-up, then half a cosine down to 2% of the learning rate."""
+    if done < warmup:
+        return max(done / warmup, 0.01)
+    fall = (min(done, 1.0) - warmup) / (1 - warmup)
+    return 0.02 + 0.98 * (1 + math.cos(math.pi * fall)) / 2
+
+
+def run(trainer: Trainer, *, each_step: Callable[[Trainer, float], None]) -> None:
+    """Train to the end of the steps or minutes; `each_step` gets the loss after every update."""
+    trainer.started = time.monotonic()
+    for batch in trainer.batches():
+        done = trainer.progress()
+        if done >= 1.0:
+            return
+        each_step(trainer, trainer.train_step(batch, done=done))

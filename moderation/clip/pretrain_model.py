@@ -1,0 +1,119 @@
+"""The bundled model's shape: settings, a stock `CLIPModel` with a good start, its two towers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import CLIPModel, PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """Everything that decides what comes out. `steps` ends a run by count, else `minutes`."""
+
+    minutes: float = 72.0
+    steps: int | None = None
+    seed: int = 0
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.1
+    warmup: float = 0.04  # share of the run
+    ema: float = 0.998
+    source_power: float = 0.7  # below 1, small sources come up more often than their size
+    prompt_weight: float = 0.7  # of the zero-shot losses over all categories and colours
+    patch_drop: float = 0.5  # share of patches left out in training
+    full_from: float = 0.6  # from this share of the run on, all patches are kept
+    held_out: float = 0.06  # share of families for monitoring and calibration
+    stored_side: int = 96  # pictures are cropped from this size
+    image_size: int = 72
+    patch_size: int = 12
+    vision_width: int = 192
+    vision_layers: int = 6
+    vision_heads: int = 3
+    text_width: int = 128
+    text_layers: int = 3
+    text_heads: int = 2
+    projection: int = 128
+    vocabulary: int = 4096
+    max_tokens: int = 48
+
+
+def build_model(settings: PretrainSettings, *, vocabulary: int) -> CLIPModel:
+    """A stock `CLIPModel`; the published part of the architecture that the settings choose."""
+    from transformers import CLIPConfig, CLIPModel
+
+    common: dict[str, Any] = {"hidden_act": "gelu", "projection_dim": settings.projection}
+    config = CLIPConfig(
+        text_config=common
+        | {
+            "vocab_size": vocabulary,
+            "hidden_size": settings.text_width,
+            "intermediate_size": 4 * settings.text_width,
+            "num_hidden_layers": settings.text_layers,
+            "num_attention_heads": settings.text_heads,
+            "max_position_embeddings": settings.max_tokens,
+            "bos_token_id": 0,
+            "eos_token_id": 1,
+            "pad_token_id": 1,
+        },
+        vision_config=common
+        | {
+            "hidden_size": settings.vision_width,
+            "intermediate_size": 4 * settings.vision_width,
+            "num_hidden_layers": settings.vision_layers,
+            "num_attention_heads": settings.vision_heads,
+            "image_size": settings.image_size,
+            "patch_size": settings.patch_size,
+        },
+        projection_dim=settings.projection,
+    )
+    config._attn_implementation = "eager"  # faster than sdpa at this size on a CPU
+    return CLIPModel(config)
+
+
+def encode_images(
+    model: CLIPModel,
+    pixels: torch.Tensor,
+    *,
+    dropped: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """[b, 3, s, s] normalised -> [b, d]; `dropped` of the patches are left out, at random."""
+    import torch
+
+    tower = model.vision_model
+    hidden = tower.embeddings(pixels)  # [b, 1 + patches, width]
+    if dropped:
+        count, patches = hidden.shape[0], hidden.shape[1] - 1
+        keep = round(patches * (1 - dropped))
+        order = torch.rand(count, patches, generator=generator).argsort(dim=1)[:, :keep]
+        order = torch.cat([torch.zeros(count, 1, dtype=torch.long), order + 1], dim=1)
+        order = order.to(hidden.device)[..., None].expand(-1, -1, hidden.shape[2])
+        hidden = hidden.gather(1, order)
+    hidden = tower.pre_layrnorm(hidden)
+    hidden = tower.encoder(inputs_embeds=hidden).last_hidden_state
+    return model.visual_projection(tower.post_layernorm(hidden[:, 0]))
+
+
+def encode_texts(
+    model: CLIPModel, texts: list[str], tokenizer: PreTrainedTokenizerFast
+) -> torch.Tensor:
+    """[m] texts -> [m, d]: each distinct text once, in four batches of like length."""
+    import torch
+
+    distinct = sorted(set(texts), key=lambda text: (len(text), text))
+    place = {text: i for i, text in enumerate(distinct)}
+    size = -(-len(distinct) // 4)
+    device = model.logit_scale.device
+    found = []
+    for start in range(0, len(distinct), size):
+        tokens = tokenizer(
+            distinct[start : start + size], padding=True, truncation=True, return_tensors="pt"
+        ).to(device)
+        pooled = model.text_model(**tokens).pooler_output
+        found.append(model.text_projection(pooled))
+    order = torch.tensor([place[text] for text in texts], device=device)
+    return torch.cat(found)[order]

@@ -1,0 +1,156 @@
+"""From files to what a run needs: rows to train on, held-out pairs, and pairs to report on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from .errors import ClipError
+from .negatives import Negatives, held_out_pairs
+from .pretrain_data import (
+    CatalogueError,
+    Pairs,
+    Progress,
+    Rows,
+    difference_hash,
+    joined,
+    read_rows,
+    read_table,
+    split_by_family,
+    squashed,
+    without_families_of,
+)
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from .pretrain_model import PretrainSettings
+
+
+@dataclass(frozen=True)
+class PretrainData:
+    """All that a run needs. `reported` pairs are only ever measured on."""
+
+    train: Rows
+    held_out: Pairs
+    reported: Pairs | None = None
+    reported_name: str = "reported"
+
+
+class Drawn(Protocol):
+    """A drawn product (moderation.demo makes them)."""
+
+    text: str
+    category: str
+
+    def image(self, size: int) -> Image.Image: ...
+
+
+def drawn_rows(products: Sequence[Drawn], *, side: int, progress: Progress) -> Rows:
+    """Drawn products as rows of the source "drawn"."""
+    images = [product.image(2 * side) for product in progress(products, "Drawing products")]
+    return Rows(
+        texts=[product.text for product in products],
+        categories=[product.category for product in products],
+        sources=["drawn"] * len(products),
+        pixels=np.stack([squashed(image, side) for image in images]),
+        hashes=np.array([difference_hash(image) for image in images], dtype=np.uint64),
+    )
+
+
+def smaller(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Stored pictures [n, s, s, 3] resized to what the model sees, [n, side, side, 3]."""
+    from PIL import Image
+
+    return np.stack([squashed(Image.fromarray(picture), side) for picture in pixels])
+
+
+def read_pairs(
+    csv: Path, *, folder: Path, sources: dict[str, str], side: int, progress: Progress
+) -> Pairs:
+    """Labelled pairs (image_path, text, label, kind) with the source of each picture."""
+    from .images import open_image
+
+    table = read_table(csv, columns=("image_path", "text", "label", "kind"))
+    paths = sorted({row["image_path"] for row in table})
+    place = {path: i for i, path in enumerate(paths)}
+    try:
+        pixels = [
+            squashed(open_image(folder / path), side)
+            for path in progress(paths, f"Reading {csv.name}")
+        ]
+    except ClipError as error:
+        raise CatalogueError(f"{csv.name}: {error}") from error
+    return Pairs(
+        pixels=np.stack(pixels),
+        image=np.array([place[row["image_path"]] for row in table]),
+        texts=[row["text"] for row in table],
+        labels=np.array([int(row["label"]) for row in table]),
+        kinds=np.array([row["kind"] for row in table]),
+        sources=np.array([sources.get(row["image_path"], "catalogue") for row in table]),
+    )
+
+
+def prepare(
+    csv: Path,
+    *,
+    settings: PretrainSettings,
+    folder: Path | None = None,
+    val_csv: Path | None = None,
+    val_pairs: Path | None = None,
+    drawn: Sequence[Drawn] = (),
+    progress: Progress = lambda items, _what: items,
+) -> PretrainData:
+    """Read everything and split it by product family.
+
+    Rows that share a title or a near-identical picture with `val_csv` are left out, so nothing
+    that `val_pairs` measures was trained on. Pictures are looked up in `folder`, or beside the CSV.
+    """
+    if val_pairs is not None and val_csv is None:
+        raise CatalogueError(
+            "--val-pairs needs --val-csv, so that its product families can be left out of training."
+        )
+    side = settings.stored_side
+    folder = folder or csv.parent
+    rows = read_rows(csv, folder=folder, side=side, progress=progress)
+    reported = None
+    if val_csv is not None:
+        val = read_rows(val_csv, folder=folder, side=side, progress=progress)
+        rows = without_families_of(rows, val)
+        if val_pairs is not None:
+            sources = {row["image_path"]: row["source"] for row in read_table(val_csv)}
+            reported = read_pairs(
+                val_pairs,
+                folder=folder,
+                sources=sources,
+                side=settings.image_size,
+                progress=progress,
+            )
+    if drawn:
+        rows = joined([rows, drawn_rows(drawn, side=side, progress=progress)])
+    train, held = split_by_family(rows, share=settings.held_out)
+    if len(held) < 6 or len(train) < settings.batch_size:
+        raise CatalogueError(
+            f"{csv.name} has {len(rows)} usable rows: too few for a batch of "
+            f"{settings.batch_size} and a held-out part."
+        )
+    held_rows = rows.take(held)
+    made = held_out_pairs(Negatives(held_rows), seed=settings.seed)
+    held_out = Pairs(
+        pixels=smaller(held_rows.pixels, settings.image_size),
+        image=np.array([row for row, _text, _label, _kind in made]),
+        texts=[text for _row, text, _label, _kind in made],
+        labels=np.array([label for _row, _text, label, _kind in made]),
+        kinds=np.array([kind for _row, _text, _label, kind in made]),
+        sources=np.array([held_rows.sources[row] for row, _text, _label, _kind in made]),
+    )
+    return PretrainData(
+        train=rows.take(train),
+        held_out=held_out,
+        reported=reported,
+        reported_name=val_pairs.stem if val_pairs is not None else "reported",
+    )
