@@ -12,67 +12,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from .colours import RGB
-from .paths import Points
-
-Field = npt.NDArray[np.float32]
-
-
-def blur(field: Field, sigma: float) -> Field:
-    """Gaussian blur in float (`sigma` in pixels) of a field that is zero away from its shape."""
-    box = _box(field)
-    if sigma < 0.3 or box is None:
-        return field
-    margin = int(sigma * 3) + 2
-    rows, columns = box
-    near = (
-        slice(max(0, rows.start - margin), rows.stop + margin),
-        slice(max(0, columns.start - margin), columns.stop + margin),
-    )
-    out = np.zeros_like(field)
-    out[near] = _blur_all(field[near], sigma)
-    return out
-
-
-def _blur_all(field: Field, sigma: float) -> Field:
-    """Separable blur; a wide one is done on a reduced grid."""
-    factor = max(1, int(sigma / 2.5))
-    height, width = field.shape
-    image = Image.fromarray(np.ascontiguousarray(field))
-    small = np.asarray(image.reduce(factor) if factor > 1 else image, dtype=np.float32)
-    spread = sigma / factor
-    reach = max(1, int(spread * 2.6 + 0.5))
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / spread) ** 2)
-    taps = (taps / taps.sum()).astype(np.float32)
-    for axis in (0, 1):
-        small = _convolve(small, taps, axis)
-    if factor == 1:
-        return small
-    # The last cell of the reduced grid may be cut: `box` keeps both grids in step.
-    inside = (0, 0, width / factor, height / factor)
-    grown = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC, box=inside)
-    return np.asarray(grown)
-
-
-def _convolve(field: Field, taps: Field, axis: int) -> Field:
-    reach = len(taps) // 2
-    padded = np.pad(field, [(reach, reach) if a == axis else (0, 0) for a in (0, 1)], "edge")
-    length = field.shape[axis]
-    total = np.zeros_like(field)
-    for index, tap in enumerate(taps):
-        span = slice(index, index + length)
-        total += tap * (padded[span] if axis == 0 else padded[:, span])
-    return total
-
-
-def shifted(field: Field, dx: float, dy: float) -> Field:
-    """The field moved by whole pixels, empty where nothing moved in."""
-    right, down = round(dx), round(dy)
-    height, width = field.shape
-    out = np.zeros_like(field)
-    out[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)] = field[
-        max(0, -down) : height - max(0, down), max(0, -right) : width - max(0, right)
-    ]
-    return out
+from .fields import Field, Fold, blur, box_of, shifted, slopes_in
+from .light import illuminate
+from .paths import Points, dashes
 
 
 class Canvas:
@@ -104,8 +46,8 @@ class Canvas:
         )
         self.centre = np.array([self.width / 2, self.height / 2])
         columns, rows = np.meshgrid(
-            np.arange(self.width, dtype=np.float32) + 0.5 - self.centre[0],
-            np.arange(self.height, dtype=np.float32) + 0.5 - self.centre[1],
+            np.arange(self.width, dtype=np.float32) + 0.5 - self.width / 2,
+            np.arange(self.height, dtype=np.float32) + 0.5 - self.height / 2,
         )
         inverse = np.linalg.inv(self.matrix).astype(np.float32)
         self.x: Field = inverse[0, 0] * columns + inverse[0, 1] * rows + 50
@@ -185,7 +127,7 @@ class Canvas:
         image = Image.fromarray(grid)
         return np.asarray(image.resize((self.width, self.height), Image.Resampling.BICUBIC))
 
-    def folds(self, *lines: tuple[float, float, float, float, float, float]) -> Field:
+    def folds(self, *lines: Fold) -> Field:
         """Height (pixels) of cloth folds: (x0, y0, x1, y1, width, height), all in units."""
         factor = 3 if self.width >= 256 else 1
         x, y = self.x[::factor, ::factor], self.y[::factor, ::factor]
@@ -232,50 +174,24 @@ class Canvas:
     ) -> None:
         """Lay a lit surface over what is there.
 
-        `relief` is a height field in pixels, `slopes` its two derivatives where they are known;
-        light is Lambert plus Blinn-Phong (`gloss`, `shine`). `cast` darkens what lies below.
+        `relief` is a height field in pixels, `slopes` the two components of the surface's lean
+        (right, down) where they are known; with neither the surface stays unlit. `gloss`,
+        `shine` and `ambient` are those of `illuminate`; `cast` darkens what lies below.
         """
         if cast:
             self.shade_below(mask, cast)
-        box = _box(mask)
+        box = box_of(mask)
         if box is None:
             return
         part = mask[box] * np.float32(opacity)
         base = colour[box] if isinstance(colour, np.ndarray) else np.array(colour, np.float32)
-        lit = self._lit(base, relief, slopes, box, gloss, shine, ambient)
+        lean = (slopes[0][box], slopes[1][box]) if slopes else None
+        if relief is not None:
+            lean = slopes_in(relief, box)
+        lit = illuminate(base, *lean, self.light, gloss, shine, ambient) if lean else base
         cover = part[..., None]
         self.rgb[box] += (lit - self.rgb[box]) * cover
         self.alpha[box] += (1 - self.alpha[box]) * part
-
-    def _lit(
-        self,
-        base: Field,
-        relief: Field | None,
-        slopes: tuple[Field, Field] | None,
-        box: tuple[slice, slice],
-        gloss: float,
-        shine: float,
-        ambient: float,
-    ) -> Field:
-        if slopes is not None:
-            right, down = slopes[0][box], slopes[1][box]
-        elif relief is not None:
-            right, down = _slopes(relief, box)
-            right, down = -right, -down
-        else:
-            return np.broadcast_to(base, (*self.alpha[box].shape, 3)).astype(np.float32)
-        lx, ly, lz = (float(v) for v in self.light)
-        length = 1 / np.sqrt(right * right + down * down + 1)
-        facing = np.clip((right * lx + down * ly + lz) * length, 0, None)
-        shade = ambient + (1 - ambient) * facing / lz
-        half = np.array([lx, ly, lz + 1.0])
-        half /= np.linalg.norm(half)
-        glint = (right * half[0] + down * half[1] + half[2]) * length
-        spark = gloss * np.clip(glint, 0, 1) ** shine
-        # Cool, slightly saturated shadows: the fill light of a studio is the sky.
-        tint = np.array([-0.05, -0.02, 0.05], np.float32) * np.clip(1 - shade, 0, 1)[..., None]
-        lit: Field = base * (shade[..., None] + tint) + spark[..., None]
-        return lit.astype(np.float32)
 
     def shade_below(self, mask: Field, strength: float, reach: float = 1.2) -> None:
         """Soft shadow of a part on the parts already drawn."""
@@ -284,7 +200,7 @@ class Canvas:
 
     def tone(self, field: Field, amount: float) -> None:
         """Darken (negative) or lighten what is drawn, where `field` is 1."""
-        box = _box(field)
+        box = box_of(field)
         if box is None:
             return
         strength = (np.float32(abs(amount)) * field[box])[..., None]
@@ -303,8 +219,8 @@ class Canvas:
 
     def stitch(self, line: Points, colour: RGB, *, width: float = 0.35, dash: float = 1.1) -> None:
         """Dashed sewing thread along a line."""
-        dashes = _dashes(np.asarray(line, dtype=float), dash)
-        self.paint(self.line(*dashes, width=width), colour, opacity=0.85)
+        thread = self.line(*dashes(np.asarray(line, dtype=float), dash), width=width)
+        self.paint(thread, colour, opacity=0.85)
 
     def stand(self, x: float, y: float, reach: float, *, strength: float = 0.5) -> None:
         """Remember that the product touches the floor here (units), `reach` to each side."""
@@ -317,38 +233,3 @@ def _draw_line(draw: ImageDraw.ImageDraw, points: list[tuple[float, float]], thi
     if radius > 0.8:
         for x, y in (points[0], points[-1]):
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
-
-
-def _box(mask: Field) -> tuple[slice, slice] | None:
-    shown = mask != 0
-    rows = np.flatnonzero(shown.any(axis=1))
-    columns = np.flatnonzero(shown.any(axis=0))
-    if not rows.size:
-        return None
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def _slopes(relief: Field, box: tuple[slice, slice]) -> tuple[Field, Field]:
-    """Central differences inside the box."""
-    rows, columns = box
-    padded = np.pad(relief, 1, "edge")
-    top, left = rows.start, columns.start
-    bottom, right = rows.stop + 2, columns.stop + 2
-    part = padded[top:bottom, left:right]
-    across = (part[1:-1, 2:] - part[1:-1, :-2]) * np.float32(0.5)
-    down = (part[2:, 1:-1] - part[:-2, 1:-1]) * np.float32(0.5)
-    return across, down
-
-
-def _dashes(line: npt.NDArray[np.float64], dash: float) -> list[npt.NDArray[np.float64]]:
-    steps = np.hypot(*np.diff(line, axis=0).T)
-    walked = np.concatenate([[0.0], np.cumsum(steps)])
-    starts = np.arange(0, walked[-1] - dash * 0.6, dash * 1.7)
-    ends = starts + dash
-    out = []
-    for start, end in zip(starts, ends, strict=True):
-        at = [start, (start + end) / 2, end]
-        out.append(
-            np.stack([np.interp(at, walked, line[:, 0]), np.interp(at, walked, line[:, 1])], axis=1)
-        )
-    return out

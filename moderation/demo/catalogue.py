@@ -15,6 +15,8 @@ from .texts import describe
 MISMATCHES = ("other_type", "sibling_type", "colour")
 JPEG_QUALITY = 88
 IMAGE_WIDTH = 384
+# Kinds whose names people use for each other.
+LOOKALIKES = frozenset({frozenset(("t-shirt", "shirt")), frozenset(("mug", "bowl"))})
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ def _wrong_family(
         clear = [
             (kind.name, product.colour if product.colour in kind.colours else kind.colours[0])
             for kind in KINDS.values()
-            if kind.name != product.kind and (kind.group == group) == (mismatch == "sibling_type")
+            if kind.name != product.kind
+            and (kind.group == group) == (mismatch == "sibling_type")
+            and frozenset((kind.name, product.kind)) not in LOOKALIKES
         ]
     return clear[int(rng.integers(len(clear)))] if clear else None
 

@@ -39,6 +39,7 @@ CONFUSABLE: frozenset[frozenset[str]] = frozenset(
         ("pink", "purple"),
         ("grey", "white"),
         ("grey", "black"),
+        ("grey", "navy"),
         ("brown", "black"),
         ("brown", "red"),
         ("navy", "purple"),

@@ -7,9 +7,42 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from . import accessories, bags, clothes, fruit, home, shoes
 from .canvas import Canvas
 from .colours import COLOURS, RGB, shade_of
+from .drawings.apple import apple
+from .drawings.backpack import backpack
+from .drawings.banana import banana
+from .drawings.belt import belt
+from .drawings.boot import boot
+from .drawings.bottle import bottle
+from .drawings.bowl import bowl
+from .drawings.cap import cap
+from .drawings.chair import chair
+from .drawings.citrus import lemon, orange
+from .drawings.dress import dress
+from .drawings.handbag import handbag
+from .drawings.high_heel import high_heel
+from .drawings.hoodie import hoodie
+from .drawings.jacket import jacket
+from .drawings.jeans import jeans
+from .drawings.lamp import lamp
+from .drawings.mug import mug
+from .drawings.pear import pear
+from .drawings.sandal import sandal
+from .drawings.scarf import scarf
+from .drawings.shirt import shirt
+from .drawings.shorts import shorts
+from .drawings.skirt import skirt
+from .drawings.sneaker import sneaker
+from .drawings.socks import socks
+from .drawings.suitcase import suitcase
+from .drawings.sunglasses import sunglasses
+from .drawings.teapot import teapot
+from .drawings.tie import tie
+from .drawings.tshirt import tshirt
+from .drawings.umbrella import umbrella
+from .drawings.wallet import wallet
+from .drawings.watch import watch
 from .looks import PATTERNS, Look, second_colour
 from .studio import photograph
 
@@ -50,49 +83,49 @@ def _fruit_colours(name: str) -> tuple[str, ...]:
 
 
 _ALL = (
-    Kind("t-shirt", "T-shirts", "clothes", clothes.tshirt, patterned=0.35),
-    Kind("shirt", "Shirts", "clothes", clothes.shirt, portrait=True, patterned=0.5),
-    Kind("dress", "Dresses", "clothes", clothes.dress, portrait=True, patterned=0.4),
-    Kind("skirt", "Skirts", "clothes", clothes.skirt, patterned=0.35),
-    Kind("jeans", "Jeans", "clothes", clothes.jeans, DENIM, portrait=True),
-    Kind("shorts", "Shorts", "clothes", clothes.shorts, patterned=0.3),
-    Kind("hoodie", "Hoodies", "clothes", clothes.hoodie, portrait=True, patterned=0.1),
-    Kind("jacket", "Jackets", "clothes", clothes.jacket, portrait=True),
-    Kind("socks", "Socks", "clothes", clothes.socks, patterned=0.5, tilt=6),
-    Kind("sneaker", "Sneakers", "shoes", shoes.sneaker, tilt=1.5),
-    Kind("boot", "Boots", "shoes", shoes.boot, LEATHER, tilt=1.5),
-    Kind("sandal", "Flip flops", "shoes", shoes.sandal, patterned=0.25, tilt=10),
-    Kind("high heel", "High heels", "shoes", shoes.high_heel, tilt=1.5),
-    Kind("handbag", "Handbags", "bags", bags.handbag, patterned=0.15, tilt=1.0),
-    Kind("backpack", "Backpacks", "bags", bags.backpack, portrait=True, patterned=0.2, tilt=1.5),
-    Kind("wallet", "Wallets", "bags", bags.wallet, LEATHER, patterned=0.1, tilt=12),
-    Kind("suitcase", "Suitcases", "bags", bags.suitcase, portrait=True, tilt=1.0),
-    Kind("belt", "Belts", "accessories", accessories.belt, LEATHER, tilt=2),
-    Kind("cap", "Caps", "accessories", accessories.cap, patterned=0.1, tilt=4),
-    Kind("scarf", "Scarves", "accessories", accessories.scarf, portrait=True, patterned=0.5),
-    Kind("tie", "Ties", "accessories", accessories.tie, portrait=True, patterned=0.6, tilt=4),
-    Kind("sunglasses", "Sunglasses", "accessories", accessories.sunglasses, tilt=4),
-    Kind("watch", "Watches", "accessories", accessories.watch, LEATHER, tilt=14),
+    Kind("t-shirt", "T-shirts", "clothes", tshirt, patterned=0.35),
+    Kind("shirt", "Shirts", "clothes", shirt, portrait=True, patterned=0.5),
+    Kind("dress", "Dresses", "clothes", dress, portrait=True, patterned=0.4),
+    Kind("skirt", "Skirts", "clothes", skirt, patterned=0.35),
+    Kind("jeans", "Jeans", "clothes", jeans, DENIM, portrait=True),
+    Kind("shorts", "Shorts", "clothes", shorts, patterned=0.3),
+    Kind("hoodie", "Hoodies", "clothes", hoodie, portrait=True, patterned=0.1),
+    Kind("jacket", "Jackets", "clothes", jacket, portrait=True),
+    Kind("socks", "Socks", "clothes", socks, patterned=0.5, tilt=6),
+    Kind("sneaker", "Sneakers", "shoes", sneaker, tilt=1.5),
+    Kind("boot", "Boots", "shoes", boot, LEATHER, tilt=1.5),
+    Kind("sandal", "Flip flops", "shoes", sandal, patterned=0.25, tilt=10),
+    Kind("high heel", "High heels", "shoes", high_heel, tilt=1.5),
+    Kind("handbag", "Handbags", "bags", handbag, patterned=0.15, tilt=1.0),
+    Kind("backpack", "Backpacks", "bags", backpack, portrait=True, patterned=0.2, tilt=1.5),
+    Kind("wallet", "Wallets", "bags", wallet, LEATHER, patterned=0.1, tilt=12),
+    Kind("suitcase", "Suitcases", "bags", suitcase, portrait=True, tilt=1.0),
+    Kind("belt", "Belts", "accessories", belt, LEATHER, tilt=2),
+    Kind("cap", "Caps", "accessories", cap, patterned=0.1, tilt=4),
+    Kind("scarf", "Scarves", "accessories", scarf, portrait=True, patterned=0.5),
+    Kind("tie", "Ties", "accessories", tie, portrait=True, patterned=0.6, tilt=4),
+    Kind("sunglasses", "Sunglasses", "accessories", sunglasses, tilt=4),
+    Kind("watch", "Watches", "accessories", watch, LEATHER, tilt=14),
     Kind(
         "umbrella",
         "Umbrellas",
         "accessories",
-        accessories.umbrella,
+        umbrella,
         portrait=True,
         patterned=0.3,
         tilt=12,
     ),
-    Kind("mug", "Mugs", "home", home.mug, patterned=0.3, tilt=0.5),
-    Kind("bottle", "Bottles", "home", home.bottle, portrait=True, patterned=0.15, tilt=0.5),
-    Kind("teapot", "Teapots", "home", home.teapot, patterned=0.25, tilt=0.5),
-    Kind("bowl", "Bowls", "home", home.bowl, patterned=0.3, tilt=0.5),
-    Kind("lamp", "Lamps", "home", home.lamp, portrait=True, patterned=0.2, tilt=0.3),
-    Kind("chair", "Chairs", "home", home.chair, portrait=True, patterned=0.2, tilt=0.5),
-    Kind("apple", "Apples", "fruit", fruit.apple, _fruit_colours("apple"), tilt=8),
-    Kind("banana", "Bananas", "fruit", fruit.banana, _fruit_colours("banana"), tilt=8),
-    Kind("orange", "Oranges", "fruit", fruit.orange, _fruit_colours("orange"), tilt=3),
-    Kind("pear", "Pears", "fruit", fruit.pear, _fruit_colours("pear"), tilt=6),
-    Kind("lemon", "Lemons", "fruit", fruit.lemon, _fruit_colours("lemon"), tilt=10),
+    Kind("mug", "Mugs", "home", mug, patterned=0.3, tilt=0.5),
+    Kind("bottle", "Bottles", "home", bottle, portrait=True, patterned=0.15, tilt=0.5),
+    Kind("teapot", "Teapots", "home", teapot, patterned=0.25, tilt=0.5),
+    Kind("bowl", "Bowls", "home", bowl, patterned=0.3, tilt=0.5),
+    Kind("lamp", "Lamps", "home", lamp, portrait=True, patterned=0.2, tilt=0.3),
+    Kind("chair", "Chairs", "home", chair, portrait=True, patterned=0.2, tilt=0.5),
+    Kind("apple", "Apples", "fruit", apple, _fruit_colours("apple"), tilt=8),
+    Kind("banana", "Bananas", "fruit", banana, _fruit_colours("banana"), tilt=8),
+    Kind("orange", "Oranges", "fruit", orange, _fruit_colours("orange"), tilt=3),
+    Kind("pear", "Pears", "fruit", pear, _fruit_colours("pear"), tilt=6),
+    Kind("lemon", "Lemons", "fruit", lemon, _fruit_colours("lemon"), tilt=10),
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
 FLIPPED = frozenset({"sneaker", "boot", "high heel", "cap", "mug", "teapot", "banana", "lemon"})

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .canvas import Canvas, Field
+from .canvas import Canvas
 from .colours import CREAM, RGB, contrast, darker, luminance, mix
+from .fields import Field
 
 PATTERNS = ("plain", "striped", "checked", "dotted")
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Points = Sequence[Sequence[float]] | npt.NDArray[np.float64]
+Points = Sequence[Sequence[float]] | npt.NDArray[np.floating[Any]]
 Outline = npt.NDArray[np.float64]
 STEPS = 10
 
@@ -89,3 +90,18 @@ def rounded(x0: float, y0: float, x1: float, y1: float, radius: float) -> Outlin
         arc(x0 + radius, y0 + radius, radius, radius, 180, 270),
     ]
     return np.concatenate(parts)
+
+
+def dashes(line: Outline, dash: float) -> list[Outline]:
+    """Cut a line into dashes of `dash` units."""
+    steps = np.hypot(*np.diff(line, axis=0).T)
+    walked = np.concatenate([[0.0], np.cumsum(steps)])
+    starts = np.arange(0, walked[-1] - dash * 0.6, dash * 1.7)
+    ends = starts + dash
+    out = []
+    for start, end in zip(starts, ends, strict=True):
+        at = [start, (start + end) / 2, end]
+        out.append(
+            np.stack([np.interp(at, walked, line[:, 0]), np.interp(at, walked, line[:, 1])], axis=1)
+        )
+    return out

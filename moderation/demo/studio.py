@@ -3,8 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from .canvas import Canvas, Field, blur, shifted
+from .canvas import Canvas
 from .colours import RGB, luminance
+from .fields import Field, blur, shifted
 
 # Light paper tints; the darker ones are kept for products that are nearly white.
 PAPERS: tuple[RGB, ...] = (
