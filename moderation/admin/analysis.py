@@ -1,0 +1,95 @@
+"""Analyses: what the model said, to look at."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import admin
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from moderation.models import Analysis
+from moderation.templatetags import clipmod
+
+from . import cells
+from .lists import ReadOnlyAdmin
+
+
+def _picture(name: str) -> str:
+    return f"{settings.MEDIA_URL}{name}"
+
+
+@admin.register(Analysis)
+class AnalysisAdmin(ReadOnlyAdmin):
+    """Read only: an analysis is the model's answer, kept as it was given."""
+
+    list_display = (
+        "photo",
+        "text_cell",
+        "result",
+        "similarity_cell",
+        "p_cell",
+        "threshold_cell",
+        "model_version",
+        "finished_at",
+    )
+    list_display_links = ("text_cell",)
+    list_filter = ("status", "is_mismatch", "model_version")
+    list_select_related = ("model_version",)
+    search_fields = ("product__external_id", "text")
+    search_help_text = "Product id or text"
+    fieldsets = (
+        (None, {"fields": ("picture", "text", "product_link", "result", "error")}),
+        ("Scores", {"fields": ("scale", "p_cell", "confidence", "match_quality", "likely")}),
+        ("Which model", {"fields": ("model_version", "precision", "threshold_override")}),
+        ("The work", {"fields": ("status", "attempts", "claimed_by", "created_at", "finished_at")}),
+        ("Content", {"fields": ("image_sha256", "content_hash"), "classes": ("collapse",)}),
+    )
+
+    @admin.display(description="Photo")
+    def photo(self, row: Analysis) -> SafeString:
+        return cells.thumbnail(_picture(row.image))
+
+    @admin.display(description="Photo")
+    def picture(self, row: Analysis) -> SafeString:
+        return format_html('<img class="picture" src="{}" alt="">', _picture(row.image))
+
+    @admin.display(description="Text", ordering="text")
+    def text_cell(self, row: Analysis) -> SafeString:
+        return format_html('<span class="cell-text">{}</span>', row.text)
+
+    @admin.display(description="Product")
+    def product_link(self, row: Analysis) -> SafeString:
+        return cells.link(row.product, str(row.product))
+
+    @admin.display(description="Result", ordering="is_mismatch")
+    def result(self, row: Analysis) -> SafeString:
+        return cells.verdict_badge(row)
+
+    @admin.display(description="Similarity", ordering="similarity")
+    def similarity_cell(self, row: Analysis) -> str:
+        return clipmod.score(row.similarity)
+
+    @admin.display(description="Threshold", ordering="threshold_used")
+    def threshold_cell(self, row: Analysis) -> str:
+        return clipmod.score(row.threshold_used)
+
+    @admin.display(description="P(mismatch)", ordering="p_mismatch")
+    def p_cell(self, row: Analysis) -> str:
+        return clipmod.percent(row.p_mismatch)
+
+    @admin.display(description="Similarity")
+    def scale(self, row: Analysis) -> str:
+        return render_to_string("admin/scale.html", clipmod.similarity_scale(row)) or "–"
+
+    @admin.display(description="Confidence")
+    def confidence(self, row: Analysis) -> str:
+        return row.verdict.confidence if row.verdict else "–"
+
+    @admin.display(description="Match quality")
+    def match_quality(self, row: Analysis) -> str:
+        return row.verdict.match_quality if row.verdict else "–"
+
+    @admin.display(description="The photo looks like")
+    def likely(self, row: Analysis) -> str:
+        return render_to_string("admin/categories.html", clipmod.likely_categories(row, 5))

@@ -1,0 +1,176 @@
+"""Products and categories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.urls import URLPattern
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from moderation.clip.errors import ModelError
+from moderation.models import Analysis, Category, Product, ReviewItem
+from moderation.services import analyze, intake
+from moderation.templatetags import clipmod
+
+from . import cells, imports
+from .lists import LargeTableAdmin
+from .product_filters import AnalysisStatusFilter, FlaggedFilter
+from .product_form import ProductForm
+from .review import queue_link
+
+# One request per so many products, so that a large selection stays out of memory.
+REQUEST_CHUNK = 1000
+
+
+@admin.register(Product)
+class ProductAdmin(LargeTableAdmin):
+    """The catalogue with what the model says of each listing."""
+
+    form = ProductForm
+    change_list_template = "admin/moderation/product/change_list.html"
+    list_display = (
+        *("photo", "text_cell", "external_id", "category", "status"),
+        *("similarity", "p_mismatch", "in_queue"),
+    )
+    list_display_links = ("text_cell",)
+    list_filter = (
+        FlaggedFilter,
+        AnalysisStatusFilter,
+        "source",
+        ("analysis__model_version", admin.RelatedOnlyFieldListFilter),
+        "category",
+    )
+    list_select_related = ("category", "analysis")
+    search_fields = ("external_id", "text", "seller")
+    search_help_text = "Product id, text or seller"
+    actions = ("analyse_again", "export_labels")
+    autocomplete_fields = ("category",)
+    _facts = ("picture", "status", "similarity", "p_mismatch", "analyses", "in_queue")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        live = Analysis.objects.live().filter(product=OuterRef("pk")).order_by("-pk")
+        open_item = ReviewItem.objects.open().filter(product=OuterRef("pk"))
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                live_status=Subquery(live.values("status")[:1]),
+                open_item=Subquery(open_item.values("pk")[:1]),
+            )
+        )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = ("external_id", "text", "image", "category", "seller")
+        if obj is None:
+            return [(None, {"fields": fields})]
+        return [(None, {"fields": fields}), ("Analysis", {"fields": self._facts})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("external_id", *self._facts) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
+        """Hand the listing to the intake; the form has checked it already."""
+        assert isinstance(form, ProductForm)
+        product, outcome = intake.take(form.listing(), source=Product.Source.ADMIN)
+        obj.pk = product.pk
+        obj.refresh_from_db()
+        if outcome is not intake.Outcome.UNCHANGED:
+            self.message_user(request, "Its analysis is queued.")
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*imports.urls(self), *super().get_urls()]
+
+    # ── Cells ─────────────────────────────────────────────────────────────────────────────────
+    @admin.display(description="Photo")
+    def photo(self, product: Product) -> SafeString:
+        return cells.thumbnail(product.image.url)
+
+    @admin.display(description="Photo")
+    def picture(self, product: Product) -> SafeString:
+        return format_html('<img class="picture" src="{}" alt="">', product.image.url)
+
+    @admin.display(description="Text", ordering="text")
+    def text_cell(self, product: Product) -> SafeString:
+        return format_html('<span class="cell-text">{}</span>', product.text)
+
+    @admin.display(description="Analysis")
+    def status(self, product: Product) -> SafeString:
+        live = getattr(product, "live_status", None)
+        if live:
+            return cells.badge(str(Analysis.Status(live).label).lower())
+        return cells.verdict_badge(product.analysis)
+
+    @admin.display(description="Similarity", ordering="analysis__similarity")
+    def similarity(self, product: Product) -> str:
+        return clipmod.score(product.analysis.similarity if product.analysis else None)
+
+    @admin.display(description="P(mismatch)", ordering="analysis__p_mismatch")
+    def p_mismatch(self, product: Product) -> str:
+        return clipmod.percent(product.analysis.p_mismatch if product.analysis else None)
+
+    @admin.display(description="Analyses")
+    def analyses(self, product: Product) -> SafeString:
+        address = "admin:moderation_analysis_changelist"
+        return cells.list_link(address, f"product__id__exact={product.pk}", "All its analyses")
+
+    @admin.display(description="Queue")
+    def in_queue(self, product: Product) -> SafeString | str:
+        open_item = getattr(product, "open_item", None)
+        return queue_link(open_item) if open_item else "–"
+
+    # ── Actions ───────────────────────────────────────────────────────────────────────────────
+    def has_reanalyze_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("moderation.reanalyze")
+
+    @admin.action(description="Analyse again", permissions=["reanalyze"])
+    def analyse_again(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
+        ids = list(queryset.values_list("pk", flat=True))
+        asked = 0
+        try:
+            for start in range(0, len(ids), REQUEST_CHUNK):
+                chunk = ids[start : start + REQUEST_CHUNK]
+                asked += analyze.request(Product.objects.filter(pk__in=chunk))
+        except ModelError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return
+        waiting = f" {len(ids) - asked:,} were waiting already." if asked < len(ids) else ""
+        self.message_user(request, f"{asked:,} analyses are queued.{waiting}", messages.SUCCESS)
+
+
+@admin.register(Category)
+class CategoryAdmin(admin.ModelAdmin):
+    """Categories: each change holds from the next classification on."""
+
+    list_display = ("name", "prompt", "is_active", "threshold", "products")
+    list_editable = ("prompt", "is_active", "threshold")
+    list_filter = ("is_active",)
+    search_fields = ("name", "prompt")
+    list_per_page = 100
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
+        return super().get_queryset(request).annotate(product_count=Count("products"))
+
+    @admin.display(description="Products", ordering="product_count")
+    def products(self, category: Category) -> SafeString:
+        return cells.list_link(
+            "admin:moderation_product_changelist",
+            f"category__id__exact={category.pk}",
+            f"{getattr(category, 'product_count', 0):,}",
+        )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "threshold" in form.changed_data:
+            self.message_user(
+                request,
+                f"The threshold of {obj.name} holds for new analyses. Run `python manage.py "
+                f'reanalyze --category "{obj.name}"` to judge the analysed products by it; '
+                "no photo is encoded again.",
+                messages.WARNING,
+            )

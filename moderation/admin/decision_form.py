@@ -1,0 +1,129 @@
+"""What a moderator sends with one press: verdict and reason, and what may go with them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.core import signing
+
+from moderation.models import Decision, ReviewItem
+
+CONFIRM, DISMISS = Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS
+
+# Longer than this nobody looks at one item: they were away.
+SECONDS_AT_MOST = 600.0
+_SALT = "moderation.shown"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One button of the queue: a verdict with its reason, and the keys that press it."""
+
+    verdict: str
+    reason: str
+    label: str
+    keys: tuple[str, ...]
+
+    @property
+    def value(self) -> str:
+        return f"{self.verdict}:{self.reason}"
+
+    @property
+    def is_default(self) -> bool:
+        """The first reason of its verdict, which has a letter as well."""
+        return len(self.keys) > 1
+
+
+def answers(verdict: Decision.Verdict) -> list[Answer]:
+    """The buttons of one verdict; the digits count on from confirming to dismissing."""
+    reasons = Decision.REASONS_FOR[verdict]
+    first = 1 if verdict == CONFIRM else 1 + len(Decision.REASONS_FOR[CONFIRM])
+    letter = "m" if verdict == CONFIRM else "o"
+    return [
+        Answer(
+            verdict=str(verdict),
+            reason=str(reason),
+            label=str(reason.label),
+            keys=(str(first + place), letter) if place == 0 else (str(first + place),),
+        )
+        for place, reason in enumerate(reasons)
+    ]
+
+
+def shown_stamp(item: ReviewItem) -> str:
+    """Signed proof of when the item was shown, to be sent back with the decision."""
+    return signing.dumps({"item": item.pk, "at": time.time()}, salt=_SALT)
+
+
+class DecisionForm(forms.Form):
+    """One decision. `cleaned_data` holds verdict, reason, wrong_side, note and seconds."""
+
+    answer = forms.CharField(
+        error_messages={"required": "Choose a reason: press one of the answer buttons."}
+    )
+    wrong_side = forms.ChoiceField(
+        choices=Decision.Side.choices,
+        required=False,
+        error_messages={
+            "invalid_choice": "wrong_side is “%(value)s”; it must be image, text or both."
+        },
+    )
+    note = forms.CharField(
+        required=False,
+        max_length=500,
+        error_messages={
+            "max_length": "The note has %(show_value)d characters; at most 500 are kept."
+        },
+    )
+    shown = forms.CharField(required=False)
+    seconds = forms.FloatField(
+        required=False, error_messages={"invalid": "seconds must be a number of seconds."}
+    )
+
+    def __init__(self, data: Any, *, item: ReviewItem) -> None:
+        super().__init__(data)
+        self.item = item
+
+    def clean_answer(self) -> str:
+        """Split into `verdict` and `reason`; whether they go together the service checks."""
+        verdict, _, reason = self.cleaned_data["answer"].partition(":")
+        if verdict not in (CONFIRM, DISMISS):
+            raise forms.ValidationError(
+                f"The decision “{verdict[:40]}” is not known; it must be confirm or dismiss."
+            )
+        self.cleaned_data |= {"verdict": verdict, "reason": reason}
+        return str(self.cleaned_data["answer"])
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        data["seconds"] = _seconds(
+            data.get("shown", ""), item=self.item, active=data.get("seconds")
+        )
+        if data.get("verdict") == DISMISS:
+            data["wrong_side"] = ""
+        return data
+
+    def decision(self) -> dict[str, Any]:
+        """The arguments for `review.decide`."""
+        fields = ("verdict", "reason", "wrong_side", "note", "seconds")
+        return {field: self.cleaned_data[field] for field in fields}
+
+    def sentence(self) -> str:
+        """The first thing that is wrong, for people."""
+        return next(str(errors[0]) for errors in self.errors.values())
+
+
+def _seconds(shown: str, *, item: ReviewItem, active: float | None) -> float | None:
+    """Seconds spent: what the browser counted while the page was seen, never more than passed."""
+    try:
+        stamp = signing.loads(shown, salt=_SALT)
+    except signing.BadSignature:
+        return None
+    if stamp["item"] != item.pk:
+        return None
+    passed = max(0.0, time.time() - stamp["at"])
+    seconds = passed if active is None or active < 0 else min(active, passed)
+    return round(min(seconds, SECONDS_AT_MOST), 2)

@@ -1,0 +1,185 @@
+"""Import by upload: a dry run shows what would happen; a second step does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from moderation.clip.errors import ModelError
+from moderation.models import Product
+from moderation.services.catalogue_formats import CatalogueFileError
+from moderation.services.catalogue_import import ImportReport, import_catalogue
+
+from . import upload
+from .upload import Upload, UploadError
+
+if TYPE_CHECKING:
+    from .catalog import ProductAdmin
+
+ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
+ROWS_SHOWN = 500
+_KEY = "import_upload"
+
+
+class UploadForm(forms.Form):
+    """The catalogue file and, where the photos are not on the server, a ZIP of them."""
+
+    catalogue = forms.FileField(
+        label="Catalogue",
+        help_text="CSV, TSV, JSONL or Parquet with the columns product_id, image_path, text and, "
+        "where you have them, category and seller.",
+        widget=forms.ClearableFileInput(attrs={"accept": ",".join(ENDINGS)}),
+    )
+    photos = forms.FileField(
+        required=False,
+        label="Photos (ZIP)",
+        help_text="image_path is then the path inside the ZIP. Without a ZIP it is a path inside "
+        "the server’s image folder (CLIP_IMAGE_ROOT).",
+        widget=forms.ClearableFileInput(attrs={"accept": ".zip"}),
+    )
+    strict = forms.BooleanField(
+        required=False, label="All or nothing", help_text="Import no row while any row is bad."
+    )
+
+    def clean_catalogue(self) -> Any:
+        file = self.cleaned_data["catalogue"]
+        if not file.name.lower().endswith(ENDINGS):
+            raise forms.ValidationError(
+                f"{file.name} is not a catalogue file; choose one that ends in "
+                f"{', '.join(ENDINGS)}."
+            )
+        return file
+
+
+def urls(model_admin: ProductAdmin) -> list[URLPattern]:
+    """The addresses of the import; both ask for the right to add and to change products."""
+    pages = ImportPages(model_admin)
+
+    def guarded(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+        def checked(request: HttpRequest) -> HttpResponse:
+            if not may_import(request):
+                raise PermissionDenied
+            return view(request)
+
+        return model_admin.admin_site.admin_view(checked)
+
+    return [
+        path("import/", guarded(pages.choose), name="moderation_product_import"),
+        path("import/confirm/", guarded(pages.confirm), name="moderation_product_import_confirm"),
+    ]
+
+
+def may_import(request: HttpRequest) -> bool:
+    """An import both adds and changes products."""
+    return request.user.has_perms(["moderation.add_product", "moderation.change_product"])
+
+
+class ImportPages:
+    """Choose a file and see what it would do; then do it."""
+
+    def __init__(self, model_admin: ProductAdmin) -> None:
+        self.model_admin = model_admin
+
+    def choose(self, request: HttpRequest) -> HttpResponse:
+        """The form; after an upload, the report of the dry run."""
+        if request.method != "POST":
+            return self._page(request, UploadForm())
+        form = UploadForm(request.POST, request.FILES)
+        if not form.is_valid():
+            return self._page(request, form, status=400)
+        self._forget(request)
+        strict = form.cleaned_data["strict"]
+        try:
+            kept = upload.keep(form.cleaned_data["catalogue"], form.cleaned_data["photos"])
+        except UploadError as error:
+            form.add_error("photos", str(error))
+            return self._page(request, form, status=400)
+        try:
+            report = _run(kept, dry_run=True, strict=strict)
+        except (CatalogueFileError, ModelError) as error:
+            kept.remove()
+            form.add_error("catalogue", str(error))
+            return self._page(request, form, status=400)
+        request.session[_KEY] = {"token": kept.token, "strict": strict}
+        return self._page(request, form, kept=kept, report=report, strict=strict)
+
+    def confirm(self, request: HttpRequest) -> HttpResponse:
+        """Import what the dry run has shown."""
+        if request.method != "POST":
+            return HttpResponseRedirect(reverse("admin:moderation_product_import"))
+        asked = request.session.pop(_KEY, {})
+        kept = upload.find(asked.get("token", ""))
+        if kept is None:
+            messages.error(request, "The uploaded file is gone; upload it again.")
+            return HttpResponseRedirect(reverse("admin:moderation_product_import"))
+        try:
+            report = _run(kept, dry_run=False, strict=asked["strict"])
+        except (CatalogueFileError, ModelError) as error:
+            messages.error(request, f"Nothing was imported: {error}")
+            return HttpResponseRedirect(reverse("admin:moderation_product_import"))
+        finally:
+            kept.remove()
+        messages.success(
+            request,
+            f"Imported: {report.created:,} new, {report.updated:,} updated, "
+            f"{report.unchanged:,} unchanged, {len(report.bad_rows):,} bad rows left out.",
+        )
+        return HttpResponseRedirect(reverse("admin:moderation_product_changelist"))
+
+    def _forget(self, request: HttpRequest) -> None:
+        earlier = upload.find(request.session.pop(_KEY, {}).get("token", ""))
+        if earlier:
+            earlier.remove()
+
+    def _page(
+        self,
+        request: HttpRequest,
+        form: UploadForm,
+        *,
+        kept: Upload | None = None,
+        report: ImportReport | None = None,
+        strict: bool = False,
+        status: int = 200,
+    ) -> HttpResponse:
+        context = {
+            "title": "Import products",
+            "opts": self.model_admin.opts,
+            "form": form,
+            "report": report,
+            "file_name": kept.catalogue.name if kept else "",
+            "shown": report.bad_rows[:ROWS_SHOWN] if report else [],
+            "may_confirm": report is not None and report.created + report.updated > 0,
+            "strict": strict,
+        }
+        return TemplateResponse(
+            request,
+            "admin/moderation/product/import.html",
+            self.model_admin.admin_site.each_context(request) | context,
+            status=status,
+        )
+
+
+def _run(kept: Upload, *, dry_run: bool, strict: bool) -> ImportReport:
+    """Import an upload; no path of it leads out of its ZIP or of `CLIP_IMAGE_ROOT`."""
+    base = kept.photos or settings.CLIP_IMAGE_ROOT
+    report = import_catalogue(
+        kept.catalogue,
+        image_base_path=base,
+        allow_absolute=False,
+        dry_run=dry_run,
+        strict=strict,
+        source=Product.Source.IMPORT,
+    )
+    for index, row in enumerate(report.bad_rows):
+        # Where the files lie on the server is nobody's business.
+        reason = row.reason.replace(f"{base}/", "")
+        report.bad_rows[index] = type(row)(row.line, row.column, reason)
+    return report

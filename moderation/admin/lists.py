@@ -1,0 +1,43 @@
+"""What the lists of the admin have in common: cheap counts, and rows that are only looked at."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+COUNTED_AT_MOST = 10_000
+
+
+class CappedPaginator(Paginator):
+    """Pages through the first 10,000 rows only, so that no list counts a whole large table.
+
+    What lies further down is reached by a filter or the search, which count again from the top.
+    """
+
+    @cached_property
+    def count(self) -> int:
+        return min(self.object_list.order_by()[: COUNTED_AT_MOST + 1].count(), COUNTED_AT_MOST)
+
+
+class LargeTableAdmin(admin.ModelAdmin):
+    """For tables that grow with the catalogue: no full counts, no counts per filter."""
+
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = CappedPaginator
+    list_per_page = 50
+
+
+class ReadOnlyAdmin(LargeTableAdmin):
+    """To look at: nobody adds, changes or deletes, not even a superuser."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,84 @@
+"""Review items and decisions: the record of the queue, to look at."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from moderation.models import Decision, ReviewItem
+from moderation.templatetags import clipmod
+
+from . import cells
+from .lists import ReadOnlyAdmin
+
+
+def queue_link(pk: int) -> SafeString:
+    """A link to an item’s page in the queue."""
+    address = reverse("admin:queue_item", args=[pk])
+    return format_html('<a href="{}">Open in the queue</a>', address)
+
+
+@admin.register(ReviewItem)
+class ReviewItemAdmin(ReadOnlyAdmin):
+    """Read only: items are opened by analyses and closed by decisions."""
+
+    list_display = ("photo", "product", "state", "p_cell", "claimed_by", "opened_at", "in_queue")
+    list_display_links = ("product",)
+    list_filter = ("state", "product__category")
+    list_select_related = ("product", "analysis", "claimed_by")
+    search_fields = ("product__external_id", "product__text", "product__seller")
+    search_help_text = "Product id, text or seller"
+    fields = (
+        *("product", "analysis", "state", "suspicion", "stratum", "sampling_probability"),
+        *("claimed_by", "claimed_until", "opened_at", "in_queue"),
+    )
+
+    @admin.display(description="Photo")
+    def photo(self, item: ReviewItem) -> SafeString:
+        return cells.thumbnail(item.product.image.url)
+
+    @admin.display(description="P(mismatch)", ordering="suspicion")
+    def p_cell(self, item: ReviewItem) -> str:
+        return clipmod.percent(item.analysis.p_mismatch)
+
+    @admin.display(description="Queue")
+    def in_queue(self, item: ReviewItem) -> SafeString:
+        return queue_link(item.pk)
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    """Read only: decisions are only ever added, by the queue; a correction is a new row."""
+
+    list_display = (
+        *("created_at", "photo", "product", "verdict_cell", "reason", "wrong_side"),
+        *("moderator", "seconds", "stands"),
+    )
+    list_display_links = ("created_at",)
+    list_filter = ("verdict", "reason", "moderator")
+    list_select_related = ("item__product", "moderator", "corrected_by")
+    search_fields = ("item__product__external_id", "item__product__text", "note")
+    search_help_text = "Product id, text or note"
+    fields = (
+        *("product", "verdict", "reason", "wrong_side", "note", "moderator", "seconds", "mode"),
+        *("analysis", "corrects", "stands", "created_at"),
+    )
+
+    @admin.display(description="Photo")
+    def photo(self, row: Decision) -> SafeString:
+        return cells.thumbnail(row.item.product.image.url)
+
+    @admin.display(description="Product")
+    def product(self, row: Decision) -> SafeString:
+        return cells.link(row.item.product, str(row.item.product))
+
+    @admin.display(description="Verdict", ordering="verdict")
+    def verdict_cell(self, row: Decision) -> SafeString:
+        kinds = {Decision.Verdict.CONFIRM: "flagged", Decision.Verdict.DISMISS: "passed"}
+        return cells.badge(row.get_verdict_display(), kinds.get(Decision.Verdict(row.verdict), ""))
+
+    @admin.display(description="Still stands", boolean=True)
+    def stands(self, row: Decision) -> bool:
+        return row.verdict != Decision.Verdict.UNDO and not hasattr(row, "corrected_by")
