@@ -59,6 +59,7 @@ NATURAL: dict[tuple[str, str], RGB] = {
     ("pear", "red"): (0.66, 0.17, 0.15),
     ("banana", "yellow"): (0.97, 0.83, 0.22),
     ("banana", "green"): (0.60, 0.75, 0.24),
+    ("banana", "red"): (0.60, 0.21, 0.18),
     ("orange", "orange"): (0.96, 0.55, 0.10),
     ("lemon", "yellow"): (0.98, 0.87, 0.22),
 }
