@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,8 @@ class ImportReport:
         return self.created + self.updated + self.unchanged
 
 
-@dataclass(frozen=True)
-class _Arrival:
-    """A good row."""
-
-    line: int
-    listing: Listing
-    path: Path
-    photo: Photo
+# A good row: its listing, and its photo as it is or will be in the media folder.
+_Arrival = tuple[Listing, Photo]
 
 
 def import_catalogue(
@@ -83,11 +78,17 @@ def import_catalogue(
     version = None if dry_run else versions.current()
     folder = PhotoFolder(image_base_path or path.parent, only_inside=not allow_absolute)
     job = _Job(file, folder, source=source, version=version, progress=progress)
-    if strict:
+    if strict and version is not None:
         job.run_strictly()
     else:
         job.run()
+    if strict and job.report.bad_rows:
+        job.report.created = job.report.updated = job.report.unchanged = 0
     return job.report
+
+
+# A row whose cells are right: its line, its listing, and where its photo should be.
+_Candidate = tuple[int, Listing, Path]
 
 
 class _Job:
@@ -115,24 +116,21 @@ class _Job:
     def run_strictly(self) -> None:
         """Look at every row; only then keep the photos, and all rows in one transaction.
 
-        The transaction holds no photo work, so it takes seconds even for a large file. Between
-        the two looks the arrivals stay in memory, without their photos (about 1 KB a row).
+        The transaction holds no photo work, so it takes seconds even for a large file. The rows
+        stay in memory for it, without their photos (about 1 KB a row).
         """
-        report, rounds = self.report, 1 if self.version is None else 2
-        total = self.file.row_count * rounds
+        count = self.file.row_count
+        for done, _ in self._chunks(keep=False):
+            self.progress(done, 2 * count)
         arrivals: list[_Arrival] = []
-        for done, chunk in self._chunks(keep=False):
-            arrivals += chunk
-            self.progress(done, total)
-        if report.bad_rows:
+        if not self.report.bad_rows:
+            for done, chunk in self._chunks(keep=True):
+                arrivals += chunk
+                self.progress(count + done, 2 * count)
+        if self.report.bad_rows:  # also: a photo was removed between the two looks
             return
-        if self.version is not None:
-            for done, _ in self._chunks(keep=True):
-                self.progress(self.file.row_count + done, total)
-            if report.bad_rows:  # a photo was changed or removed in between
-                return
         with transaction.atomic():
-            for start in range(0, len(arrivals), CHUNK):
+            for start in range(0, count, CHUNK):
                 self._count(self._store(arrivals[start : start + CHUNK]))
 
     # ── Reading ───────────────────────────────────────────────────────────────────────────────
@@ -145,15 +143,13 @@ class _Job:
                 rows = [self._check(row, first_line) for row in frame.itertuples(index=False)]
                 candidates = [row for row in rows if not isinstance(row, BadRow)]
                 known = _known_photos([listing.external_id for _, listing, _ in candidates])
-                looked = pool.map(lambda c: _look(*c, known=known, keep=keep), candidates)
-                found = [*(row for row in rows if isinstance(row, BadRow)), *looked]
-                bad = [row for row in found if isinstance(row, BadRow)]
+                looked = list(pool.map(partial(_look, known=known, keep=keep), candidates))
+                bad = [row for row in [*rows, *looked] if isinstance(row, BadRow)]
                 self.report.bad_rows += sorted(bad, key=lambda row: row.line)
                 done += len(frame)
-                yield done, [row for row in found if isinstance(row, _Arrival)]
+                yield done, [row for row in looked if not isinstance(row, BadRow)]
 
-    def _check(self, row: Any, first_line: dict[str, int]) -> tuple[int, Listing, Path] | BadRow:
-        """The row's checked listing and the path of its photo, or what is wrong with it."""
+    def _check(self, row: Any, first_line: dict[str, int]) -> _Candidate | BadRow:
         if row.problem is not None:
             return BadRow(row.line, row.problem.column, str(row.problem))
         try:
@@ -173,16 +169,15 @@ class _Job:
 
     # ── Storing ───────────────────────────────────────────────────────────────────────────────
     def _store(self, arrivals: Sequence[_Arrival]) -> list[Outcome]:
-        pairs = [(arrival.listing, arrival.photo) for arrival in arrivals]
         try:
-            return self._store_together(pairs)
+            return self._store_together(arrivals)
         except IntegrityError:
             # Somebody else created one of these products meanwhile: now it is there to update.
-            return self._store_together(pairs)
+            return self._store_together(arrivals)
 
-    def _store_together(self, pairs: Sequence[tuple[Listing, Photo]]) -> list[Outcome]:
+    def _store_together(self, arrivals: Sequence[_Arrival]) -> list[Outcome]:
         with transaction.atomic():
-            stored = intake.store_many(pairs, source=self.source, dry_run=self.version is None)
+            stored = intake.store_many(arrivals, source=self.source, dry_run=self.version is None)
             new = [product for product, outcome in stored if outcome is not Outcome.UNCHANGED]
             if new and self.version is not None:
                 analyze.request(new, version=self.version)
@@ -194,15 +189,13 @@ class _Job:
         self.report.unchanged += outcomes.count(Outcome.UNCHANGED)
 
 
-def _look(
-    line: int, listing: Listing, path: Path, *, known: dict[str, Photo], keep: bool
-) -> _Arrival | BadRow:
+def _look(candidate: _Candidate, *, known: dict[str, Photo], keep: bool) -> _Arrival | BadRow:
     """Read the photo of a row (in a thread)."""
+    line, listing, path = candidate
     try:
-        photo = take_photo(path, known=known.get(listing.external_id), keep=keep)
+        return listing, take_photo(path, known=known.get(listing.external_id), keep=keep)
     except IntakeError as error:
         return _bad(line, error)
-    return _Arrival(line, listing, path, photo)
 
 
 def _bad(line: int, error: IntakeError) -> BadRow:
