@@ -1,0 +1,30 @@
+"""Argument types that several commands share; each refuses in a sentence."""
+
+from argparse import ArgumentTypeError
+from datetime import datetime, time
+
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+
+def moment(text: str) -> datetime:
+    """A date (its first moment) or a date and time; in the site's time zone where none is named."""
+    try:
+        day = parse_date(text)
+        found = datetime.combine(day, time.min) if day else parse_datetime(text)
+    except ValueError:
+        found = None
+    if found is None:
+        raise ArgumentTypeError(f"{text!r} is no date; write 2026-05-31 or 2026-05-31T14:30.")
+    return found if timezone.is_aware(found) else timezone.make_aware(found)
+
+
+def cosine(text: str) -> float:
+    """A threshold: a similarity between -1 and 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not -1 <= value <= 1:
+        raise ArgumentTypeError(f"{text!r} is no threshold; give a number between -1 and 1.")
+    return value

@@ -1,0 +1,35 @@
+"""Find by name what a command or filter was given, and name near ones where it is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from moderation.models import Category, ModelVersion
+
+
+class UnknownName(LookupError):  # noqa: N818 - the sentence is the name's point
+    """`str(error)` is a sentence that lists near names."""
+
+    def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
+        by_lower = {other.lower(): other for other in known}
+        near = [by_lower[low] for low in get_close_matches(name.lower(), list(by_lower), n=5)]
+        choices = ", ".join(near or sorted(known)[:10]) or "none"
+        super().__init__(f"There is no {kind} “{name}”; {'near' if near else 'known'}: {choices}.")
+
+
+def category_by_name(name: str) -> Category:
+    """The category of this name, in any case. Raises `UnknownName`."""
+    found = Category.objects.filter(name__iexact=name.strip()).first()
+    if found is None:
+        raise UnknownName("category", name, list(Category.objects.values_list("name", flat=True)))
+    return found
+
+
+def version_by_name(name: str) -> ModelVersion:
+    """The registered model version of this name. Raises `UnknownName`."""
+    found = ModelVersion.objects.filter(name=name.strip()).first()
+    if found is None:
+        known = list(ModelVersion.objects.values_list("name", flat=True))
+        raise UnknownName("model version", name, known)
+    return found
