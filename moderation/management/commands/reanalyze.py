@@ -1,0 +1,142 @@
+"""`manage.py reanalyze`: score products again, or judge them anew by another threshold."""
+
+import time
+from argparse import ArgumentParser
+from datetime import UTC
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from moderation.clip.errors import ModelError
+from moderation.management.arguments import cosine, moment
+from moderation.management.progress import progress_bar
+from moderation.services import analyze, lookup, reanalyze, versions, worker
+from moderation.services.reanalyze import Job, Which
+
+# A round derives and asks; the next one picks up what a worker had in hand meanwhile.
+ROUNDS = 3
+
+
+class Command(BaseCommand):
+    help = (
+        "Score products again in the background and watch until it is done. A changed threshold "
+        "runs no model, a changed text encodes no photo. Run it again to go on after a stop."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("--all", action="store_true", help="every product")
+        which.add_argument("--category", metavar="NAME", help="the products of a category")
+        which.add_argument("--failed", action="store_true", help="whose last analysis failed")
+        which.add_argument(
+            "--stale",
+            action="store_true",
+            help="without a score, or scored by another model, content or threshold than holds now",
+        )
+        parser.add_argument("--model", metavar="NAME", help="model version (default: the active)")
+        parser.add_argument(
+            "--threshold",
+            type=cosine,
+            metavar="X",
+            help="judge by X this once; to keep it, set it on the category or the model version",
+        )
+        parser.add_argument(
+            "--since",
+            type=moment,
+            metavar="TIME",
+            help="go on with a run of --all or --category that started at TIME (it tells so)",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        parser.add_argument(
+            "--in-process", action="store_true", help="run the model here, not in the worker"
+        )
+
+    def handle(self, **options: Any) -> None:
+        try:
+            job = self.job(options)
+            if options["dry_run"]:
+                self.show_plan(job)
+                return
+            self.start(job, resumed=options["since"] is not None)
+            for _ in range(ROUNDS):
+                if not self.work(job, in_process=options["in_process"]):
+                    break
+        except (ModelError, lookup.UnknownName) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            left = reanalyze.unanswered(job)
+            self.stdout.write(
+                f"\nStopped watching. {left:,} products wait; a running worker goes on with them "
+                "in the background. Run the command again to go on with the rest."
+            )
+
+    def job(self, options: dict[str, Any]) -> Job:
+        name, model = options["category"], options["model"]
+        return Job(
+            which=Which.FAILED
+            if options["failed"]
+            else Which.STALE
+            if options["stale"]
+            else Which.ALL,
+            version=lookup.version_by_name(model) if model else versions.current(),
+            category=lookup.category_by_name(name) if name else None,
+            threshold=options["threshold"],
+            since=options["since"],
+        )
+
+    def show_plan(self, job: Job) -> None:
+        with progress_bar("Looking", unit="products") as progress:
+            tally = reanalyze.look(job, progress=progress)
+        self.stdout.write(
+            f"Model: {job.version.name}\n"
+            f"{tally.asked:,} products would be scored by the model.\n"
+            f"{tally.derived:,} would be judged anew without running it.\n"
+            f"{tally.waiting:,} wait for an answer already, {tally.done:,} need nothing.\n"
+            f"Flags: {tally.newly_flagged:,} more, {tally.no_longer_flagged:,} fewer, "
+            f"{tally.unknown:,} not known before the model has run."
+        )
+
+    def start(self, job: Job, *, resumed: bool) -> None:
+        self.stdout.write(f"Model: {job.version.name}")
+        if job.which is Which.ALL and not job.is_about_thresholds and not resumed:
+            now = timezone.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            self.stdout.write(f"To go on after an interruption, add: --since {now}")
+
+    def work(self, job: Job, *, in_process: bool) -> bool:
+        """One round; True where another one may find something to do."""
+        with progress_bar("Asking", unit="products") as progress:
+            tally = reanalyze.run(job, progress=progress)
+        self.stdout.write(
+            f"{tally.derived:,} judged anew without the model, {tally.asked:,} asked for, "
+            f"{tally.waiting:,} waiting already, {tally.done:,} done before."
+        )
+        if not tally.asked and not tally.waiting:
+            return False
+        return self.follow(job, in_process=in_process) and job.is_about_thresholds
+
+    def follow(self, job: Job, *, in_process: bool) -> bool:
+        """Wait until everything asked for is answered; False where nobody answers."""
+        last = reanalyze.newest_key()
+        total = left = reanalyze.unanswered(job, up_to=last)
+        with progress_bar("Analysing", unit="products") as progress:
+            while left:
+                if in_process:
+                    self.answer()
+                elif not worker.health().alive:
+                    break
+                else:
+                    time.sleep(1)
+                left = reanalyze.unanswered(job, up_to=last)
+                progress(total - left, total)
+        if left:
+            self.stdout.write(
+                f"{left:,} products wait, but no worker is running: start `python manage.py "
+                "worker`, or add --in-process."
+            )
+        return not left
+
+    def answer(self) -> None:
+        if not analyze.run_pending(owner=worker.me(), seconds=2):
+            analyze.sweep()  # a worker that is gone may still hold some
+            time.sleep(1)
