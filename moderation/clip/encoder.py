@@ -17,14 +17,14 @@ from moderation.clip import checkpoint
 from moderation.clip.cores import CorePool
 from moderation.clip.device import Device, Precision, choose_device, choose_precision, cpu_cores
 from moderation.clip.errors import ImageError, ModelError
-from moderation.clip.images import open_image
+from moderation.clip.images import Source, open_image, to_rgb
 from moderation.clip.preprocess import ImageTransform, pixel_values
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import CLIPModel
 
-FileSource = str | Path | bytes
+ImageSource = Source | Image.Image
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -115,8 +115,11 @@ class Encoder:
         """RGB pictures to unit vectors, float32 [n, dim], in order."""
         return self._encode(list(images), self._images)
 
-    def encode_files(self, sources: Sequence[FileSource]) -> list[np.ndarray | ImageError]:
-        """Paths or file contents to unit vectors [dim]; an `ImageError` where one is unreadable."""
+    def encode_files(self, sources: Sequence[ImageSource]) -> list[np.ndarray | ImageError]:
+        """Paths, file contents, open files or pictures of any mode to unit vectors [dim], in order.
+
+        Decoding is shared by the cores. An unreadable one gives an `ImageError` in its place.
+        """
         if self.device == "cpu":
             chunks: Iterable[list[np.ndarray | ImageError]] = self._run(
                 lambda chunk: self._files([self._decode(source) for source in chunk]),
@@ -162,15 +165,17 @@ class Encoder:
         edges = [len(items) * part // parts for part in range(parts + 1)]
         return [items[start:end] for start, end in itertools.pairwise(edges)]
 
-    def _decode(self, source: FileSource) -> np.ndarray | ImageError:
+    def _decode(self, source: ImageSource) -> np.ndarray | ImageError:
         """uint8 [H, W, 3], or what is wrong with the file."""
         try:
+            if isinstance(source, Image.Image):
+                return self.transform(to_rgb(source))
             return self.transform(open_image(source, shortest_edge=self.transform.target_edge))
         except ImageError as error:
             return error
 
     def _decoded_ahead(
-        self, sources: Sequence[FileSource]
+        self, sources: Sequence[ImageSource]
     ) -> Iterator[list[np.ndarray | ImageError]]:
         """Batches of decoded files; the next one is decoded while the device has this one."""
         coming: deque[Iterator[np.ndarray | ImageError]] = deque()

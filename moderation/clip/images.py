@@ -93,6 +93,14 @@ def open_image(
             ) from error
 
 
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A picture somebody opened already, made like one of `open_image`; it is left as it is."""
+    try:
+        return _to_rgb(_upright(image.copy()))
+    except _DECODE_ERRORS as error:
+        raise _error("truncated", "The image is damaged or cut off; send it again.") from error
+
+
 def content_sha256(source: str | Path | bytes) -> str:
     """SHA-256 of the file's bytes, in hex. Raises `ImageError` for a file that cannot be read."""
     digest = hashlib.sha256()

@@ -1,0 +1,153 @@
+"""The CLIP package in one object: does this picture match this text, and what is on it?"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moderation.clip import checkpoint, scoring
+from moderation.clip.encoder import DEFAULT_BATCH_SIZE, Encoder, ImageSource
+from moderation.clip.errors import ClipError, ImageError
+from moderation.clip.prompts import DEFAULT_CATEGORIES, category_vectors
+
+DEFAULT_MODEL = "openai/clip-vit-base-patch32"
+_KEPT_CATEGORIES = 1024
+
+
+class CLIPAnalyzer:
+    """Similarity, mismatch and zero-shot categories by one model.
+
+    `model_path` is a local folder, `bundled` or a hub name; without it `CLIP_MODEL_PATH`, then
+    `CLIP_MODEL_NAME`, then OpenAI's ViT-B/32. `device` is auto, cpu, cuda or mps. A picture is a
+    Pillow image, a path, the bytes of a file, or an open file. Safe to share between threads.
+
+    `threshold` is `CLIP_SIMILARITY_THRESHOLD`, else the model's own (`clipmod.json`), else 0.25.
+    Raises `ModelError`; its subclass `ModelUnavailable` says what to do without a network.
+    """
+
+    def __init__(self, model_path: str | Path | None = None, device: str | None = None) -> None:
+        model = checkpoint.resolve(model_path or _configured_model())
+        self.model_name, self.revision = model.name, model.revision
+        self.encoder = Encoder.load(
+            model.folder,
+            device=device or os.environ.get("CLIP_DEVICE") or "auto",
+            precision=os.environ.get("CLIP_PRECISION") or "auto",
+            batch_size=int(_number("CLIP_BATCH_SIZE", DEFAULT_BATCH_SIZE)),
+        )
+        own = checkpoint.read_about(model.folder).get("threshold", scoring.DEFAULT_THRESHOLD)
+        self.threshold = _number("CLIP_SIMILARITY_THRESHOLD", own)
+        self._category_vectors: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def device(self) -> str:
+        return self.encoder.device
+
+    def compute_similarity(self, image: ImageSource, text: str) -> float:
+        """Cosine of picture and text, from -1 to 1. Raises `ImageError`."""
+        texts = self.encoder.encode_texts([text])
+        return float(scoring.similarity(self._image_vector(image)[None], texts)[0])
+
+    def detect_mismatch(
+        self, image: ImageSource, text: str, threshold: float | None = None
+    ) -> dict[str, Any]:
+        """Judge one pair; a higher `threshold` is stricter. Raises `ImageError`.
+
+        Gives `is_mismatch`, `similarity_score`, `threshold_used`, `confidence` (high, medium, low)
+        and `match_quality` (excellent, good, fair, poor, mismatch).
+        """
+        return self._verdict(self.compute_similarity(image, text), threshold)
+
+    def class_based_comparison(
+        self, image: ImageSource, categories: Sequence[str] | None = None, top_k: int = 5
+    ) -> list[dict[str, Any]]:
+        """The likeliest categories as `{"category": name, "score": probability}`, best first.
+
+        Without `categories` the shop categories of `prompts.DEFAULT_CATEGORIES` are compared.
+        """
+        known = dict(DEFAULT_CATEGORIES)
+        names = list(known) if categories is None else list(categories)
+        ranked = scoring.rank_categories(
+            self._image_vector(image),
+            self._vectors_of([known.get(name, name) for name in names]),
+            logit_scale=self.encoder.logit_scale,
+            names=names,
+            top_k=top_k,
+        )
+        return [{"category": name, "score": score} for name, score in ranked]
+
+    def batch_analyze(
+        self, images: Sequence[ImageSource], texts: Sequence[str], threshold: float | None = None
+    ) -> list[dict[str, Any]]:
+        """Judge picture and text pair by pair, in order, as `detect_mismatch` does.
+
+        A picture that cannot be used gives `{"error": sentence, "code": code}` in its place.
+        """
+        if len(images) != len(texts):
+            raise ValueError(f"There are {len(images)} images but {len(texts)} texts.")
+        vectors = self.encoder.encode_files(images)
+        readable = [index for index, found in enumerate(vectors) if isinstance(found, np.ndarray)]
+        encoded = self.encoder.encode_texts([texts[index] for index in readable])
+        text_vectors = dict(zip(readable, encoded, strict=True))
+        return [
+            {"error": str(found), "code": found.code}
+            if isinstance(found, ImageError)
+            else self._verdict(float(found @ text_vectors[index]), threshold)
+            for index, found in enumerate(vectors)
+        ]
+
+    def _verdict(self, similarity: float, threshold: float | None) -> dict[str, Any]:
+        limit = self.threshold if threshold is None else threshold
+        return asdict(scoring.judge(similarity, threshold=limit))
+
+    def _image_vector(self, image: ImageSource) -> np.ndarray:
+        found = self.encoder.encode_files([image])[0]
+        if isinstance(found, ImageError):
+            raise found
+        return found
+
+    def _vectors_of(self, nouns: Sequence[str]) -> np.ndarray:
+        """Unit vectors [c, d], computed once for each noun."""
+        with self._lock:
+            missing = [noun for noun in dict.fromkeys(nouns) if noun not in self._category_vectors]
+            if missing:
+                fresh = category_vectors(self.encoder.encode_texts, missing)
+                self._category_vectors.update(zip(missing, fresh, strict=True))
+            for noun in nouns:
+                self._category_vectors.move_to_end(noun)
+            found = [self._category_vectors[noun] for noun in nouns]
+            while len(self._category_vectors) > _KEPT_CATEGORIES:
+                self._category_vectors.popitem(last=False)
+        return np.stack(found) if found else np.zeros((0, self.encoder.dim), np.float32)
+
+
+_shared: CLIPAnalyzer | None = None
+_shared_lock = threading.Lock()
+
+
+def get_clip_analyzer() -> CLIPAnalyzer:
+    """The one analyzer of this process, loaded on first use (seconds). Raises `ModelError`."""
+    global _shared
+    with _shared_lock:
+        if _shared is None:
+            _shared = CLIPAnalyzer()
+        return _shared
+
+
+def _configured_model() -> str:
+    return os.environ.get("CLIP_MODEL_PATH") or os.environ.get("CLIP_MODEL_NAME") or DEFAULT_MODEL
+
+
+def _number(name: str, default: float) -> float:
+    text = os.environ.get(name, "").strip()
+    try:
+        return float(text) if text else float(default)
+    except ValueError as error:
+        raise ClipError(f"{name} must be a number, but is {text!r}.") from error
