@@ -44,7 +44,7 @@ class LiveProject:
             "CLIP_MODEL_NAME": "bundled",
             "LOG_LEVEL": "WARNING",
             "ANALYSIS_LEASE_SECONDS": "20",
-            "WORKER_STALE_SECONDS": "15",
+            "WORKER_STALE_SECONDS": "12",
             **self.environment,
         }
 
@@ -66,15 +66,15 @@ class LiveProject:
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        log = (self.folder / f"{arguments[0]}-{len(self.processes)}.log").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / "manage.py"), *arguments],
-            env=self.environment,
-            cwd=ROOT,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with (self.folder / f"{arguments[0]}-{len(self.processes)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, str(ROOT / "manage.py"), *arguments],
+                env=self.environment,
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self.processes.append(process)
         return process
 

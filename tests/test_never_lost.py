@@ -56,7 +56,7 @@ def assert_each_analysed_once(project: LiveProject, count: int) -> None:
 
 
 def test_killed_workers_and_clusters_lose_nothing(project: LiveProject) -> None:
-    count = 1500
+    count = 900
     fill(project, count)
     dice = random.Random(7)
     project.start("worker")

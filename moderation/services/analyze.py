@@ -249,14 +249,18 @@ def _put_back(batch: Sequence[Analysis], *, reason: str) -> None:
 def _release(held: AnalysisQuerySet, *, reason: str) -> int:
     """Return claimed rows to pending, or fail those whose attempts are used up."""
     limit = settings.ANALYSIS_MAX_ATTEMPTS
-    unclaimed = {"claim_token": None, "lease_expires_at": None}
-    failed = held.filter(attempts__gte=limit).update(
-        status=FAILED,
-        error=f"Given up after {limit} attempts. {reason}",
-        finished_at=timezone.now(),
-        **unclaimed,
-    )
-    return failed + held.update(status=PENDING, error=reason, **unclaimed)
+    with transaction.atomic():
+        given_up = list(held.select_for_update().filter(attempts__gte=limit))
+        for row in given_up:
+            row.status, row.error = FAILED, f"Given up after {limit} attempts. {reason}"
+            row.finished_at = timezone.now()
+            row.claim_token = row.lease_expires_at = None
+        Analysis.objects.bulk_update(given_up, _RESULT_FIELDS)
+        settle(given_up)
+        returned = held.update(
+            status=PENDING, error=reason, claim_token=None, lease_expires_at=None
+        )
+    return len(given_up) + returned
 
 
 def sweep() -> int:

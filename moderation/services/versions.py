@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from django.conf import settings
@@ -13,8 +12,6 @@ from moderation.clip import checkpoint
 from moderation.clip.errors import ModelError, ModelUnavailable
 from moderation.clip.scoring import DEFAULT_THRESHOLD
 from moderation.models import Category, ModelVersion
-
-logger = logging.getLogger(__name__)
 
 BUNDLED = "bundled"
 
@@ -92,15 +89,14 @@ def set_up(*, progress: bool = False) -> tuple[ModelVersion, str]:
     wanted = register(settings.CLIP_MODEL_NAME)
     active = ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).first()
     if active is not None:
-        return active, "it was active already"
+        return active, "as before"
     try:
         fetch(wanted, progress=progress)
     except ModelUnavailable as error:
-        logger.warning("%s The bundled model is used instead.", error)
         activate(bundled)
-        return bundled, f"{wanted.name} cannot be had here: {error}"
+        return bundled, f"INSTEAD of {wanted.name}, for now and until you change it. {error}"
     activate(wanted)
-    return wanted, "it is CLIP_MODEL_NAME"
+    return wanted, "as CLIP_MODEL_NAME asks"
 
 
 def fetch(version: ModelVersion, *, progress: bool = False) -> Path:

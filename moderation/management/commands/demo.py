@@ -78,7 +78,8 @@ class Command(BaseCommand):
             while (left := demo.waiting()) and not site.stopping.is_set():
                 if name := site.dead():
                     raise SiteError(f"The {name} ended by itself; see its messages above.")
-                bar.update(total - left - bar.n)
+                if total - left > bar.n:
+                    bar.update(total - left - bar.n)
                 time.sleep(0.3)
             bar.update(total - left - bar.n)
 

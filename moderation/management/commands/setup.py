@@ -20,4 +20,4 @@ class Command(BaseCommand):
             version, why = versions.set_up(progress=True)
         except ModelError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"Active model: {version.name} ({why}).")
+        self.stdout.write(f"Active model: {version.name}, {why}")
