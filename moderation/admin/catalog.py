@@ -7,17 +7,19 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from moderation.clip.errors import ModelError
-from moderation.models import Analysis, Category, Product, ReviewItem
+from moderation.models import Analysis, Category, Decision, Product, ReviewItem
+from moderation.models.querysets import DecisionQuerySet
 from moderation.services import analyze, intake
 from moderation.templatetags import clipmod
 
 from . import cells, imports
+from .labels import ExportsLabels
 from .lists import LargeTableAdmin
 from .product_filters import AnalysisStatusFilter, FlaggedFilter
 from .product_form import ProductForm
@@ -28,7 +30,7 @@ REQUEST_CHUNK = 1000
 
 
 @admin.register(Product)
-class ProductAdmin(LargeTableAdmin):
+class ProductAdmin(ExportsLabels, LargeTableAdmin):
     """The catalogue with what the model says of each listing."""
 
     form = ProductForm
@@ -85,6 +87,12 @@ class ProductAdmin(LargeTableAdmin):
     def get_urls(self) -> list[URLPattern]:
         return [*imports.urls(self), *super().get_urls()]
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        may = {"may_import": imports.may_import(request)}
+        return super().changelist_view(request, may | (extra_context or {}))
+
     # ── Cells ─────────────────────────────────────────────────────────────────────────────────
     @admin.display(description="Photo")
     def photo(self, product: Product) -> SafeString:
@@ -124,6 +132,9 @@ class ProductAdmin(LargeTableAdmin):
         return queue_link(open_item) if open_item else "–"
 
     # ── Actions ───────────────────────────────────────────────────────────────────────────────
+    def decisions_of(self, queryset: QuerySet[Product]) -> DecisionQuerySet:
+        return Decision.objects.standing().filter(analysis__product__in=queryset.values("pk"))
+
     def has_reanalyze_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("moderation.reanalyze")
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from moderation.models import Decision, ReviewItem
+from moderation.models.querysets import DecisionQuerySet
 from moderation.templatetags import clipmod
 
 from . import cells
+from .labels import ExportsLabels
 from .lists import ReadOnlyAdmin
 
 
@@ -49,7 +52,7 @@ class ReviewItemAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Decision)
-class DecisionAdmin(ReadOnlyAdmin):
+class DecisionAdmin(ExportsLabels, ReadOnlyAdmin):
     """Read only: decisions are only ever added, by the queue; a correction is a new row."""
 
     list_display = (
@@ -61,10 +64,14 @@ class DecisionAdmin(ReadOnlyAdmin):
     list_select_related = ("item__product", "moderator", "corrected_by")
     search_fields = ("item__product__external_id", "item__product__text", "note")
     search_help_text = "Product id, text or note"
+    actions = ("export_labels",)
     fields = (
         *("product", "verdict", "reason", "wrong_side", "note", "moderator", "seconds", "mode"),
         *("analysis", "corrects", "stands", "created_at"),
     )
+
+    def decisions_of(self, queryset: QuerySet[Decision]) -> DecisionQuerySet:
+        return Decision.objects.standing().filter(pk__in=queryset.values("pk"))
 
     @admin.display(description="Photo")
     def photo(self, row: Decision) -> SafeString:

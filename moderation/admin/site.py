@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver
 
 from moderation.services import review
@@ -21,9 +22,15 @@ class ClipmodAdminSite(AdminSite):
     site_title = "clipmod"
     index_title = "Overview"
     site_url = None
+    enable_nav_sidebar = False  # lists of photos and texts need the width
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         return [*queue.urls(self), *super().get_urls()]
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """The own tables first; what only administrators need comes after."""
+        apps = super().get_app_list(request, app_label)
+        return sorted(apps, key=lambda app: app["app_label"] != "moderation")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return super().each_context(request) | {
@@ -32,6 +39,6 @@ class ClipmodAdminSite(AdminSite):
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> TemplateResponse:
         state = {"counts": review.counts(), "work": work_state()}
         return super().index(request, state | (extra_context or {}))

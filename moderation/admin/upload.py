@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import time
 import uuid
 import zipfile
@@ -123,12 +122,12 @@ def _unpack_entry(source: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path,
 
 
 def _root() -> Path:
-    return Path(tempfile.gettempdir()) / "clipmod-imports"
+    return Path(settings.IMPORT_DIR)
 
 
 def _remove_old() -> None:
     root = _root()
-    root.mkdir(mode=0o700, exist_ok=True)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in root.iterdir():
         if folder.stat().st_mtime < time.time() - KEPT_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
