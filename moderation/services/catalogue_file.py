@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,10 +143,14 @@ def _texts(record: Mapping[str, object] | BadCell) -> tuple[str | BadCell | None
 
 def _text(value: Any, column: str) -> str:
     """A cell as text; ids are often numbers, and a gap in a column of numbers is NaN."""
+    import pandas as pd
+
     if isinstance(value, str):
         return value
-    if value is None or value != value:
+    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
         return ""
-    if isinstance(value, int | float) and not isinstance(value, bool) and value == int(value):
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float) and value.is_integer():
         return str(int(value))
     raise BadCell(f"{column} is of type {type(value).__name__}; give a text.", column=column)
