@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from moderation.clip import hub_files
 from moderation.clip.atomic import whole_folder
 from moderation.clip.errors import ModelError, UnsafeWeights
+
+if TYPE_CHECKING:
+    import torch
 
 
 def converted_folder(name: str, commit: str) -> Path:
@@ -35,29 +38,32 @@ def to_safetensors(snapshot: Path, name: str, commit: str) -> Path:
     return folder
 
 
-def _write(tensors: dict[str, Any], path: Path) -> None:
+def _write(tensors: dict[str, torch.Tensor], path: Path) -> None:
     from safetensors.torch import save_file
 
-    # safetensors refuses tensors that share memory; a pickle may hold such.
-    save_file(
-        {key: tensor.clone().contiguous() for key, tensor in tensors.items()},
-        path,
-        metadata={"format": "pt"},
-    )
+    save_file(tensors, path, metadata={"format": "pt"})
 
 
-def _read_pickle(path: Path) -> dict[str, Any]:
+def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a hub checkpoint, by torch's loader that runs no code."""
     import pickle
 
     import torch
 
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UnsafeWeights(
             f"{path} holds more than weights and is not read; choose a model with safetensors."
         ) from error
     except (RuntimeError, OSError, ValueError, EOFError) as error:
         raise ModelError(f"{path} is damaged; delete it and download the model again.") from error
-    return {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
+    tensors: dict[str, torch.Tensor] = {}
+    seen: set[int] = set()
+    for name, value in state.items():
+        if isinstance(value, torch.Tensor):
+            # safetensors refuses tensors that share memory, such as tied weights.
+            memory = value.untyped_storage().data_ptr()
+            tensors[name] = value.clone() if memory in seen else value.contiguous()
+            seen.add(memory)
+    return tensors
