@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db import connection
+from django.db import connection, transaction
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,8 +114,9 @@ def make_item(make_product: Callable[..., Any]) -> Callable[..., Any]:
         row = Analysis.objects.select_related("product", "model_version").get(product=product)
         row.threshold_override = 0.99
         analyze.apply_score(row, similarity)
-        row.save()
-        analyze.settle([row])
+        with transaction.atomic():
+            row.save()
+            analyze.settle([row])
         return ReviewItem.objects.get(product=product)
 
     return make
@@ -153,3 +155,17 @@ def emptying_the_database_may_delete_decisions() -> Iterator[None]:
 def _sqlite_triggers(cursor: Any) -> list[tuple[str, str]]:
     cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
     return list(cursor.fetchall())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where `NO_SKIPS=1` says that everything is there, a skipped test is a failed run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("NO_SKIPS") != "1" or reporter is None:
+        return
+    skipped = [str(report.longrepr) for report in reporter.stats.get("skipped", [])]
+    unwanted = [reason for reason in skipped if "needs a GPU" not in reason]
+    if unwanted:
+        reporter.write_line(f"NO_SKIPS=1, but {len(unwanted)} tests were skipped:", red=True)
+        for reason in unwanted:
+            reporter.write_line(f"  {reason}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
