@@ -1,0 +1,360 @@
+"""The queue's pages as plain forms and as JSON: who may, what is shown, what each answer does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import signing
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from moderation.admin import decision_form
+from moderation.models import Decision, ReviewItem, Skip
+from moderation.services import review
+
+pytestmark = pytest.mark.django_db
+
+Make = Callable[..., Any]
+QUEUE = "/admin/queue/"
+JSON = {"HTTP_ACCEPT": "application/json"}
+
+
+def login(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def anna(make_user: Make) -> User:
+    return make_user("anna")
+
+
+@pytest.fixture
+def page(anna: User) -> Client:
+    """Anna's browser."""
+    return login(anna)
+
+
+def address(name: str, item: ReviewItem) -> str:
+    return reverse(f"admin:{name}", args=[item.pk])
+
+
+def decide(client: Client, item: ReviewItem, answer: str, **more: Any) -> Any:
+    return client.post(address("queue_decide", item), {"answer": answer, **more})
+
+
+# ── What is shown ─────────────────────────────────────────────────────────────────────────────
+def test_the_page_shows_the_most_suspicious_listing_and_claims_it(
+    make_item: Make, page: Client, anna: User
+) -> None:
+    make_item("A1", similarity=0.4)
+    worst = make_item("A2", similarity=-0.2, text="A <red> ball", seller="Ball & Co")
+
+    html = page.get(QUEUE).content.decode()
+
+    assert "A &lt;red&gt; ball" in html and "Ball &amp; Co" in html and "A2" in html
+    assert worst.product.image.url in html
+    assert "Do photo and text match?" in html and "-0.20" in html and "bundled" in html
+    worst.refresh_from_db()
+    assert worst.claimed_by == anna
+
+
+def test_the_following_picture_is_named_but_not_claimed(make_item: Make, page: Client) -> None:
+    make_item("A1", similarity=-0.2)
+    second = make_item("A2", similarity=0.1)
+
+    html = page.get(QUEUE).content.decode()
+
+    assert f'data-following="{second.product.image.url}"' in html
+    second.refresh_from_db()
+    assert second.claimed_by is None
+
+
+def test_each_reason_is_one_button_with_its_own_keys() -> None:
+    buttons = decision_form.answers(decision_form.CONFIRM) + decision_form.answers(
+        decision_form.DISMISS
+    )
+
+    assert [key for button in buttons for key in button.keys] == [*"1m", *"2345", *"6o", *"78"]
+    assert {button.reason for button in buttons} == set(Decision.Reason)
+
+
+def test_the_empty_queue_says_so_and_shows_the_state_of_the_work(
+    bundled: Any, page: Client
+) -> None:
+    html = page.get(QUEUE).content.decode()
+
+    assert "All done" in html and "No worker has run yet" in html and "bundled" in html
+
+
+def test_what_only_others_may_decide_is_named(make_item: Make, page: Client, anna: User) -> None:
+    review.skip(make_item("A1"), moderator=anna)
+
+    assert "1 item is still open" in page.get(QUEUE).content.decode()
+
+
+def test_a_deep_link_takes_a_free_item_and_gives_back_the_other(
+    make_item: Make, page: Client, anna: User
+) -> None:
+    first, second = make_item("A1", similarity=-0.2), make_item("A2", similarity=0.3)
+    page.get(QUEUE)
+
+    assert "Do photo and text match?" in page.get(address("queue_item", second)).content.decode()
+    first.refresh_from_db(), second.refresh_from_db()
+    assert (first.claimed_by, second.claimed_by) == (None, anna)
+
+
+def test_a_deep_link_to_a_decided_item_shows_who_decided(
+    make_item: Make, page: Client, make_user: Make
+) -> None:
+    item = make_item("A1")
+    review.decide(item, moderator=make_user("ben"), verdict="confirm", reason="other_colour")
+
+    html = page.get(address("queue_item", item)).content.decode()
+
+    assert "ben decided" in html and "Colour or pattern differs" in html
+    assert 'name="answer"' not in html
+
+
+def test_a_deep_link_to_what_somebody_holds_only_shows_it(
+    make_item: Make, page: Client, make_user: Make
+) -> None:
+    item = make_item("A1")
+    review.claim(item, moderator=make_user("ben"))
+
+    html = page.get(address("queue_item", item)).content.decode()
+
+    assert "ben has this item in hand" in html and 'name="answer"' not in html
+
+
+def test_showing_an_item_takes_few_queries(
+    make_item: Make, page: Client, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(12):
+        make_item(f"A{number}")
+    page.get(QUEUE)
+
+    with django_assert_max_num_queries(16):
+        page.get(QUEUE)
+
+
+# ── Plain forms ───────────────────────────────────────────────────────────────────────────────
+def test_a_decision_is_recorded_and_the_next_item_follows(
+    make_item: Make, page: Client, anna: User
+) -> None:
+    first, second = make_item("A1", similarity=-0.2), make_item("A2")
+    page.get(QUEUE)
+
+    answer = decide(page, first, "confirm:other_colour", wrong_side="image", note=" Blue ")
+
+    assert (answer.status_code, answer.url) == (302, QUEUE)
+    row = Decision.objects.get()
+    assert (row.moderator, row.verdict, row.reason) == (anna, "confirm", "other_colour")
+    assert (row.wrong_side, row.note, row.item) == ("image", "Blue", first)
+    shown = page.get(QUEUE)
+    assert shown.context["item"] == second
+    assert "Mismatch confirmed" in shown.content.decode()
+    assert shown.context["counts"].decided_today == 1
+
+
+def test_a_dismissal_names_no_wrong_side(make_item: Make, page: Client) -> None:
+    decide(page, make_item("A1"), "dismiss:close_enough", wrong_side="text")
+
+    assert Decision.objects.get().wrong_side == ""
+
+
+def test_skip_passes_the_item_on_and_the_next_one_follows(make_item: Make, page: Client) -> None:
+    item, other = make_item("A1", similarity=-0.2), make_item("A2")
+    page.get(QUEUE)
+
+    assert page.post(address("queue_skip", item)).url == QUEUE
+    assert Skip.objects.get().item == item
+    assert page.get(QUEUE).context["item"] == other
+
+
+def test_undo_brings_the_item_back_into_the_same_hands(make_item: Make, page: Client) -> None:
+    item = make_item("A1", similarity=-0.2)
+    make_item("A2")
+    decide(page, item, "dismiss:matches")
+
+    assert page.post("/admin/queue/undo/").status_code == 302
+    assert page.get(QUEUE).context["item"] == item
+
+
+def test_undo_without_a_decision_says_so(bundled: Any, page: Client) -> None:
+    answer = page.post("/admin/queue/undo/")
+
+    assert answer.status_code == 409
+    assert "no decision of yours" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        ({}, "Choose a reason"),
+        ({"answer": "destroy:matches"}, "“destroy” is not known"),
+        ({"answer": "undo:"}, "“undo” is not known"),
+        ({"answer": "confirm:"}, "does not go with this decision"),
+        ({"answer": "confirm:matches"}, "does not go with this decision"),
+        ({"answer": "dismiss:nonsense"}, "does not go with this decision"),
+        ({"answer": "confirm:bad_text", "wrong_side": "left"}, "image, text or both"),
+        ({"answer": "confirm:bad_text", "note": "x" * 501}, "at most 500"),
+        ({"answer": "confirm:bad_text", "seconds": "long"}, "seconds must be a number"),
+        ({"answer": "confirm:bad_text", "seconds": "nan"}, "seconds must be a number"),
+    ],
+)
+def test_a_wrong_form_gets_a_sentence_and_changes_nothing(
+    make_item: Make, page: Client, form: dict[str, str], sentence: str
+) -> None:
+    item = make_item("A1")
+    page.get(QUEUE)
+
+    for headers in ({}, JSON):
+        answer = page.post(address("queue_decide", item), form, **headers)
+        said = answer.json()["message"] if headers else answer.content.decode()
+        assert answer.status_code == 400 and sentence in said
+    assert not Decision.objects.exists()
+    item.refresh_from_db()
+    assert item.state == "open"
+
+
+# ── Too late ──────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("headers", [{}, JSON])
+def test_a_late_decision_names_who_decided_and_shows_the_next(
+    make_item: Make, page: Client, make_user: Make, headers: dict[str, str]
+) -> None:
+    late, following = make_item("A1", similarity=-0.2), make_item("A2", text="A green ball")
+    page.get(QUEUE)
+    ReviewItem.objects.filter(pk=late.pk).update(claimed_until=timezone.now() - timedelta(hours=1))
+    review.decide(late, moderator=make_user("ben"), verdict="dismiss", reason="matches")
+
+    answer = page.post(
+        address("queue_decide", late), {"answer": "confirm:other_product"}, **headers
+    )
+
+    assert answer.status_code == 409
+    text = "".join(answer.json().values()) if headers else answer.content.decode()
+    assert "ben has already decided this item" in text
+    assert following.product.text in text
+    assert Decision.objects.count() == 1
+
+
+def test_a_lost_claim_names_who_holds_the_item(
+    make_item: Make, page: Client, make_user: Make
+) -> None:
+    item = make_item("A1")
+    page.get(QUEUE)
+    ReviewItem.objects.update(claimed_until=timezone.now() - timedelta(hours=1))
+    review.claim(item, moderator=make_user("ben"))
+
+    for url in (address("queue_decide", item), address("queue_hold", item)):
+        answer = page.post(url, {"answer": "confirm:bad_text"}, **JSON)
+        assert answer.status_code == 409
+        assert "ben has this item in hand now" in answer.json()["message"]
+
+
+# ── In the background ─────────────────────────────────────────────────────────────────────────
+def test_asked_for_json_the_next_item_comes_as_a_piece_of_page(
+    make_item: Make, page: Client
+) -> None:
+    item = make_item("A1", similarity=-0.2)
+    make_item("A2", text="A green ball")
+    page.get(QUEUE)
+
+    answer = page.post(address("queue_decide", item), {"answer": "dismiss:matches"}, **JSON)
+
+    assert answer.status_code == 200
+    assert answer.json()["message"] == "Dismissed: photo and text match."
+    html = answer.json()["html"]
+    assert "A green ball" in html and "<html" not in html and "csrfmiddlewaretoken" in html
+
+
+def test_the_heartbeat_keeps_and_retakes_the_claim(
+    make_item: Make, page: Client, anna: User
+) -> None:
+    item = make_item("A1")
+    page.get(QUEUE)
+    ReviewItem.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+
+    assert page.post(address("queue_hold", item)).status_code == 204
+    assert ReviewItem.objects.held_by(anna).get() == item
+
+
+def test_leaving_gives_the_item_back(make_item: Make, page: Client) -> None:
+    item = make_item("A1")
+    page.get(QUEUE)
+
+    assert page.post("/admin/queue/leave/").status_code == 204
+    assert ReviewItem.objects.unclaimed().get() == item
+
+
+# ── Seconds ───────────────────────────────────────────────────────────────────────────────────
+def stamp(item: ReviewItem, *, ago: float) -> str:
+    shown = {"item": item.pk, "at": timezone.now().timestamp() - ago}
+    return signing.dumps(shown, salt="moderation.shown")
+
+
+@pytest.mark.parametrize(
+    ("ago", "counted", "expected"),
+    [
+        (40, "", 40),
+        (40, "12.5", 12.5),
+        (40, "500", 40),  # more than has passed
+        (40, "-3", 40),
+        (90_000, "", decision_form.SECONDS_AT_MOST),
+    ],
+)
+def test_seconds_are_what_was_counted_and_never_more_than_passed(
+    make_item: Make, page: Client, ago: float, counted: str, expected: float
+) -> None:
+    item = make_item("A1")
+
+    decide(page, item, "dismiss:matches", shown=stamp(item, ago=ago), seconds=counted)
+
+    assert Decision.objects.get().seconds == pytest.approx(expected, abs=2)
+
+
+def test_seconds_without_a_true_stamp_are_not_recorded(make_item: Make, page: Client) -> None:
+    first, second = make_item("A1"), make_item("A2")
+
+    decide(page, first, "dismiss:matches", shown="forged", seconds="3")
+    decide(page, second, "dismiss:matches", shown=stamp(first, ago=5), seconds="3")
+
+    assert list(Decision.objects.values_list("seconds", flat=True)) == [None, None]
+
+
+# ── Rights ────────────────────────────────────────────────────────────────────────────────────
+POSTS = ("queue_decide", "queue_skip", "queue_hold")
+
+
+def test_nobody_gets_in_without_a_login_or_the_right(make_item: Make, make_user: Make) -> None:
+    item = make_item("A1")
+    viewer = make_user("vera")
+    viewer.groups.clear()
+    pages = [QUEUE, address("queue_item", item)]
+    posts = [address(name, item) for name in POSTS]
+    posts += ["/admin/queue/undo/", "/admin/queue/leave/"]
+
+    for client, status in ((Client(), 302), (login(viewer), 403)):
+        assert {client.get(url).status_code for url in pages} == {status}
+        assert {client.post(url).status_code for url in posts} == {status}
+    assert not Decision.objects.exists()
+
+
+def test_posts_ask_for_the_csrf_token_and_gets_change_nothing(
+    make_item: Make, anna: User, page: Client
+) -> None:
+    item = make_item("A1")
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(anna)
+    urls = [address(name, item) for name in POSTS] + ["/admin/queue/undo/", "/admin/queue/leave/"]
+
+    assert {strict.post(url, {"answer": "dismiss:matches"}).status_code for url in urls} == {403}
+    assert {page.get(url).status_code for url in urls} == {405}
+    assert page.get("/admin/queue/999999/").status_code == 404
