@@ -2,7 +2,8 @@
 
 A similarity does not depend on the threshold. Where the model has already scored a product's
 present photo and text, a new threshold therefore runs no model: a finished analysis is derived
-from the known similarity. History is kept: the derived row is a new one.
+from the known similarity. History is kept: the derived row is a new one. `ALL` asks the model
+again only where the threshold has not moved.
 
 Running the same again goes on where it was stopped. With `STALE`, `FAILED` or a threshold, a
 product that is done no longer meets the criterion. For the rest `since` draws the line: products
@@ -17,7 +18,7 @@ from datetime import datetime
 from enum import Enum, auto
 
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
 from django.utils import timezone
 
 from moderation.models import Analysis, Category, ModelVersion, Product
@@ -68,7 +69,7 @@ class Job:
 
     @property
     def is_about_thresholds(self) -> bool:
-        """Whether a known similarity is good enough, so that it need not be asked for again."""
+        """Whether a similarity that is known under the right threshold needs nothing more."""
         return self.which is Which.STALE or (self.which is Which.ALL and self.threshold is not None)
 
 
@@ -94,11 +95,15 @@ class _Step(Enum):
 
 @dataclass(frozen=True)
 class _Case:
-    """A product with the newest analysis of its present content, and the newest finished one."""
+    """A product with the newest analysis of its present content by the job's model."""
 
     product: Product
     newest: Analysis | None
-    scored: Analysis | None
+
+    @property
+    def similarity(self) -> float | None:
+        """What the model said, or None where it has not, or could not."""
+        return self.newest.similarity if self.newest and self.newest.status == DONE else None
 
 
 def look(job: Job, *, progress: Progress | None = None) -> Tally:
@@ -157,43 +162,39 @@ def _chunks(job: Job, progress: Progress | None) -> Iterator[list[_Case]]:
 
 
 def _cases(job: Job, products: Sequence[Product]) -> list[_Case]:
-    keys = {
-        row["product"]: (row["newest"], row["scored"])
-        for row in Analysis.objects.filter(
+    keys = (
+        Analysis.objects.filter(
             product__in=products,
             model_version=job.version,
             content_hash=F("product__content_hash"),
         )
         .order_by()
         .values("product")
-        .annotate(newest=Max("pk"), scored=Max("pk", filter=Q(status=DONE)))
-    }
-    rows = Analysis.objects.in_bulk({key for pair in keys.values() for key in pair if key})
-    cases = []
-    for product in products:
-        newest, scored = keys.get(product.pk, (None, None))
-        cases.append(_Case(product, rows.get(newest or 0), rows.get(scored or 0)))
-    return cases
+        .annotate(newest=Max("pk"))
+        .values("newest")
+    )
+    newest = {row.product_id: row for row in Analysis.objects.filter(pk__in=keys)}
+    return [_Case(product, newest.get(product.pk)) for product in products]
 
 
 def _step(job: Job, case: _Case) -> _Step:
-    newest, scored = case.newest, case.scored
-    if newest and newest.status in (PENDING, RUNNING):
+    newest = case.newest
+    if newest is None:
+        return _Step.NOTHING if job.which is Which.FAILED else _Step.ASK
+    if newest.status in (PENDING, RUNNING):
         return _Step.WAIT
     if job.which is Which.FAILED:
-        return _Step.ASK if newest and newest.status == FAILED else _Step.NOTHING
-    if job.is_about_thresholds:
-        if scored is None:
-            # A photo that failed fails at any threshold: `FAILED` is there to try it again.
-            return _Step.NOTHING if newest else _Step.ASK
-        is_current = case.product.analysis_id == scored.pk
-        return (
-            _Step.NOTHING
-            if is_current and scored.threshold_used == _threshold(job, case)
-            else _Step.DERIVE
-        )
-    is_done = job.since is not None and newest is not None and newest.created_at >= job.since
-    return _Step.NOTHING if is_done else _Step.ASK
+        return _Step.ASK if newest.status == FAILED else _Step.NOTHING
+    if job.since and newest.created_at >= job.since:
+        return _Step.NOTHING
+    if newest.status == FAILED:
+        # A photo that failed fails at any threshold: `FAILED` is there to try it again.
+        return _Step.NOTHING if job.is_about_thresholds else _Step.ASK
+    if newest.threshold_used != _threshold(job, case):
+        return _Step.DERIVE
+    if not job.is_about_thresholds:
+        return _Step.ASK
+    return _Step.NOTHING if case.product.analysis_id == newest.pk else _Step.DERIVE
 
 
 def _threshold(job: Job, case: _Case) -> float:
@@ -210,10 +211,10 @@ def _count(tally: Tally, job: Job, cases: Sequence[_Case]) -> dict[_Step, list[_
         steps[step].append(case)
         if step not in (_Step.ASK, _Step.DERIVE):
             continue
-        if case.scored is None or case.scored.similarity is None:
+        if case.similarity is None:
             tally.unknown += 1
             continue
-        flagged = case.scored.similarity < _threshold(job, case)
+        flagged = case.similarity < _threshold(job, case)
         was_flagged = bool(case.product.analysis and case.product.analysis.is_mismatch)
         tally.newly_flagged += flagged and not was_flagged
         tally.no_longer_flagged += was_flagged and not flagged
@@ -228,22 +229,22 @@ def _derive(job: Job, cases: Sequence[_Case]) -> None:
     """Judge known similarities by the threshold that holds: new finished rows, no model."""
     derived = []
     for case in cases:
-        scored = case.scored
-        if scored is None or scored.similarity is None:
+        known = case.newest
+        if known is None or known.similarity is None:
             continue
         row = Analysis(
             product=case.product,
             model_version=job.version,
-            text=scored.text,
-            image=scored.image,
-            image_sha256=scored.image_sha256,
-            content_hash=scored.content_hash,
+            text=known.text,
+            image=known.image,
+            image_sha256=known.image_sha256,
+            content_hash=known.content_hash,
             threshold_override=job.threshold,
-            top_categories=scored.top_categories,
-            precision=scored.precision,
+            top_categories=known.top_categories,
+            precision=known.precision,
             finished_at=timezone.now(),
         )
-        analyze.apply_score(row, scored.similarity)
+        analyze.apply_score(row, known.similarity)
         derived.append(row)
     Analysis.objects.bulk_create(derived)
     analyze.settle(derived)
