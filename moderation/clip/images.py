@@ -18,15 +18,13 @@ from typing import BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from moderation.clip import jpeg_scale
 from moderation.clip.errors import ImageError, ImageErrorCode
 
 Source = str | Path | bytes | BinaryIO
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 256 * 2**20
-# Decoding at a reduced scale keeps at least this many times the edge that the model needs, so
-# that the resize after it still decides the pixels (tests/test_encoder.py holds the bound).
-DRAFT_MARGIN = 2
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 _READ = 1 << 20
@@ -69,7 +67,7 @@ def open_image(
     """Decode a JPEG, PNG, WebP or GIF (first frame) to RGB: turned by EXIF, alpha on white.
 
     `shortest_edge` is the edge in pixels that the model will resize to; a large JPEG is then
-    decoded at 1/2, 1/4 or 1/8, never below twice that edge. Raises `ImageError`.
+    decoded at a reduced scale, see `jpeg_scale`. Raises `ImageError`.
     """
     name = _name(source)
     with _opened(source, name, max_bytes) as file:
@@ -81,11 +79,15 @@ def open_image(
                 f"{name} has {width} x {height} pixels; at most {max_pixels:,} are accepted, "
                 "send a smaller picture.",
             )
-        if shortest_edge is not None and image.format in ("JPEG", "MPO"):
-            _draft(image, shortest_edge * DRAFT_MARGIN)
         try:
+            box = None
+            if shortest_edge is not None and image.format in ("JPEG", "MPO"):
+                box = jpeg_scale.scale_down(image, shortest_edge)
             image.load()
-            return _to_rgb(_upright(image))
+            upright = _to_rgb(_upright(image))
+            if box is not None:
+                upright.info[jpeg_scale.CONTENT_BOX] = box
+            return upright
         except _DECODE_ERRORS as error:
             raise _error(
                 "truncated",
@@ -194,15 +196,6 @@ def _unidentified(head: bytes, name: str) -> ImageError:
                 f"{name} is of type {kind}; only JPEG, PNG, WebP and GIF are accepted.",
             )
     return _error("not_an_image", f"{name} is not an image; send a JPEG, PNG, WebP or GIF file.")
-
-
-def _draft(image: Image.Image, edge: int) -> None:
-    """Ask the JPEG decoder for the smallest scale whose shorter side keeps `edge` pixels."""
-    width, height = image.size
-    shorter = min(width, height)
-    if shorter > edge:
-        # Pillow picks the largest power of two that keeps both sides at or above this size.
-        image.draft(None, (width * edge // shorter, height * edge // shorter))
 
 
 def _upright(image: Image.Image) -> Image.Image:

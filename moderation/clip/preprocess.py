@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from moderation.clip.errors import ModelError
+from moderation.clip.jpeg_scale import Box, content_box
 
 if TYPE_CHECKING:
     import torch
@@ -86,38 +87,36 @@ class ImageTransform:
 
     def __call__(self, image: Image.Image) -> np.ndarray:
         """Resize and crop an RGB image to uint8 [height, width, 3]."""
-        height, width = self._resized(image)
-        if self.crop is None:
-            return np.asarray(image.resize((width, height), self.resample))
-        if max(height, width) > _STRIP * min(height, width) and self._covers(height, width):
-            return self._crop_box(image, height, width)
-        return _centre_crop(np.asarray(image.resize((width, height), self.resample)), self.crop)
+        box = content_box(image)
+        height, width = self._resized(box[2] - box[0], box[3] - box[1])
+        if self.crop is not None and max(height, width) > _STRIP * min(height, width):
+            return self._strip(image, box, height, width)
+        pixels = np.asarray(image.resize((width, height), self.resample, box=box))
+        return pixels if self.crop is None else _centre_crop(pixels, self.crop)
 
-    def _covers(self, height: int, width: int) -> bool:
-        return self.crop is not None and self.crop[0] <= height and self.crop[1] <= width
-
-    def _crop_box(self, image: Image.Image, height: int, width: int) -> np.ndarray:
+    def _strip(self, image: Image.Image, box: Box, height: int, width: int) -> np.ndarray:
         """Resize only the part of the picture that the crop keeps."""
         crop_height, crop_width = self.crop or (height, width)
-        top, left = (height - crop_height) // 2, (width - crop_width) // 2
-        x_step, y_step = image.width / width, image.height / height
-        box = (
-            left * x_step,
-            top * y_step,
-            min((left + crop_width) * x_step, image.width),
-            min((top + crop_height) * y_step, image.height),
+        kept_height, kept_width = min(crop_height, height), min(crop_width, width)
+        top, left = (height - kept_height) // 2, (width - kept_width) // 2
+        x_step, y_step = (box[2] - box[0]) / width, (box[3] - box[1]) / height
+        kept = (
+            box[0] + left * x_step,
+            box[1] + top * y_step,
+            min(box[0] + (left + kept_width) * x_step, box[2]),
+            min(box[1] + (top + kept_height) * y_step, box[3]),
         )
-        return np.asarray(image.resize((crop_width, crop_height), self.resample, box=box))
+        pixels = np.asarray(image.resize((kept_width, kept_height), self.resample, box=kept))
+        return _centre_crop(pixels, (crop_height, crop_width))
 
-    def _resized(self, image: Image.Image) -> tuple[int, int]:
-        """Height and width before the crop."""
+    def _resized(self, width: float, height: float) -> tuple[int, int]:
+        """Height and width before the crop, for a picture of this size."""
         if self.squash is not None:
             return self.squash
         edge = self.shortest_edge or 0
-        short, long = sorted(image.size)
         # The longer side rounds down, as in transformers' get_resize_output_image_size.
-        stretched = int(edge * long / short)
-        return (edge, stretched) if image.width >= image.height else (stretched, edge)
+        stretched = int(edge * max(width, height) / min(width, height))
+        return (edge, stretched) if width >= height else (stretched, edge)
 
 
 def pixel_values(arrays: Sequence[np.ndarray], transform: ImageTransform) -> torch.Tensor:
