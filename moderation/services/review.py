@@ -59,14 +59,13 @@ def follow(analyses: Sequence[Analysis]) -> None:
             moved.append(item)  # the same item, so that whoever looks at it can still decide
             continue
         if item:
-            item.state = WITHDRAWN
-            withdrawn.append(item)
+            withdrawn.append(item.pk)
         if wanted:
             created.append(
                 ReviewItem(product_id=product_id, analysis=row, suspicion=suspicion(row))
             )
     ReviewItem.objects.bulk_update(moved, ["analysis", "suspicion"])
-    ReviewItem.objects.bulk_update(withdrawn, ["state"])
+    ReviewItem.objects.filter(pk__in=withdrawn).update(state=WITHDRAWN)
     ReviewItem.objects.bulk_create(created)
 
 
