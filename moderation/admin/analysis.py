@@ -26,6 +26,7 @@ class AnalysisAdmin(ReadOnlyAdmin):
     list_display = (
         "photo",
         "text_cell",
+        "external_id",
         "result",
         "similarity_cell",
         "p_cell",
@@ -35,7 +36,7 @@ class AnalysisAdmin(ReadOnlyAdmin):
     )
     list_display_links = ("text_cell",)
     list_filter = ("status", "is_mismatch", "model_version")
-    list_select_related = ("model_version",)
+    list_select_related = ("product", "model_version")
     search_fields = ("product__external_id", "text")
     search_help_text = "Product id or text"
     fieldsets = (
@@ -57,6 +58,10 @@ class AnalysisAdmin(ReadOnlyAdmin):
     @admin.display(description="Text", ordering="text")
     def text_cell(self, row: Analysis) -> SafeString:
         return format_html('<span class="cell-text">{}</span>', row.text)
+
+    @admin.display(description="Product id", ordering="product__external_id")
+    def external_id(self, row: Analysis) -> str:
+        return row.product.external_id
 
     @admin.display(description="Product")
     def product_link(self, row: Analysis) -> SafeString:

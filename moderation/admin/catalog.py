@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -164,16 +164,10 @@ class CategoryAdmin(admin.ModelAdmin):
     list_per_page = 100
     show_full_result_count = False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
-        return super().get_queryset(request).annotate(product_count=Count("products"))
-
-    @admin.display(description="Products", ordering="product_count")
+    @admin.display(description="Products")
     def products(self, category: Category) -> SafeString:
-        return cells.list_link(
-            "admin:moderation_product_changelist",
-            f"category__id__exact={category.pk}",
-            f"{getattr(category, 'product_count', 0):,}",
-        )
+        address = "admin:moderation_product_changelist"
+        return cells.list_link(address, f"category__id__exact={category.pk}", "Its products")
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -73,8 +73,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         versions.activate(chosen[0])
         self.message_user(
             request,
-            f"{chosen[0].name} is active: new analyses use it, with its own threshold and "
-            "calibration. Finished analyses and the queue stay as they are until "
+            f"The active version is now {chosen[0].name}: new analyses use it, with its threshold "
+            "and calibration. Finished analyses and the queue stay as they are until "
             "`python manage.py reanalyze` asks the new version about them.",
             messages.SUCCESS,
         )
