@@ -28,7 +28,7 @@ def image_vectors(
     for sha, encoded in zip(
         missing, engine.encoder.encode_files([paths[sha] for sha in missing]), strict=True
     ):
-        vectors[sha] = encoded if isinstance(encoded, ImageError) else _rounded(encoded)
+        vectors[sha] = encoded if isinstance(encoded, ImageError) else rounded(encoded)
     _store(engine, "image", {sha: vectors[sha] for sha in missing})
     return vectors
 
@@ -40,7 +40,7 @@ def text_vectors(engine: Engine, texts: Sequence[str]) -> dict[str, np.ndarray]:
     missing = [text for text, sha in hashes.items() if sha not in cached]
     if missing:
         fresh = {
-            hashes[text]: _rounded(vector)
+            hashes[text]: rounded(vector)
             for text, vector in zip(missing, engine.encoder.encode_texts(missing), strict=True)
         }
         _store(engine, "text", fresh)
@@ -75,7 +75,7 @@ def _store(engine: Engine, tower: str, vectors: Mapping[str, np.ndarray | ImageE
     )
 
 
-def _rounded(vector: np.ndarray) -> np.ndarray:
+def rounded(vector: np.ndarray) -> np.ndarray:
     """The vector as the cache will give it back, so that a score never depends on the cache."""
     return _unpack(vector.astype(np.float16).tobytes())
 

@@ -12,6 +12,7 @@ import numpy as np
 from django.conf import settings
 
 from moderation.clip import prompts, scoring
+from moderation.clip.batcher import Batcher
 from moderation.models import Category, ModelVersion
 
 from . import versions
@@ -25,12 +26,18 @@ _KEPT = 2  # the active version, and one that is compared with it
 
 @dataclass
 class Engine:
-    """An encoder with the version it belongs to and the category vectors it has computed."""
+    """An encoder with the version it belongs to and the category vectors it has computed.
+
+    Threads of a web process ask through `batcher`, which merges what comes at the same moment.
+    """
 
     version_id: int
     encoder: Encoder
     _categories: OrderedDict[tuple[str, ...], np.ndarray] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.batcher = Batcher(self.encoder)
 
     def category_vectors(self, nouns: Sequence[str]) -> np.ndarray:
         """Unit vectors [c, d] of the categories' averaged prompts, computed once per list."""
