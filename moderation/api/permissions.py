@@ -1,9 +1,15 @@
 """Who may call the API."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # it reads this class while it is imported itself
 
 
 class OpenInDevelopment(BasePermission):

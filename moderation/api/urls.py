@@ -1,5 +1,56 @@
-"""The addresses of the API."""
+"""The addresses of the API; each works with and without a slash at its end."""
 
-from django.urls import URLPattern, URLResolver
+from __future__ import annotations
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from collections.abc import Callable
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, path, re_path, register_converter
+
+from .analyze import Analyze
+from .batch import AnalyzeBatch
+from .classify import Categories, Classify
+from .docs import Redoc, Schema, SwaggerDocs
+from .health import Health
+from .products import ProductAnalyses, ProductDetail, Products
+from .view import no_such_address
+
+
+class ProductIdConverter:
+    """A shop's own id: any characters, even slashes, but no NUL, which no database can hold."""
+
+    regex = r"[^\x00]+"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(ProductIdConverter, "product_id")
+
+
+def _both(route: str, view: Callable[..., Any], name: str) -> list[URLPattern]:
+    """The slash comes first: the pattern of a product id would take it for a part of the id."""
+    return [path(f"{route}/", view), path(route, view, name=name)]
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *_both("clip/health", Health.as_view(), "clip-health"),
+    *_both("clip/categories", Categories.as_view(), "clip-categories"),
+    *_both("clip/classify", Classify.as_view(), "clip-classify"),
+    *_both("clip/analyze", Analyze.as_view(), "clip-analyze"),
+    *_both("clip/analyze-batch", AnalyzeBatch.as_view(), "clip-analyze-batch"),
+    *_both("api/products", Products.as_view(), "products"),
+    *_both(
+        "api/products/<product_id:product_id>/analyses",
+        ProductAnalyses.as_view(),
+        "product-analyses",
+    ),
+    *_both("api/products/<product_id:product_id>", ProductDetail.as_view(), "product"),
+    *_both("schema", Schema.as_view(), "schema"),
+    *_both("docs", SwaggerDocs.as_view(), "docs"),
+    *_both("redoc", Redoc.as_view(), "redoc"),
+    re_path(r"^(?:clip|api)(?:/.*)?$", no_such_address),
+]

@@ -93,7 +93,8 @@ def analyze_products(product_ids: Sequence[str]) -> list[Answer | ImageError | N
     }
     root = Path(settings.MEDIA_ROOT)
     images = embeddings.image_vectors(
-        engine, [(product.image_sha256, root / product.image.name) for product in products.values()]
+        engine,
+        [(product.image_sha256, root / str(product.image.name)) for product in products.values()],
     )
     texts = embeddings.text_vectors(engine, [product.text for product in products.values()])
     answers: list[Answer | ImageError | None] = []

@@ -1,0 +1,239 @@
+"""POST /clip/analyze-batch: many pairs at once, in one of three forms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiRequest,
+    PolymorphicProxySerializer,
+    extend_schema,
+)
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from moderation.clip.errors import ImageError
+from moderation.services import scoring_requests
+from moderation.services.scoring_requests import Answer, Pair
+
+from .answers import UPLOAD, VERDICT_EXAMPLE, VerdictAnswer, responses, verdict
+from .errors import invalid
+from .fields import ImagePathField, PhotoField, ThresholdField, size_problem, text_problem
+from .parsers import JsonParser
+from .view import ApiView
+
+# An index in the request, with what is answered for it: a verdict, or why there is none.
+Outcome = tuple[int, Answer | str]
+
+
+class BatchForm(serializers.Serializer[Any]):
+    """Photos with their texts, in the same order."""
+
+    files = serializers.ListField(
+        child=PhotoField(per_item=True),
+        error_messages={"required": "files is missing; send the photos as form fields `files`."},
+    )
+    texts = serializers.ListField(
+        child=serializers.CharField(allow_blank=True),
+        error_messages={"required": "texts is missing; send one form field `texts` per photo."},
+        help_text="One for each of the files, in their order.",
+    )
+    threshold = ThresholdField()
+
+    def validate(self, form: dict[str, Any]) -> dict[str, Any]:
+        files, texts = len(form["files"]), len(form["texts"])
+        if files != texts:
+            raise ValidationError(
+                {"texts": [f"There are {texts} texts for {files} files; send one for each."]}
+            )
+        return form
+
+
+class BatchItem(serializers.Serializer[Any]):
+    image_path = ImagePathField()
+    text = serializers.CharField(
+        allow_blank=True,
+        help_text=f"At most {settings.MAX_TEXT_LENGTH} characters; more is an error of this item.",
+    )
+    threshold = ThresholdField()
+
+
+class BatchItems(serializers.Serializer[Any]):
+    """Photos that lie in the image folder already."""
+
+    items = BatchItem(many=True, allow_empty=False)
+
+
+class BatchProducts(serializers.Serializer[Any]):
+    """Products that were taken in before."""
+
+    product_ids = serializers.ListField(
+        child=serializers.CharField(trim_whitespace=False), allow_empty=False
+    )
+
+
+class BatchResult(VerdictAnswer):
+    index = serializers.IntegerField(help_text="Position in the request, from 0.")
+    product_id = serializers.CharField(
+        required=False, help_text="Only where `product_ids` were asked for."
+    )
+
+
+class BatchError(serializers.Serializer[Any]):
+    index = serializers.IntegerField(help_text="Position in the request, from 0.")
+    error = serializers.CharField()
+
+
+class BatchAnswer(serializers.Serializer[Any]):
+    """Every index of the request is in one of the two lists."""
+
+    results = BatchResult(many=True)
+    errors = BatchError(many=True)  # type: ignore[assignment]
+
+
+_EXAMPLES = [
+    OpenApiExample(
+        "Photos in the image folder",
+        value={
+            "items": [
+                {"image_path": "products/shirt.jpg", "text": "Red cotton T-shirt"},
+                {"image_path": "products/mug.jpg", "text": "Blue mug", "threshold": 0.3},
+            ]
+        },
+        request_only=True,
+        media_type="application/json",
+    ),
+    OpenApiExample(
+        "Known products",
+        value={"product_ids": ["SKU-1001", "SKU-1002"]},
+        request_only=True,
+        media_type="application/json",
+    ),
+    OpenApiExample(
+        "One verdict, one error",
+        value={
+            "results": [{"index": 0, **VERDICT_EXAMPLE}],
+            "errors": [{"index": 1, "error": "The image mug.jpg does not exist; check its path."}],
+        },
+        response_only=True,
+        status_codes=["200"],
+    ),
+]
+
+
+class AnalyzeBatch(ApiView):
+    """Up to `MAX_BATCH_ITEMS` pairs; one that cannot be judged does not spoil the rest."""
+
+    parser_classes = [MultiPartParser, JsonParser]
+    photos_per_request = 10  # of the largest size; smaller ones up to MAX_BATCH_ITEMS
+
+    @extend_schema(
+        operation_id="clip_analyze_batch",
+        summary="Do these photos match their texts?",
+        description=(
+            "Three forms: uploaded `files` with `texts`, JSON with `product_ids`, or JSON with "
+            f"`items`; at most {settings.MAX_BATCH_ITEMS} at once. What is wrong with one pair "
+            "(a missing or damaged photo, an empty or too long text, an unknown product) is "
+            "answered in `errors`; an `image_path` that leads out of the image folder refuses "
+            "the whole request."
+        ),
+        tags=["clip"],
+        request={
+            "multipart/form-data": OpenApiRequest(
+                BatchForm, encoding={"texts": {"style": "form", "explode": True}}
+            ),
+            "application/json": PolymorphicProxySerializer(
+                component_name="Batch",
+                serializers=[BatchItems, BatchProducts],
+                resource_type_field_name=None,
+            ),
+        },
+        responses=responses({200: BatchAnswer}, *UPLOAD),
+        examples=_EXAMPLES,
+    )
+    def post(self, request: Request) -> Response:
+        data = request.data
+        if request.content_type.startswith("multipart/"):
+            return _answered(_uploads(data))
+        if not isinstance(data, dict) or ("items" in data) == ("product_ids" in data):
+            raise ValidationError(
+                "The body must be a JSON object with either `items` or `product_ids`; send one."
+            )
+        return _answered(_items(data)) if "items" in data else _products(data)
+
+
+def _uploads(data: Any) -> list[Outcome]:
+    for field in ("files", "texts"):
+        _check_count(field, data.getlist(field))
+    form = BatchForm(data=data)
+    form.is_valid(raise_exception=True)
+    found = form.validated_data
+    pairs = [
+        (Pair(file.file, text, found["threshold"]), text_problem(text) or size_problem(file))
+        for file, text in zip(found["files"], found["texts"], strict=True)
+    ]
+    return _judged(pairs)
+
+
+def _items(data: dict[str, Any]) -> list[Outcome]:
+    _check_count("items", data["items"])
+    body = BatchItems(data=data)
+    body.is_valid(raise_exception=True)
+    return _judged(
+        [
+            (Pair(item["image_path"], item["text"], item["threshold"]), text_problem(item["text"]))
+            for item in body.validated_data["items"]
+        ]
+    )
+
+
+def _judged(pairs: Sequence[tuple[Pair, str]]) -> list[Outcome]:
+    """Outcome of each pair, given with the problem that it already has, or ""."""
+    sound = [index for index, (_, problem) in enumerate(pairs) if not problem]
+    answers = scoring_requests.analyze_batch([pairs[index][0] for index in sound])
+    outcomes: dict[int, Answer | str] = {i: problem for i, (_, problem) in enumerate(pairs)}
+    for index, answer in zip(sound, answers, strict=True):
+        outcomes[index] = str(answer) if isinstance(answer, ImageError) else answer
+    return sorted(outcomes.items(), key=lambda outcome: outcome[0])
+
+
+def _products(data: dict[str, Any]) -> Response:
+    _check_count("product_ids", data["product_ids"])
+    body = BatchProducts(data=data)
+    body.is_valid(raise_exception=True)
+    ids = body.validated_data["product_ids"]
+    outcomes: list[Outcome] = []
+    for index, answer in enumerate(scoring_requests.analyze_products(ids)):
+        if answer is None:
+            outcomes.append((index, f"There is no product {ids[index]!r}; create it first."))
+        else:
+            outcomes.append((index, str(answer) if isinstance(answer, ImageError) else answer))
+    return _answered(outcomes, product_ids=ids)
+
+
+def _check_count(field: str, value: Any) -> None:
+    """Refuse too many by number alone, before any of them is looked at."""
+    if isinstance(value, list) and len(value) > settings.MAX_BATCH_ITEMS:
+        raise invalid(
+            field,
+            f"{field} has {len(value)} entries; at most {settings.MAX_BATCH_ITEMS} are accepted, "
+            "send them in several requests.",
+        )
+
+
+def _answered(outcomes: Sequence[Outcome], *, product_ids: Sequence[str] = ()) -> Response:
+    results: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    for index, outcome in outcomes:
+        if isinstance(outcome, str):
+            errors.append({"index": index, "error": outcome})
+            continue
+        named = {"product_id": product_ids[index]} if product_ids else {}
+        results.append({"index": index, **named, **verdict(outcome)})
+    return Response({"results": results, "errors": errors})

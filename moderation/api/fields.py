@@ -1,0 +1,192 @@
+"""The fields that requests are made of, each with a sentence for every way to get it wrong."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from moderation.services import image_root
+
+from .errors import PayloadTooLarge
+
+MAX_CATEGORIES = 100
+
+
+@extend_schema_field(
+    {"type": "string", "format": "binary", "description": "A JPEG, PNG, WebP or GIF file."}
+)
+class PhotoField(serializers.FileField):
+    """An uploaded file of at most `MAX_UPLOAD_BYTES`; what is in it is checked on decoding.
+
+    With `per_item` an empty or too large one passes, to be answered as the error of its item.
+    """
+
+    default_error_messages = {
+        "required": "{field_name} is missing; send the photo as the form field {field_name}.",
+        "null": "{field_name} is missing; send the photo as the form field {field_name}.",
+        "invalid": "{field_name} is not an uploaded file; send the photo itself, as "
+        "`curl -F {field_name}=@photo.jpg` does.",
+        "empty": "{field_name} is empty (0 bytes); send the photo again.",
+        "no_name": "{field_name} has no file name; send it with one.",
+    }
+
+    def __init__(self, *, per_item: bool = False, **kwargs: Any) -> None:
+        super().__init__(allow_empty_file=per_item, **kwargs)
+        self.per_item = per_item
+
+    def fail(self, key: str, **kwargs: Any) -> Any:
+        super().fail(key, **{"field_name": self.field_name or "file", **kwargs})
+
+    def to_internal_value(self, data: Any) -> UploadedFile:
+        file = cast("UploadedFile[Any]", super().to_internal_value(data))
+        if not self.per_item and (problem := size_problem(file)):
+            raise PayloadTooLarge(problem)
+        return file
+
+
+def size_problem(file: UploadedFile) -> str:
+    """What is wrong with the size of an uploaded photo, or nothing."""
+    if (file.size or 0) <= settings.MAX_UPLOAD_BYTES:
+        return ""
+    return (
+        f"The photo has {(file.size or 0) / 2**20:.1f} MB; at most {settings.MAX_UPLOAD_MB:g} MB "
+        "are accepted, send a smaller one."
+    )
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": settings.MAX_TEXT_LENGTH,
+        "example": "Red cotton T-shirt with a round neck",
+        "description": "Title or description, as the shop shows it.",
+    }
+)
+class ListingTextField(serializers.CharField):
+    """The text of a listing: 1 to `MAX_TEXT_LENGTH` characters."""
+
+    default_error_messages = {
+        "required": "text is missing; send the title or description of the product.",
+        "null": "text is missing; send the title or description of the product.",
+        "blank": "text is empty; send the title or description of the product.",
+        "invalid": "text is not a text; send the title or description as a string.",
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if problem := text_problem(text):
+            raise serializers.ValidationError(problem)
+        return text
+
+
+def text_problem(text: str) -> str:
+    """What is wrong with the length of a listing's text, or nothing."""
+    if not text:
+        return "text is empty; send the title or description of the product."
+    if len(text) > settings.MAX_TEXT_LENGTH:
+        return (
+            f"text has {len(text)} characters; at most {settings.MAX_TEXT_LENGTH} are accepted, "
+            "shorten it."
+        )
+    return ""
+
+
+@extend_schema_field(
+    {
+        "type": "number",
+        "minimum": -1,
+        "maximum": 1,
+        "nullable": True,
+        "description": "A similarity below it is a mismatch, so a higher one is stricter. "
+        "Left out: the threshold of the category or of the active model.",
+    }
+)
+class ThresholdField(serializers.FloatField):
+    """A similarity from -1 to 1."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"required": False, "allow_null": True, "default": None, **kwargs})
+
+    def to_internal_value(self, data: Any) -> float:
+        try:
+            value = math.nan if isinstance(data, bool) else float(data)
+        except (TypeError, ValueError, OverflowError):
+            value = math.nan
+        if not -1 <= value <= 1:  # false for NaN too
+            raise serializers.ValidationError(
+                f"threshold is {str(data)[:40]!r}; send a number from -1 to 1, or leave it out."
+            )
+        return value
+
+
+class TopKField(serializers.IntegerField):
+    """How many categories to answer."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        sentence = "top_k is not a whole number from 1 to 50; send one, or leave it out."
+        super().__init__(
+            min_value=1,
+            max_value=50,
+            default=5,
+            error_messages=dict.fromkeys(
+                ("invalid", "min_value", "max_value", "max_string_length", "null"), sentence
+            ),
+            help_text="How many categories to answer, the likeliest first.",
+            **kwargs,
+        )
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "example": "shoe, bag, mug",
+        "description": f"Up to {MAX_CATEGORIES} categories to choose from, with commas. "
+        "Left out: the active categories.",
+    }
+)
+class CategoryListField(serializers.CharField):
+    """Category names in one string, with commas between them."""
+
+    def to_internal_value(self, data: Any) -> list[str]:  # type: ignore[override]
+        names = [name.strip() for name in super().to_internal_value(data).split(",")]
+        names = list(dict.fromkeys(name for name in names if name))
+        if not names:
+            raise serializers.ValidationError(
+                "categories holds no name; send names with commas between them, or leave it out."
+            )
+        if len(names) > MAX_CATEGORIES:
+            raise serializers.ValidationError(
+                f"categories holds {len(names)} names; at most {MAX_CATEGORIES} are accepted."
+            )
+        if any(len(name) > 100 for name in names):
+            raise serializers.ValidationError(
+                "categories holds a name of more than 100 characters; shorten it."
+            )
+        return names
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "minLength": 1,
+        "example": "products/red-shirt.jpg",
+        "description": "A file inside CLIP_IMAGE_ROOT, relative to it.",
+    }
+)
+class ImagePathField(serializers.CharField):
+    """A path inside the image folder; one that leads out of it is refused."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return image_root.inside(super().to_internal_value(data))
+        except image_root.ForbiddenPath as error:
+            raise serializers.ValidationError(str(error)) from error

@@ -1,0 +1,68 @@
+"""What all endpoints share: JSON out, and a look at the request's size before it is read."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, JsonResponse
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from .errors import LengthRequired, PayloadTooLarge
+
+# Room for the form's text fields and boundaries beside the photo.
+FORM_BYTES = 1024 * 1024
+_CHARSETS = {"utf-8", "ascii", "iso8859-1"}
+
+
+class ApiView(APIView):
+    """Base of all endpoints."""
+
+    renderer_classes = [JSONRenderer]
+    # How many photos of the largest size one request may bring.
+    photos_per_request = 1
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse by the headers alone, before authentication may look into the form."""
+        self._check_size(request)
+        _check_charset(request)
+        super().initial(request, *args, **kwargs)
+
+    def _check_size(self, request: Request) -> None:
+        if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get("CONTENT_LENGTH"):
+            raise LengthRequired
+        limit = self.photos_per_request * settings.MAX_UPLOAD_BYTES + FORM_BYTES
+        size = int(request.META.get("CONTENT_LENGTH") or 0)
+        if size > limit:
+            raise PayloadTooLarge(
+                f"The request has {size / 2**20:.1f} MB; at most "
+                f"{self.photos_per_request * settings.MAX_UPLOAD_MB:g} MB of photos are accepted, "
+                "send smaller or fewer ones."
+            )
+
+
+def _check_charset(request: Request) -> None:
+    """Django would decode query and form with any codec of Python's, even one that unpacks."""
+    charset = request.content_params.get("charset") if request.content_params else None
+    if not charset:
+        return
+    try:
+        known = codecs.lookup(charset).name in _CHARSETS
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        raise UnsupportedMediaType(
+            str(request.content_type), detail=f"The charset {charset!r} is not read; use UTF-8."
+        )
+
+
+def no_such_address(request: HttpRequest, rest: str = "") -> JsonResponse:
+    """404 in the API's own form, for any address below /clip/ and /api/ that is none."""
+    return JsonResponse(
+        {"error": f"There is no {request.path}; /docs lists the addresses.", "field": None},
+        status=404,
+    )

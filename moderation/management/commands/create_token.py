@@ -1,0 +1,33 @@
+"""`manage.py create_token USERNAME`: a token for the API, shown once."""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+from knox.models import get_token_model
+
+
+class Command(BaseCommand):
+    help = "Make an API token for a user. It is stored as a hash only, so it is shown just once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--days", type=int, help="days until it expires; without it: never")
+
+    def handle(self, *, username: str, days: int | None, **options: Any) -> None:
+        if days is not None and not 1 <= days <= 36_500:
+            raise CommandError(f"--days is {days}; give a number from 1 to 36500.")
+        user = get_user_model().objects.filter(username=username).first()
+        if user is None:
+            raise CommandError(
+                f"There is no user “{username}”; make one in the admin or with "
+                "`python manage.py createsuperuser`."
+            )
+        if not user.is_active:
+            raise CommandError(f"The user “{username}” is not active; activate it in the admin.")
+        expiry = None if days is None else timedelta(days=days)
+        _, token = get_token_model().objects.create(user=user, expiry=expiry)
+        self.stdout.write(token)
+        self.stderr.write("Keep it now, it is not shown again. Send it as: Authorization: Token …")
