@@ -159,7 +159,7 @@ def test_a_decision_is_recorded_and_the_next_item_follows(
     assert (row.wrong_side, row.note, row.item) == ("image", "Blue", first)
     shown = page.get(QUEUE)
     assert shown.context["item"] == second
-    assert "Mismatch confirmed" in shown.content.decode()
+    assert "Mismatch: colour or pattern differs." in shown.content.decode()
     assert shown.context["counts"].decided_today == 1
 
 
@@ -270,7 +270,7 @@ def test_asked_for_json_the_next_item_comes_as_a_piece_of_page(
     answer = page.post(address("queue_decide", item), {"answer": "dismiss:matches"}, **JSON)
 
     assert answer.status_code == 200
-    assert answer.json()["message"] == "Dismissed: photo and text match."
+    assert answer.json()["message"] == "Let pass: photo and text match."
     html = answer.json()["html"]
     assert "A green ball" in html and "<html" not in html and "csrfmiddlewaretoken" in html
 

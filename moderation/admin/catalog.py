@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Lower
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -161,6 +162,7 @@ class CategoryAdmin(admin.ModelAdmin):
     list_editable = ("prompt", "is_active", "threshold")
     list_filter = ("is_active",)
     search_fields = ("name", "prompt")
+    ordering = (Lower("name"),)
     list_per_page = 100
     show_full_result_count = False
 

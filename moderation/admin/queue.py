@@ -84,7 +84,8 @@ class QueuePages:
             return self._answer(request, f"{late} Here is the next one.", status=409)
         except review.ReviewError as error:
             return self._refuse(request, item, str(error))
-        return self._answer(request, f"{decision.get_verdict_display()}.")
+        verdict = "Mismatch" if decision.verdict == CONFIRM else "Let pass"
+        return self._answer(request, f"{verdict}: {decision.get_reason_display().lower()}.")
 
     def skip(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Pass the item on to somebody else."""

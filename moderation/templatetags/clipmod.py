@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
@@ -82,3 +82,10 @@ def duration(seconds: float) -> str:
 def age(moment: datetime) -> str:
     """How long ago something was, in its largest unit."""
     return duration((timezone.now() - moment).total_seconds())
+
+
+@register.filter
+def ago(moment: datetime) -> str:
+    """When something was: “just now”, “12 min ago”."""
+    past = timezone.now() - moment
+    return "just now" if past < timedelta(seconds=5) else f"{age(moment)} ago"

@@ -137,6 +137,15 @@ function toggleZoom() {
   if (!photo) return;
   zoom.querySelector("img").src = photo.src;
   toggle(zoom);
+  lookAt(0.5, 0.5);
+}
+
+// Scrolls the enlarged photo to a place given by fractions of the window.
+function lookAt(across, down) {
+  zoom.scrollTo(
+    across * (zoom.scrollWidth - zoom.clientWidth),
+    down * (zoom.scrollHeight - zoom.clientHeight),
+  );
 }
 
 queue.addEventListener("click", (event) => {
@@ -152,6 +161,10 @@ queue.addEventListener("click", (event) => {
   }
 });
 zoom.addEventListener("click", () => zoom.close());
+zoom.addEventListener("pointermove", (event) => {
+  // A finger scrolls by itself; a mouse looks where it points.
+  if (event.pointerType === "mouse") lookAt(event.clientX / innerWidth, event.clientY / innerHeight);
+});
 
 // ── Keys ────────────────────────────────────────────────────────────────────────────────────
 const SIDES = { p: "image", t: "text", b: "both" };
