@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from moderation.models import Analysis, Product
+from moderation.models import Analysis, Category, Product
 from tests.conftest import photo
 from tests.test_api_clip import upload
 
@@ -51,7 +53,8 @@ def test_the_same_product_again_is_an_update(api: Client) -> None:
     create(api, "SKU-1", seller="anna")
     response = create(api, "SKU-1", text="A blue ball", image=None)
     assert response.status_code == 200, response.content
-    assert (response.json()["text"], response.json()["seller"]) == ("A blue ball", "")
+    assert (response.json()["text"], response.json()["seller"]) == ("A blue ball", "anna")
+    assert create(api, "SKU-1", text="A blue ball", seller="").json()["seller"] == ""
     assert Product.objects.count() == 1
     pending = Analysis.objects.pending().get()
     assert pending.text == "A blue ball"
@@ -169,3 +172,17 @@ def test_a_page_costs_the_same_queries_however_long_it_is(
         api.get("/api/products/P3")
     with django_assert_num_queries(2):
         api.get("/api/products/P3/analyses")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_new_product_from_many_at_once_is_one_product(api: Client) -> None:
+    def send(number: int) -> int:
+        try:
+            return int(create(Client(), "SKU-1", category="New").status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        codes = sorted(pool.map(send, range(8)))
+    assert codes == [200] * 7 + [201]
+    assert Product.objects.count() == Category.objects.filter(name="New").count() == 1

@@ -47,8 +47,8 @@ class ProductForm(serializers.Serializer[Any]):
     image = PhotoField(
         required=False, help_text="Needed for a new product; left out, the photo stays."
     )
-    category = serializers.CharField(max_length=100, default="", allow_blank=True)
-    seller = serializers.CharField(max_length=100, default="", allow_blank=True)
+    category = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    seller = serializers.CharField(max_length=100, required=False, allow_blank=True)
 
 
 def shown_products() -> QuerySet[Product]:
@@ -82,9 +82,9 @@ class Products(ApiView, generics.ListAPIView[Product]):
 
     @extend_schema(
         operation_id="products_create",
-        summary="Create or replace a product",
-        description="Stores the product and queues its analysis. A known `product_id` is "
-        "replaced: fields that are left out become empty, but the photo stays.",
+        summary="Create or update a product",
+        description="Stores the product and, where photo or text are new, queues its analysis. "
+        "Of a known `product_id`, photo, category and seller stay as they are where left out.",
         tags=["products"],
         request={"multipart/form-data": ProductForm},
         responses=responses({200: ProductAnswer, 201: ProductAnswer}, *UPLOAD),
@@ -99,8 +99,8 @@ class Products(ApiView, generics.ListAPIView[Product]):
             external_id=data["product_id"],
             text=data["text"],
             image=data["image"].read() if "image" in data else None,
-            category=data["category"],
-            seller=data["seller"],
+            category=data.get("category"),
+            seller=data.get("seller"),
         )
         product, outcome = intake.take(listing, source=Product.Source.API)
         answer = ProductAnswer(shown_products().get(pk=product.pk)).data

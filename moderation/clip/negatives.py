@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .pretrain_data import Rows
 
+EXTRA_PROMPTS = 64  # categories that a step is asked about beyond those of its pictures
 NEAR = 8  # categories of the same source that count as one broad group
 _ONE_COLOUR = {"gray": "grey", "golden": "gold", "off": "white", "light": "blue", "sky": "blue"}
 _BIT = {
@@ -133,25 +134,29 @@ class Prompts:
         self.true = np.where(same_source, np.eye(len(names), dtype=bool), same_noun)
         self.bits = np.array([colour_bits(colour) for colour in self.colours], dtype=np.int64)
 
-    def texts(self, rng: np.random.Generator) -> tuple[list[str], list[str]]:
-        """The prompts of one step, in one randomly chosen wording."""
+    def draw(
+        self, kinds: np.ndarray, *, rng: np.random.Generator
+    ) -> tuple[np.ndarray, list[str], list[str]]:
+        """The prompts of one step: chosen kinds [p], their prompts, and those of all colours.
+
+        The kinds at hand and some by chance, all in one randomly chosen wording.
+        """
         template = TEMPLATES[rng.integers(len(TEMPLATES))]
+        chosen = np.union1d(kinds, rng.permutation(len(self.categories))[:EXTRA_PROMPTS])
         return (
-            [template.format(name) for name in self.categories],
+            chosen,
+            [template.format(self.categories[kind]) for kind in chosen],
             [template.format(f"{colour} product") for colour in self.colours],
         )
 
     def positives(
-        self, kinds: np.ndarray, bits: np.ndarray, *, device: str
+        self, kinds: np.ndarray, bits: np.ndarray, *, chosen: np.ndarray
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """[b, k] and [b, c] bool: the prompts true of pictures of these kinds and colours."""
+        """[b, p] and [b, c] bool: the prompts true of pictures of these kinds and colours."""
         import torch
 
         colours = (bits[:, None] & self.bits[None]) != 0
-        return (
-            torch.from_numpy(self.true[kinds]).to(device),
-            torch.from_numpy(colours).to(device),
-        )
+        return torch.from_numpy(self.true[np.ix_(kinds, chosen)]), torch.from_numpy(colours)
 
 
 def held_out_pairs(negatives: Negatives, *, seed: int) -> list[tuple[int, str, int, str]]:

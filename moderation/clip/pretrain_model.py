@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 class PretrainSettings:
     """Everything that decides what comes out. `steps` ends a run by count, else `minutes`."""
 
-    minutes: float = 72.0
+    minutes: float = 60.0
     steps: int | None = None
     seed: int = 0
     batch_size: int = 128
+    lanes: int = 2  # parts of a batch, each with its own losses, in a thread of its own
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
     warmup: float = 0.04  # share of the run

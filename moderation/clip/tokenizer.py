@@ -37,12 +37,13 @@ def train_tokenizer(
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
+    # CLIP's own layout: start, end, 256 bytes, 256 bytes at a word's end, merges. Naming the pieces
+    # here fixes their ids, by which the trainer breaks ties: the same texts give the same merges.
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         min_frequency=2,
-        special_tokens=[START, END],
-        initial_alphabet=alphabet,
+        special_tokens=[START, END, *alphabet, *(f"{byte}</w>" for byte in alphabet)],
         end_of_word_suffix="</w>",
         show_progress=False,
     )

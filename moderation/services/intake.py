@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from PIL import Image
 
@@ -125,6 +125,14 @@ def take(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
     Raises `IntakeError`; nothing is stored then.
     """
     listing = check(listing)
+    try:
+        return _take(listing, source=source)
+    except IntegrityError:
+        # Somebody else made the same product or category meanwhile: now it is there to be found.
+        return _take(listing, source=source)
+
+
+def _take(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
     with transaction.atomic():
         product, outcome = store(listing, source=source)
         if outcome is not Outcome.UNCHANGED:

@@ -23,24 +23,28 @@ class Command(BaseCommand):
         add("--val-csv", type=Path, help="products whose families are kept out of training")
         add("--val-pairs", type=Path, help="labelled pairs to report quality on: image_path,")
         add("--drawn", type=int, default=0, help="drawn products to mix in (default 0)")
-        add("--minutes", type=float, default=70.0, help="how long to train (default 70)")
+        add("--minutes", type=float, default=60.0, help="how long to train (default 60)")
         add("--steps", type=int, help="end after this many updates instead of by the clock")
         add("--seed", type=int, default=0)
-        add("--threads", type=int, help="CPU threads (default: all)")
+        add(
+            "--threads",
+            type=int,
+            default=2,
+            help="lanes of a CPU step, one thread each (default 2)",
+        )
         add("--device", default="auto", help="auto, cpu, cuda or mps")
 
     def handle(self, *args: Any, **options: Any) -> None:
         from moderation.clip.pretrain_model import PretrainSettings
         from moderation.clip.pretrain_output import in_words
 
-        if options["threads"]:
-            import torch
-
-            torch.set_num_threads(options["threads"])
         if options["verbosity"] > 0:
             logging.basicConfig(level=logging.INFO, format="%(message)s")
         settings = PretrainSettings(
-            minutes=options["minutes"], steps=options["steps"], seed=options["seed"]
+            minutes=options["minutes"],
+            steps=options["steps"],
+            seed=options["seed"],
+            lanes=options["threads"],
         )
         try:
             clipmod = self._train(settings, options)
