@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from moderation.clip.errors import ImageError
-from moderation.clip.images import content_sha256, open_image
+from moderation.clip.images import check_image, content_sha256, open_image
 
 
 def picture(width: int = 40, height: int = 30, mode: str = "RGB") -> Image.Image:
@@ -39,6 +39,10 @@ def refused(source: object, **options: int) -> ImageError:
     with pytest.raises(ImageError) as caught:
         open_image(source, **options)  # type: ignore[arg-type]
     sentence = str(caught.value)
+    if "shortest_edge" not in options:
+        with pytest.raises(ImageError) as checked:
+            check_image(source, **options)  # type: ignore[arg-type]
+        assert (str(checked.value), checked.value.code) == (sentence, caught.value.code)
     assert sentence.endswith(".")
     assert "/" not in sentence, "a message must not give away the folders of the server"
     return caught.value
@@ -168,6 +172,7 @@ def test_random_damage_never_raises_anything_else() -> None:
             for place in random.integers(4, len(data), 6):
                 data[place] = random.integers(0, 256)
             try:
+                check_image(bytes(data), max_pixels=1_000_000)
                 assert open_image(bytes(data), max_pixels=1_000_000).mode == "RGB"
             except ImageError as error:
                 assert error.code in ("truncated", "too_many_pixels", "not_an_image")

@@ -15,8 +15,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from PIL import Image
 
+from moderation.clip import images
 from moderation.clip.errors import ImageError
-from moderation.clip.images import open_image
 from moderation.models import Category, Product
 
 from . import analyze
@@ -114,7 +114,7 @@ def check_image(data: bytes) -> None:
             field="image",
         )
     try:
-        open_image(data, shortest_edge=64, max_pixels=settings.MAX_IMAGE_PIXELS)
+        images.check_image(data, max_pixels=settings.MAX_IMAGE_PIXELS)
     except ImageError as error:
         raise IntakeError(str(error), field="image") from error
 
