@@ -96,6 +96,7 @@ def test_bad_rows_are_reported_while_the_good_ones_go_in(
         (13, "text"),
     ]
     assert "line 2 already" in report.bad_rows[4].reason
+    assert not any(str(path.parent) in row.reason for row in report.bad_rows)
     assert len(stored_photos(media)) == 2
 
 

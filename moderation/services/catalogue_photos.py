@@ -57,11 +57,12 @@ def take_photo(path: Path, *, known: Photo | None, keep: bool) -> Photo:
 
 
 def _read(path: Path) -> bytes:
+    # Uploaders see these sentences: they name no folder of the server.
     try:
         if not path.exists():
-            raise _refused(f"The photo {path} does not exist; check image_path.")
+            raise _refused(f"The photo {path.name} does not exist there; check image_path.")
         if not path.is_file():
-            raise _refused(f"{path} is not a file; give the path of a photo.")
+            raise _refused(f"{path.name} is not a file; give the path of a photo.")
         size = path.stat().st_size
         if size > settings.MAX_UPLOAD_BYTES:  # not read at all: it may not fit into memory
             raise _refused(
@@ -70,7 +71,7 @@ def _read(path: Path) -> bytes:
             )
         return path.read_bytes()
     except OSError as error:
-        raise _refused(f"The photo {path} cannot be read ({error.strerror}).") from error
+        raise _refused(f"The photo {path.name} cannot be read ({error.strerror}).") from error
 
 
 def _refused(reason: str) -> IntakeError:

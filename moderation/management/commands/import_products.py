@@ -65,7 +65,10 @@ class Command(BaseCommand):
         if report.bad_rows and options["strict"]:
             raise CommandError("Nothing was imported, because --strict takes all rows or none.")
         if not report.good:
-            raise CommandError("Nothing was imported: no row was good.")
+            raise CommandError(
+                "Nothing was imported: no row was good. Relative image paths start in "
+                f"{(base or options['file'].parent).absolute()}."
+            )
 
     def show(self, report: ImportReport, *, dry_run: bool) -> None:
         if report.ignored_columns:
