@@ -78,8 +78,8 @@ def test_the_content_stays_where_it_is(orientation: int, size: tuple[int, int]) 
     left, top, right, bottom = content_box(scaled)
     assert whole.width / (right - left) == whole.height / (bottom - top)
     difference = np.abs(transform(whole).astype(int) - transform(scaled).astype(int))
-    assert difference.max() <= 4
-    assert difference.mean() < 0.5
+    assert difference.max() <= 2
+    assert difference.mean() < 0.2
 
 
 def test_the_box_holds_for_cropped_strips_too() -> None:
