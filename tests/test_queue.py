@@ -60,7 +60,7 @@ def test_the_page_shows_the_most_suspicious_listing_and_claims_it(
 
     assert "A &lt;red&gt; ball" in html and "Ball &amp; Co" in html and "A2" in html
     assert worst.product.image.url in html
-    assert "Do photo and text match?" in html and "-0.20" in html and "bundled" in html
+    assert "Do photo and text match?" in html and "−0.20" in html and "bundled" in html
     worst.refresh_from_db()
     assert worst.claimed_by == anna
 

@@ -28,8 +28,8 @@ def percent(probability: float | None) -> str:
 
 @register.filter
 def score(similarity: float | None) -> str:
-    """0.1234 -> “0.12”."""
-    return "–" if similarity is None else f"{similarity:.2f}"
+    """0.1234 -> “0.12”, with a true minus sign."""
+    return "–" if similarity is None else f"{similarity:.2f}".replace("-", "−")
 
 
 @register.filter
