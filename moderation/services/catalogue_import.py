@@ -20,7 +20,7 @@ from moderation.models import ModelVersion, Product
 
 from . import analyze, intake, versions
 from .catalogue_file import CatalogueFile, open_catalogue
-from .catalogue_photos import PhotoFolder, take_photo
+from .catalogue_photos import PhotoFolder
 from .intake import IntakeError, Listing, Outcome, Photo
 
 CHUNK = 256
@@ -87,8 +87,8 @@ def import_catalogue(
     return job.report
 
 
-# A row whose cells are right: its line, its listing, and where its photo should be.
-_Candidate = tuple[int, Listing, Path]
+# A row whose cells are right: its line, its listing, and the path of its photo.
+_Candidate = tuple[int, Listing, str]
 
 
 class _Job:
@@ -143,7 +143,7 @@ class _Job:
                 rows = [self._check(row, first_line) for row in frame.itertuples(index=False)]
                 candidates = [row for row in rows if not isinstance(row, BadRow)]
                 known = _known_photos([listing.external_id for _, listing, _ in candidates])
-                looked = list(pool.map(partial(_look, known=known, keep=keep), candidates))
+                looked = list(pool.map(partial(self._look, known=known, keep=keep), candidates))
                 bad = [row for row in [*rows, *looked] if isinstance(row, BadRow)]
                 self.report.bad_rows += sorted(bad, key=lambda row: row.line)
                 done += len(frame)
@@ -163,9 +163,20 @@ class _Job:
                     "keep one of the two rows.",
                     field="product_id",
                 )
-            return row.line, listing, self.folder.locate(row.image_path)
+            return row.line, listing, row.image_path
         except IntakeError as error:
             return _bad(row.line, error)
+
+    def _look(
+        self, candidate: _Candidate, *, known: dict[str, Photo], keep: bool
+    ) -> _Arrival | BadRow:
+        """Read the photo of a row (in a thread)."""
+        line, listing, image_path = candidate
+        try:
+            photo = self.folder.take(image_path, known=known.get(listing.external_id), keep=keep)
+        except IntakeError as error:
+            return _bad(line, error)
+        return listing, photo
 
     # ── Storing ───────────────────────────────────────────────────────────────────────────────
     def _store(self, arrivals: Sequence[_Arrival]) -> list[Outcome]:
@@ -187,15 +198,6 @@ class _Job:
         self.report.created += outcomes.count(Outcome.CREATED)
         self.report.updated += outcomes.count(Outcome.UPDATED)
         self.report.unchanged += outcomes.count(Outcome.UNCHANGED)
-
-
-def _look(candidate: _Candidate, *, known: dict[str, Photo], keep: bool) -> _Arrival | BadRow:
-    """Read the photo of a row (in a thread)."""
-    line, listing, path = candidate
-    try:
-        return listing, take_photo(path, known=known.get(listing.external_id), keep=keep)
-    except IntakeError as error:
-        return _bad(line, error)
 
 
 def _bad(line: int, error: IntakeError) -> BadRow:

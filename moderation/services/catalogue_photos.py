@@ -17,7 +17,10 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class PhotoFolder:
-    """Where the paths of a file start. With `only_inside`, no path or link leads out of it."""
+    """Where the paths of a file start. With `only_inside`, no path or link leads out of it.
+
+    What is refused is named as the row names it: uploaders learn no folder of the server.
+    """
 
     base: Path
     only_inside: bool
@@ -39,30 +42,28 @@ class PhotoFolder:
                 raise _refused("image_path leads out of the image folder; give a path inside it.")
         return path
 
+    def take(self, image_path: str, *, known: Photo | None, keep: bool) -> Photo:
+        """Check a photo and, with `keep`, store it; one that is `known` already is not decoded.
 
-def take_photo(path: Path, *, known: Photo | None, keep: bool) -> Photo:
-    """Check a photo and, with `keep`, store it; one that is `known` already is not decoded.
-
-    Raises `IntakeError`. Touches no database, so that threads may run it.
-    """
-    data = _read(path)
-    if (
-        known
-        and known.sha256 == hashlib.sha256(data).hexdigest()
-        and (Path(settings.MEDIA_ROOT) / known.name).exists()
-    ):
-        return known
-    intake.check_image(data)
-    return intake.store_photo(data) if keep else intake.photo_of(data)
+        Raises `IntakeError`. Touches no database, so that threads may run it.
+        """
+        data = _read(self.locate(image_path), name=image_path.strip())
+        if (
+            known
+            and known.sha256 == hashlib.sha256(data).hexdigest()
+            and (Path(settings.MEDIA_ROOT) / known.name).exists()
+        ):
+            return known
+        intake.check_image(data)
+        return intake.store_photo(data) if keep else intake.photo_of(data)
 
 
-def _read(path: Path) -> bytes:
-    # Uploaders see these sentences: they name no folder of the server.
+def _read(path: Path, *, name: str) -> bytes:
     try:
         if not path.exists():
-            raise _refused(f"The photo {path.name} does not exist there; check image_path.")
+            raise _refused(f"The photo {name} does not exist; check image_path.")
         if not path.is_file():
-            raise _refused(f"{path.name} is not a file; give the path of a photo.")
+            raise _refused(f"{name} is not a file; give the path of a photo.")
         size = path.stat().st_size
         if size > settings.MAX_UPLOAD_BYTES:  # not read at all: it may not fit into memory
             raise _refused(
@@ -71,7 +72,7 @@ def _read(path: Path) -> bytes:
             )
         return path.read_bytes()
     except OSError as error:
-        raise _refused(f"The photo {path.name} cannot be read ({error.strerror}).") from error
+        raise _refused(f"The photo {name} cannot be read ({error.strerror}).") from error
 
 
 def _refused(reason: str) -> IntakeError:
