@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import ClipError
+from moderation.clip.errors import ClipError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -114,7 +114,7 @@ def read_rows(
 
     Rows whose picture cannot be opened are left out; more than one in ten is an error.
     """
-    from .images import open_image
+    from moderation.clip.images import open_image
 
     table = read_table(csv)
 
@@ -208,3 +208,27 @@ def split_by_family(rows: Rows, *, share: float) -> tuple[np.ndarray, np.ndarray
         ]
     )
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def batches(
+    sources: np.ndarray, *, size: int, power: float, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Row numbers [size] of one batch after another, for ever; `sources` [n] numbers each row's.
+
+    Each source has its share of every batch, (its rows) ** power, and is gone through in a new
+    order each time round.
+    """
+    by_source = [np.flatnonzero(sources == source) for source in np.unique(sources)]
+    weight = np.array([len(rows) for rows in by_source]) ** power
+    ends = np.rint(np.cumsum(weight / weight.sum()) * size).astype(int)
+    counts = np.diff(ends, prepend=0)
+    streams = [_shuffled(rows, rng=rng) for rows in by_source]
+    while True:
+        yield np.array(
+            [next(s) for s, count in zip(streams, counts, strict=True) for _ in range(count)]
+        )
+
+
+def _shuffled(rows: np.ndarray, *, rng: np.random.Generator) -> Iterator[int]:
+    while True:
+        yield from rng.permutation(rows)

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .augment import vary_images, vary_text
-from .losses import contrastive_loss, pair_loss, prompt_loss
-from .negatives import Negatives, Prompts, colour_bits
-from .pretrain_model import PretrainSettings, build_model, encode_images, encode_texts
-from .tokenizer import train_tokenizer
+from moderation.clip.augment import vary_images, vary_text
+from moderation.clip.errors import ModelError
+from moderation.clip.losses import contrastive_loss, pair_loss, prompt_loss
+from moderation.clip.negatives import Negatives, Prompts, colour_bits
+from moderation.clip.pretrain_data import Rows, batches
+from moderation.clip.pretrain_model import (
+    PretrainSettings,
+    build_model,
+    encode_images,
+    encode_texts,
+)
+from moderation.clip.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerFast
-
-    from .pretrain_data import Rows
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class Trainer:
             for lane in range(settings.lanes)
         ]
         self.pool = ThreadPoolExecutor(settings.lanes)
-        self.step, self.started = 0, time.monotonic()
+        self.step, self.before, self.started = 0, 0.0, time.monotonic()
 
     def _optimizer(self) -> torch.optim.Optimizer:
         import torch
@@ -85,22 +92,50 @@ class Trainer:
         """Share of the run that is done, 0 to 1: of the steps, or of the minutes."""
         if self.settings.steps is not None:
             return self.step / self.settings.steps
-        return (time.monotonic() - self.started) / 60 / self.settings.minutes
+        return self.minutes() / self.settings.minutes
 
-    def batches(self) -> Iterator[np.ndarray]:
-        """Row numbers of one batch after another; each source gets its share of every batch."""
-        by_source = [
-            np.flatnonzero(self.negatives.source[self.negatives.kind] == source)
-            for source in np.unique(self.negatives.source)
-        ]
-        weight = np.array([len(rows) for rows in by_source]) ** self.settings.source_power
-        ends = np.rint(np.cumsum(weight / weight.sum()) * self.settings.batch_size).astype(int)
-        counts = np.diff(ends, prepend=0)
-        streams = [_shuffled(rows, rng=self.rng) for rows in by_source]
-        while True:
-            yield np.array(
-                [next(s) for s, count in zip(streams, counts, strict=True) for _ in range(count)]
-            )
+    def minutes(self) -> float:
+        """Minutes trained so far, those before a resumption counted in."""
+        return self.before + (time.monotonic() - self.started) / 60
+
+    def save(self, path: Path) -> None:
+        """Write all that `load` needs to go on, whole or not at all."""
+        import torch
+
+        fresh = path.with_name(path.name + ".part")
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "pair": [self.pair_scale.detach(), self.pair_bias.detach()],
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "minutes": self.minutes(),
+        }
+        torch.save(state, fresh)
+        fresh.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go on from a saved state; the dice go on from the step, not from where they were.
+
+        Raises ModelError when there is no state or it is of another shape.
+        """
+        import torch
+
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (OSError, KeyError, RuntimeError, ValueError, UnpicklingError) as error:
+            raise ModelError(
+                f"{path} is not the state of an unfinished run with these settings: "
+                "start afresh without --resume."
+            ) from error
+        with torch.no_grad():
+            self.pair_scale.copy_(state["pair"][0])
+            self.pair_bias.copy_(state["pair"][1])
+        self.step, self.before = state["step"], state["minutes"]
+        self.rng = np.random.default_rng([self.settings.seed, self.step])
 
     def train_step(self, batch: np.ndarray, *, done: float) -> float:
         """One update from the rows `batch` [b]; returns the loss.
@@ -192,11 +227,6 @@ class Trainer:
             )
 
 
-def _shuffled(rows: np.ndarray, *, rng: np.random.Generator) -> Iterator[int]:
-    while True:
-        yield from rng.permutation(rows)
-
-
 def _schedule(done: float, warmup: float) -> float:
     """Warm-up, then half a cosine down to 2% of the learning rate."""
     if done < warmup:
@@ -208,7 +238,12 @@ def _schedule(done: float, warmup: float) -> float:
 def run(trainer: Trainer, *, each_step: Callable[[Trainer, float], None]) -> None:
     """Train to the end of the steps or minutes; `each_step` gets the loss after every update."""
     trainer.started = time.monotonic()
-    for batch in trainer.batches():
+    for batch in batches(
+        trainer.negatives.source[trainer.negatives.kind],
+        size=trainer.settings.batch_size,
+        power=trainer.settings.source_power,
+        rng=trainer.rng,
+    ):
         done = trainer.progress()
         if done >= 1.0:
             return

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .calibration import fit_platt, review_threshold
-from .metrics import roc_auc
-from .pretrain_data import Pairs
-from .pretrain_model import encode_images, encode_texts
+from moderation.clip.calibration import fit_platt, review_threshold
+from moderation.clip.metrics import roc_auc
+from moderation.clip.pretrain_data import Pairs
+from moderation.clip.pretrain_model import encode_images, encode_texts
 
 if TYPE_CHECKING:
     from transformers import CLIPModel, PreTrainedTokenizerFast

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from .errors import ClipError
-from .negatives import Negatives, held_out_pairs
-from .pretrain_data import (
+from moderation.clip.errors import ClipError
+from moderation.clip.negatives import Negatives, held_out_pairs
+from moderation.clip.pretrain_data import (
     CatalogueError,
     Pairs,
     Progress,
@@ -28,7 +28,7 @@ from .pretrain_data import (
 if TYPE_CHECKING:
     from PIL import Image
 
-    from .pretrain_model import PretrainSettings
+    from moderation.clip.pretrain_model import PretrainSettings
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,11 @@ class PretrainData:
 class Drawn(Protocol):
     """A drawn product (moderation.demo makes them)."""
 
-    text: str
-    category: str
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def category(self) -> str: ...
 
     def image(self, size: int) -> Image.Image: ...
 
@@ -70,10 +73,15 @@ def smaller(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def read_pairs(
-    csv: Path, *, folder: Path, sources: dict[str, str], side: int, progress: Progress
+    csv: Path,
+    *,
+    folder: Path,
+    sources: dict[str, str],
+    side: int,
+    progress: Progress = lambda items, _what: items,
 ) -> Pairs:
     """Labelled pairs (image_path, text, label, kind) with the source of each picture."""
-    from .images import open_image
+    from moderation.clip.images import open_image
 
     table = read_table(csv, columns=("image_path", "text", "label", "kind"))
     paths = sorted({row["image_path"] for row in table})

@@ -32,6 +32,7 @@ class Command(BaseCommand):
             default=2,
             help="lanes of a CPU step, one thread each (default 2)",
         )
+        add("--resume", action="store_true", help="go on with a run that was cut off")
         add("--device", default="auto", help="auto, cpu, cuda or mps")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -57,7 +58,8 @@ class Command(BaseCommand):
     def _train(self, settings: Any, options: dict[str, Any]) -> dict[str, Any]:
         from tqdm import tqdm
 
-        from moderation.clip.pretrain import Trainer, pretrain
+        from moderation.clip.pretrain import pretrain
+        from moderation.clip.pretrain_loop import Trainer
         from moderation.clip.pretrain_prepare import prepare
         from moderation.demo import training_products
 
@@ -84,5 +86,6 @@ class Command(BaseCommand):
                 options["output_dir"],
                 settings=settings,
                 device=options["device"],
+                resume=options["resume"],
                 each_step=each_step,
             )
