@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,8 @@ def save_model(
         fresh.chmod(0o755)
         copy = type(model)(model.config).to(torch.float16)
         copy.load_state_dict(model.state_dict())
-        copy.save_pretrained(fresh)
+        with _quiet():
+            copy.save_pretrained(fresh)
         for weights in fresh.glob("*.safetensors"):
             weights.chmod(0o644)  # safetensors keeps the file to its owner
         tokenizer.save_pretrained(fresh)
@@ -155,6 +157,20 @@ def preprocessor_config(side: int) -> dict[str, Any]:
         "image_mean": [0.5, 0.5, 0.5],
         "image_std": [0.5, 0.5, 0.5],
     }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' own bar, which would break ours."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
