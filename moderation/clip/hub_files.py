@@ -66,8 +66,9 @@ def download(name: str, revision: str, *, progress: bool) -> tuple[Path, bool]:
     # Asks once and waits briefly: where there is no network, the library's own retries take
     # half a minute.
     commit = _metadata(name, "config.json", revision).commit_hash or revision
-    hf_hub_download(name, "config.json", revision=revision)  # records what the branch points to
-    bars = _bars(progress)
+    bars = _bars(False)  # one for the weights is enough
+    # Asked for by its branch, so that the cache records what the branch points to.
+    hf_hub_download(name, "config.json", revision=revision, tqdm_class=bars)
     hf_hub_download(name, "preprocessor_config.json", revision=commit, tqdm_class=bars)
     for file in (*TOKENIZER, *OPTIONAL):
         try:
@@ -95,7 +96,7 @@ def _download_safetensors(name: str, commit: str, *, progress: bool) -> bool:
     else:
         return True
     try:
-        index = hf_hub_download(name, SHARDS, revision=commit)
+        index = hf_hub_download(name, SHARDS, revision=commit, tqdm_class=_bars(False))
     except errors.RemoteEntryNotFoundError:
         return False
     for shard in _shards(Path(index)):
