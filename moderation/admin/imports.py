@@ -169,17 +169,11 @@ class ImportPages:
 
 def _run(kept: Upload, *, dry_run: bool, strict: bool) -> ImportReport:
     """Import an upload; no path of it leads out of its ZIP or of `CLIP_IMAGE_ROOT`."""
-    base = kept.photos or settings.CLIP_IMAGE_ROOT
-    report = import_catalogue(
+    return import_catalogue(
         kept.catalogue,
-        image_base_path=base,
+        image_base_path=kept.photos or settings.CLIP_IMAGE_ROOT,
         allow_absolute=False,
         dry_run=dry_run,
         strict=strict,
         source=Product.Source.IMPORT,
     )
-    for index, row in enumerate(report.bad_rows):
-        # Where the files lie on the server is nobody's business.
-        reason = row.reason.replace(f"{base}/", "")
-        report.bad_rows[index] = type(row)(row.line, row.column, reason)
-    return report
