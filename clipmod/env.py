@@ -68,11 +68,15 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
 
 
-def matching(name: str, default: str, *, pattern: str, what: str) -> str:
-    """Text of a certain form, or empty; `what` names the form in the error."""
+def matching(name: str, default: str, *, pattern: str, what: str, secret: bool = False) -> str:
+    """Text of a certain form, or empty; `what` names the form in the error.
+
+    A `secret` value, such as an address with a password, is not repeated in the error.
+    """
     raw = text(name, default)
     if raw and not re.fullmatch(pattern, raw):
-        raise ImproperlyConfigured(f"{name} is {raw!r}; set it to {what}.")
+        found = "of another form" if secret else repr(raw)
+        raise ImproperlyConfigured(f"{name} is {found}; set it to {what}.")
     return raw
 
 

@@ -116,6 +116,7 @@ DATABASE_URL = env.matching(
     f"sqlite:///{BASE_DIR / 'clipmod.sqlite3'}",
     pattern=r"(sqlite|postgres|postgresql)://.+",
     what="sqlite:///path/to/file.sqlite3 or postgres://user:password@host:5432/name",
+    secret=True,
 )
 _database = environ.Env.db_url_config(DATABASE_URL)
 if _database["ENGINE"].endswith("sqlite3"):
@@ -130,7 +131,11 @@ DATABASES = {"default": _database}
 
 # ── The background worker ─────────────────────────────────────────────────────────────────────
 REDIS_URL = env.matching(
-    "REDIS_URL", "", pattern=r"(rediss?|unix)://.+", what="redis://host:6379/0, or leave it empty"
+    "REDIS_URL",
+    "",
+    pattern=r"(rediss?|unix)://.+",
+    what="redis://host:6379/0, or leave it empty",
+    secret=True,
 )
 # Each value is there for a loss that was measured; docs/operations.md tells which.
 Q_CLUSTER = {

@@ -254,6 +254,20 @@ def test_a_model_that_cannot_be_loaded_costs_no_attempt(
     assert (row.status, row.attempts) == ("pending", 0)
 
 
+def test_a_model_that_cannot_be_loaded_does_not_hold_up_the_others(
+    make_product: Callable[..., Product], run_worker: Callable[[], int]
+) -> None:
+    stuck, good = make_product("A1"), make_product("A2")
+    gone = ModelVersion.objects.create(
+        name="gone", source="folder", location="/nowhere", threshold=0.25
+    )
+    stuck.analyses.update(model_version=gone)
+
+    assert run_worker() == 1
+    assert stuck.analyses.get().status == "pending"
+    assert good.analyses.get().status == "done"
+
+
 @pytest.mark.parametrize(
     ("category", "setting", "asked", "expected"),
     [

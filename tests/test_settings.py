@@ -56,6 +56,12 @@ def test_a_bad_value_stops_the_start_in_one_sentence(
     assert "Traceback" not in answer.stderr
 
 
+def test_a_password_in_a_bad_address_is_not_shown(tmp_path: Path) -> None:
+    answer = start(tmp_path, DATABASE_URL="mysql://root:s3cret@localhost/x")
+
+    assert "s3cret" not in answer.stderr
+
+
 def test_production_needs_its_hosts(tmp_path: Path) -> None:
     answer = start(tmp_path, DEBUG="false", SECRET_KEY="k" * 50)
 

@@ -21,7 +21,7 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from moderation.clip import scoring
-from moderation.clip.errors import ImageError
+from moderation.clip.errors import ImageError, ModelError
 from moderation.models import Analysis, ModelVersion, Product
 from moderation.models.querysets import AnalysisQuerySet
 
@@ -80,16 +80,22 @@ def _question(product: Product, version: ModelVersion, threshold: float | None) 
     )
 
 
-def claim_batches(*, size: int, owner: str) -> Iterator[list[Analysis]]:
+def claim_batches(
+    *, size: int, owner: str, usable: Sequence[ModelVersion] | None = None
+) -> Iterator[list[Analysis]]:
     """Claim what is pending, batch after batch, until nothing is left.
 
     Fresh rows come together; a row that was attempted before comes alone, after each batch.
+    `usable` limits the claims to these model versions.
     """
+    pending = Analysis.objects.pending()
+    if usable is not None:
+        pending = pending.filter(model_version__in=usable)
     while True:
-        fresh = _claim(Analysis.objects.pending().filter(attempts=0), size=size, owner=owner)
+        fresh = _claim(pending.filter(attempts=0), size=size, owner=owner)
         if fresh:
             yield fresh
-        retried = _claim(Analysis.objects.pending().filter(attempts__gt=0), size=1, owner=owner)
+        retried = _claim(pending.filter(attempts__gt=0), size=1, owner=owner)
         if retried:
             yield retried
         if not fresh and not retried:
@@ -123,16 +129,13 @@ def _claim(candidates: AnalysisQuerySet, *, size: int, owner: str) -> list[Analy
 def run_pending(*, owner: str, seconds: float) -> int:
     """Claim and answer what is pending for about `seconds`; returns how many rows were claimed.
 
-    The model is loaded before the first claim, so that a missing model costs no attempt.
-    Raises `ModelError` where the model cannot be loaded; the rows then stay pending.
+    The models are loaded before the first claim, so that a missing one costs no attempt: its rows
+    stay pending, and the others go on. Raises `ModelError` where no model that is asked for loads.
     """
     deadline = time.monotonic() + seconds
     count = 0
-    first = Analysis.objects.pending().select_related("model_version").first()
-    if first is None:
-        return 0
-    engine_for(first.model_version)
-    for batch in claim_batches(size=settings.CLIP_BATCH_SIZE, owner=owner):
+    usable = _usable_versions()
+    for batch in claim_batches(size=settings.CLIP_BATCH_SIZE, owner=owner, usable=usable):
         worker.beat(owner, doing=f"analysing {len(batch)} products")
         answer(batch)
         count += len(batch)
@@ -141,6 +144,22 @@ def run_pending(*, owner: str, seconds: float) -> int:
             break
     worker.beat(owner)
     return count
+
+
+def _usable_versions() -> list[ModelVersion]:
+    """The model versions that pending rows ask for and that can be loaded here."""
+    asked = Analysis.objects.pending().order_by().values("model_version").distinct()
+    usable, problems = [], []
+    for version in ModelVersion.objects.filter(pk__in=asked):
+        try:
+            engine_for(version)
+            usable.append(version)
+        except ModelError as error:
+            logger.error("Model version “%s” cannot be loaded: %s", version.name, error)
+            problems.append(error)
+    if problems and not usable:
+        raise problems[0]
+    return usable
 
 
 def answer(batch: Sequence[Analysis]) -> None:

@@ -73,6 +73,8 @@ class Command(BaseCommand):
 
     def job(self, options: dict[str, Any]) -> Job:
         name, model = options["category"], options["model"]
+        if model:
+            versions.folder_of(lookup.version_by_name(model))  # here, not later in the worker
         return Job(
             which=Which.FAILED
             if options["failed"]
