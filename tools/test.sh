@@ -41,6 +41,8 @@ else
     missing+=("PostgreSQL: no server answers; \`apt-get install postgresql\`, or set TEST_POSTGRES_URL.")
 fi
 command -v chromium >/dev/null || missing+=("Chromium: \`apt-get install chromium\`.")
+command -v curl >/dev/null || missing+=("curl, for the documents' examples: \`apt-get install curl\`.")
+command -v node >/dev/null || missing+=("Node.js, for the documents' examples: \`apt-get install nodejs\`.")
 
 echo
 for line in "${missing[@]}"; do echo "Not tested, because it is missing - $line"; done
