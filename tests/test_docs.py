@@ -28,7 +28,7 @@ NOT_RUN = {
     "operations.md": [
         'curl -H "Host: moderation.example.org" -H "X-Forwarded-Proto: https" '
         "http://127.0.0.1:8000/clip/health",
-        "apt-get install -y python3-venv make git nginx postgresql",
+        "apt-get install -y python3-venv git nginx postgresql",
         "python3 -m venv .venv",
         "python manage.py createsuperuser",
         "cp docs/systemd/clipmod-*.service /etc/systemd/system/",
