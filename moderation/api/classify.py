@@ -36,7 +36,7 @@ class Categories(ApiView):
         examples=[
             OpenApiExample(
                 "Three categories",
-                value={"categories": ["bags", "mugs", "shoes"], "count": 3},
+                value={"categories": ["Handbags", "Mugs", "Sneakers"], "count": 3},
                 response_only=True,
             )
         ],
@@ -75,8 +75,8 @@ class Classify(ApiView):
                 "The two likeliest",
                 value={
                     "top_matches": [
-                        {"category": "shoes", "score": 0.8731},
-                        {"category": "boots", "score": 0.1022},
+                        {"category": "Sneakers", "score": 0.8731},
+                        {"category": "Boots", "score": 0.1022},
                     ],
                     "model_version": "bundled",
                 },

@@ -73,7 +73,7 @@ def _question(product: Product, version: ModelVersion, threshold: float | None) 
         product=product,
         model_version=version,
         text=product.text,
-        image=product.image.name,
+        image=product.image.name or "",
         image_sha256=product.image_sha256,
         content_hash=product.content_hash,
         threshold_override=threshold,

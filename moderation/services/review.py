@@ -222,6 +222,12 @@ def undo(*, moderator: User) -> ReviewItem:
             raise ReviewError(
                 "This decision cannot be undone: the photo or text of the product has changed."
             )
+        release(moderator)
+        # Conditional, so that of two undos at the same moment only one reopens.
+        if not ReviewItem.objects.filter(pk=item.pk, state=DECIDED).update(
+            state=OPEN, claimed_by=moderator, claimed_until=_lease_end()
+        ):
+            raise ReviewError("This decision has just been undone.")
         Decision.objects.create(
             item=item,
             analysis_id=last.analysis_id,
@@ -229,10 +235,8 @@ def undo(*, moderator: User) -> ReviewItem:
             verdict=UNDO,
             corrects=last,
         )
-        release(moderator)
-        item.state, item.claimed_by, item.claimed_until = OPEN, moderator, _lease_end()
-        item.save(update_fields=["state", "claimed_by", "claimed_until"])
-        return item
+    item.refresh_from_db()
+    return item
 
 
 # ── Counts ────────────────────────────────────────────────────────────────────────────────────
