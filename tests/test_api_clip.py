@@ -103,7 +103,7 @@ def test_an_edited_category_counts_from_the_next_request(api: Client) -> None:
     Category.objects.filter(name="Mugs").update(is_active=False)
     assert api.get("/clip/categories/").json() == {"categories": ["Lamps"], "count": 1}
     matches = api.post("/clip/classify", {"file": upload()}).json()["top_matches"]
-    assert matches == [{"category": "lamps", "score": 1.0}]
+    assert matches == [{"category": "Lamps", "score": 1.0}]
 
 
 def test_without_any_category_classify_says_what_to_do(api: Client) -> None:
