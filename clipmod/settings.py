@@ -172,7 +172,7 @@ CLIP_MODEL_PATH = env.text("CLIP_MODEL_PATH")
 # None: each model version's own threshold (0.25 for the OpenAI models).
 CLIP_SIMILARITY_THRESHOLD = env.optional_number("CLIP_SIMILARITY_THRESHOLD", low=-1, high=1)
 CLIP_BATCH_SIZE = env.integer("CLIP_BATCH_SIZE", 32, low=1, high=1024)
-CLIP_DEVICE = env.text("CLIP_DEVICE", "auto")
+CLIP_DEVICE = env.choice("CLIP_DEVICE", "auto", among=("auto", "cpu", "cuda", "mps"))
 CLIP_PRECISION = env.choice("CLIP_PRECISION", "auto", among=("auto", "fp32", "bf16", "fp16"))
 CLIP_PRELOAD = env.boolean("CLIP_PRELOAD", False)
 CLIP_IMAGE_ROOT = _folder("CLIP_IMAGE_ROOT", MEDIA_ROOT)

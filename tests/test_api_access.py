@@ -93,6 +93,16 @@ def test_create_token_names_a_user_it_does_not_find(db: None) -> None:
         call_command("create_token", "nobody")
 
 
+def test_create_token_makes_a_user_for_a_program(db: None) -> None:
+    call_command("create_token", "shop", "--new-user")
+
+    shop = User.objects.get(username="shop")
+    assert not shop.is_staff
+    assert not shop.has_usable_password()
+    with pytest.raises(CommandError, match="already"):
+        call_command("create_token", "shop", "--new-user")
+
+
 def test_create_token_refuses_days_that_make_no_sense(anna: User) -> None:
     with pytest.raises(CommandError, match="from 1 to 36500"):
         call_command("create_token", "anna", "--days", "0")

@@ -186,3 +186,15 @@ def test_the_same_new_product_from_many_at_once_is_one_product(api: Client) -> N
         codes = sorted(pool.map(send, range(8)))
     assert codes == [200] * 7 + [201]
     assert Product.objects.count() == Category.objects.filter(name="New").count() == 1
+
+
+def test_a_changed_text_shows_no_verdict_until_it_is_judged(
+    client: Client, make_product: Callable[..., Product], run_worker: Callable[[], int]
+) -> None:
+    make_product("A1", text="A red ball")
+    run_worker()
+    assert client.get("/api/products/A1").json()["analysis"]["status"] == "done"
+
+    make_product("A1", text="A blue ball")
+    shown = client.get("/api/products/A1").json()
+    assert (shown["status"], shown["analysis"]) == ("pending", None)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import IntegrityError
 
 from moderation.clip import checkpoint
@@ -100,6 +102,42 @@ def test_other_weights_in_a_registered_folder_are_refused(settings: Any, tmp_pat
 
     with pytest.raises(ModelError, match="changed since"):
         versions.folder_of(version)
+
+
+def test_set_up_registers_the_changed_folder_anew(settings: Any, tmp_path: Path) -> None:
+    settings.CLIP_MODEL_PATH = str(build_folder(tmp_path / "mine"))
+    old = versions.current()
+    ModelVersion.objects.filter(pk=old.pk).update(weights_sha256="0" * 64, name="mine@00000000")
+
+    versions.set_up()
+    assert versions.current() != old
+    assert versions.folder_of(versions.current()) == tmp_path / "mine"
+
+
+def test_a_release_with_new_bundled_weights_replaces_the_active_ones() -> None:
+    old, _ = versions.set_up()
+    ModelVersion.objects.filter(pk=old.pk).update(weights_sha256="0" * 64)
+
+    new, why = versions.set_up()
+    assert (new.status, new.name) == ("active", f"bundled@{new.weights_sha256[:8]}")
+    assert "of this release" in why
+    old.refresh_from_db()
+    assert (old.name, old.status) == ("bundled", "available")  # old answers still name it
+    assert versions.set_up() == (new, "as before")
+
+
+def test_a_folder_can_be_activated_by_command(bundled: ModelVersion, tmp_path: Path) -> None:
+    call_command("activate_model", str(build_folder(tmp_path / "mine")))
+
+    assert versions.current().name.startswith("mine@")
+
+
+def test_a_name_that_leads_nowhere_leaves_no_version(bundled: ModelVersion) -> None:
+    for name in ("openai/nowhere", "/no/such/folder"):
+        with pytest.raises(CommandError):
+            call_command("activate_model", name)
+
+    assert list(ModelVersion.objects.all()) == [bundled]
 
 
 def test_before_the_set_up_the_sentence_says_what_to_run() -> None:

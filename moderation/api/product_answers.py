@@ -72,7 +72,11 @@ class ProductAnswer(serializers.ModelSerializer[Product]):
         allow_null=True,
         help_text="Of the newest analysis; null where none was asked for.",
     )
-    analysis = AnalysisAnswer(allow_null=True)
+    analysis = AnalysisAnswer(
+        source="present_analysis",
+        allow_null=True,
+        help_text="Null until the present photo and text are analysed.",
+    )
 
     class Meta:
         model = Product

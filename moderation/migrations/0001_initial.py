@@ -120,7 +120,7 @@ class Migration(migrations.Migration):
                 ('content_hash', models.CharField(editable=False, max_length=64)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
-                ('analysis', models.ForeignKey(editable=False, help_text='The newest finished analysis of the present photo and text.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='moderation.analysis', verbose_name='current analysis')),
+                ('analysis', models.ForeignKey(editable=False, help_text='The newest finished analysis; after a change, of the former photo or text until the present one is answered.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='moderation.analysis', verbose_name='current analysis')),
                 ('category', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='products', to='moderation.category')),
             ],
             options={

@@ -1,10 +1,14 @@
 """What is sold: categories and products."""
 
 import hashlib
+from typing import TYPE_CHECKING
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
+
+if TYPE_CHECKING:
+    from .analysis import Analysis
 
 
 class Category(models.Model):
@@ -75,7 +79,8 @@ class Product(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
         verbose_name="current analysis",
-        help_text="The newest finished analysis of the present photo and text.",
+        help_text="The newest finished analysis; after a change, of the former photo or text "
+        "until the present one is answered.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -85,6 +90,12 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return f"{self.external_id}: {self.text[:60]}"
+
+    @property
+    def present_analysis(self) -> "Analysis | None":
+        """The newest finished analysis, if it speaks of the present photo and text."""
+        current = self.analysis
+        return current if current and current.content_hash == self.content_hash else None
 
     def refresh_content_hash(self) -> None:
         """Bring `content_hash` in line with the text and the photo's hash."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -10,15 +11,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from django.conf import settings
+from django.db import connection
 
 from moderation.clip import prompts, scoring
 from moderation.clip.batcher import Batcher
+from moderation.clip.errors import ModelError
 from moderation.models import Category, ModelVersion
 
 from . import versions
 
 if TYPE_CHECKING:
     from moderation.clip.encoder import Encoder
+
+logger = logging.getLogger(__name__)
 
 TOP_CATEGORIES = 5
 _KEPT = 2  # the active version, and one that is compared with it
@@ -80,6 +85,16 @@ def engine_for(version: ModelVersion) -> Engine:
                 _engines.popitem(last=False)
         _engines.move_to_end(version.pk)
         return engine
+
+
+def preload() -> None:
+    """Load the model that runs now, for a process that shall not wait at its first request."""
+    try:
+        engine_for(versions.current())
+    except ModelError as error:
+        logger.error("The model could not be loaded in advance: %s", error)
+    finally:
+        connection.close()  # of the thread that this ran in
 
 
 def loaded() -> Engine | None:

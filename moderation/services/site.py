@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import signal
 import subprocess
 import sys
@@ -47,7 +48,9 @@ class Site:
     def _spawn(self, name: str, *arguments: str) -> None:
         # A session of its own: Ctrl-C reaches this process alone, which stops the others in order.
         self._children[name] = subprocess.Popen(
-            [sys.executable, *arguments], start_new_session=True
+            [sys.executable, *arguments],
+            env={"CLIP_PRELOAD": "true", **os.environ},
+            start_new_session=True,
         )
 
     def wait_until_up(self, *, seconds: float = 60.0) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -14,6 +15,7 @@ from moderation.clip.scoring import DEFAULT_THRESHOLD
 from moderation.models import Category, ModelVersion
 
 BUNDLED = "bundled"
+Source, Status = ModelVersion.Source, ModelVersion.Status
 
 
 class NoActiveModel(ModelError):  # noqa: N818 - the sentence is the name's point
@@ -27,20 +29,18 @@ def register(location: str) -> ModelVersion:
     """The version for a hub name, a local folder or `bundled`, made where it is new.
 
     Nothing is downloaded; what the folder says of itself (threshold, calibration) is taken over.
+    Other weights in the same place are another version: old answers keep naming the old one.
     """
     if location == BUNDLED:
-        return _register(BUNDLED, ModelVersion.Source.BUNDLED, checkpoint.resolve(BUNDLED).folder)
+        return _register(checkpoint.BUNDLED_FOLDER, name=BUNDLED, source=Source.BUNDLED)
     folder = Path(location).expanduser()
     if folder.is_dir():
-        resolved = checkpoint.resolve(str(folder.resolve()))
-        name = f"{folder.resolve().name}@{resolved.weights_sha256[:8]}"
-        return _register(
-            name, ModelVersion.Source.FOLDER, resolved.folder, sha256=resolved.weights_sha256
-        )
+        folder = folder.resolve()
+        return _register(folder, name=folder.name, source=Source.FOLDER)
     version, _ = ModelVersion.objects.get_or_create(
         name=location,
         defaults={
-            "source": ModelVersion.Source.HUB,
+            "source": Source.HUB,
             "location": location,
             "revision": checkpoint.PINNED.get(location, ""),
             "threshold": DEFAULT_THRESHOLD,
@@ -49,32 +49,42 @@ def register(location: str) -> ModelVersion:
     return version
 
 
-def _register(name: str, source: str, folder: Path, *, sha256: str = "") -> ModelVersion:
+def _register(folder: Path, *, name: str, source: str) -> ModelVersion:
+    location = BUNDLED if source == Source.BUNDLED else str(folder)
+    weights = checkpoint.resolve(location).weights_sha256
     about = checkpoint.read_about(folder)
     platt = about.get("platt") or {}
+    if source == Source.FOLDER or _is_other(name, weights):
+        name = f"{name}@{weights[:8]}"
+    found: dict[str, Any] = {
+        "location": location,
+        "threshold": about.get("threshold", DEFAULT_THRESHOLD),
+        "platt_a": platt.get("a"),
+        "platt_b": platt.get("b"),
+        "metrics": about.get("metrics", {}),
+    }
     version, _ = ModelVersion.objects.update_or_create(
-        name=name,
-        weights_sha256=sha256 or checkpoint.weights_sha256(folder),
-        defaults={
-            "source": source,
-            "location": BUNDLED if source == ModelVersion.Source.BUNDLED else str(folder),
-            "threshold": about.get("threshold", DEFAULT_THRESHOLD),
-            "platt_a": platt.get("a"),
-            "platt_b": platt.get("b"),
-            "metrics": about.get("metrics", {}),
-        },
+        source=source,
+        weights_sha256=weights,
+        defaults=found,
+        create_defaults={**found, "name": name},
     )
     return version
+
+
+def _is_other(name: str, weights: str) -> bool:
+    """Whether this name stands for other weights already."""
+    return ModelVersion.objects.filter(name=name).exclude(weights_sha256=weights).exists()
 
 
 def activate(version: ModelVersion) -> None:
     """Make this the one active version."""
     with transaction.atomic():
-        ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).exclude(
-            pk=version.pk
-        ).update(status=ModelVersion.Status.AVAILABLE)
+        ModelVersion.objects.filter(status=Status.ACTIVE).exclude(pk=version.pk).update(
+            status=Status.AVAILABLE
+        )
         ModelVersion.objects.filter(pk=version.pk).update(
-            status=ModelVersion.Status.ACTIVE, activated_at=timezone.now()
+            status=Status.ACTIVE, activated_at=timezone.now()
         )
     version.refresh_from_db()
 
@@ -83,11 +93,17 @@ def set_up(*, progress: bool = False) -> tuple[ModelVersion, str]:
     """Register the models and, where none is active, pick one; returns it and why it was picked.
 
     The model of `CLIP_MODEL_NAME` is fetched; where the hub cannot be reached and nothing is
-    cached, the bundled one is activated instead, once. Later runs never switch by themselves.
+    cached, the bundled one is activated instead, once. Later runs never switch by themselves,
+    but for bundled weights that a new release has replaced: the old ones are no longer there.
     """
     bundled = register(BUNDLED)
     wanted = register(settings.CLIP_MODEL_NAME)
-    active = ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).first()
+    if settings.CLIP_MODEL_PATH:
+        register(settings.CLIP_MODEL_PATH)
+    active = ModelVersion.objects.filter(status=Status.ACTIVE).first()
+    if active is not None and active.source == Source.BUNDLED and active != bundled:
+        activate(bundled)
+        return bundled, "the bundled model of this release; run `manage.py reanalyze --stale`"
     if active is not None:
         return active, "as before"
     try:
@@ -97,6 +113,17 @@ def set_up(*, progress: bool = False) -> tuple[ModelVersion, str]:
         return bundled, f"INSTEAD of {wanted.name}, for now and until you change it. {error}"
     activate(wanted)
     return wanted, "as CLIP_MODEL_NAME asks"
+
+
+def obtain(location: str, *, progress: bool = False) -> ModelVersion:
+    """Fetch a model by hub name or folder and register it; a name that leads nowhere leaves none.
+
+    Raises `ModelError`.
+    """
+    resolved = checkpoint.resolve(location, progress=progress)
+    version = register(location)
+    _record(version, resolved)
+    return version
 
 
 def fetch(version: ModelVersion, *, progress: bool = False) -> Path:
@@ -137,7 +164,7 @@ def current() -> ModelVersion:
     """The version that new analyses use: `CLIP_MODEL_PATH` if set, else the active one."""
     if settings.CLIP_MODEL_PATH:
         return _from_path(settings.CLIP_MODEL_PATH)
-    version = ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).first()
+    version = ModelVersion.objects.filter(status=Status.ACTIVE).first()
     if version is None:
         raise NoActiveModel
     return version
@@ -149,10 +176,8 @@ def _from_path(path: str) -> ModelVersion:
         raise ModelError(
             f"CLIP_MODEL_PATH is {path}, which is no folder; set it to a model folder."
         )
-    known = ModelVersion.objects.filter(
-        source=ModelVersion.Source.FOLDER, location=str(folder)
-    ).first()
-    return known or register(str(folder))
+    known = ModelVersion.objects.filter(source=Source.FOLDER, location=str(folder))
+    return known.order_by("-pk").first() or register(str(folder))
 
 
 def threshold_for(

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from knox.models import get_token_model
 
@@ -14,17 +14,26 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
+        parser.add_argument(
+            "--new-user",
+            action="store_true",
+            help="make the user: one for a program, without a password and without the admin",
+        )
         parser.add_argument("--days", type=int, help="days until it expires; without it: never")
 
-    def handle(self, *, username: str, days: int | None, **options: Any) -> None:
+    def handle(self, *, username: str, new_user: bool, days: int | None, **options: Any) -> None:
         if days is not None and not 1 <= days <= 36_500:
             raise CommandError(f"--days is {days}; give a number from 1 to 36500.")
-        user = get_user_model().objects.filter(username=username).first()
-        if user is None:
+        user = User.objects.filter(username=username).first()
+        if user is None and new_user:
+            user = User.objects.create_user(username)  # without a password nobody can log in
+        elif user is None:
             raise CommandError(
-                f"There is no user “{username}”; make one in the admin or with "
-                "`python manage.py createsuperuser`."
+                f"There is no user “{username}”; add --new-user to make one for a program, or make "
+                "one in the admin."
             )
+        elif new_user:
+            raise CommandError(f"There is a user “{username}” already; leave out --new-user.")
         if not user.is_active:
             raise CommandError(f"The user “{username}” is not active; activate it in the admin.")
         expiry = None if days is None else timedelta(days=days)

@@ -39,7 +39,8 @@ class Command(BaseCommand):
             "--threshold",
             type=cosine,
             metavar="X",
-            help="judge by X this once; to keep it, set it on the category or the model version",
+            help="judge by X this once; to keep it, set it on the category or as "
+            "CLIP_SIMILARITY_THRESHOLD",
         )
         parser.add_argument(
             "--since",

@@ -1,0 +1,27 @@
+"""`manage.py activate_model NAME`: let another model answer from now on."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from moderation.clip.errors import ModelError
+from moderation.services import versions
+
+
+class Command(BaseCommand):
+    help = "Fetch a model where needed and make it the active one. Old answers stay as they are."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="a hub name, a model folder, or `bundled`")
+
+    def handle(self, *, name: str, **options: Any) -> None:
+        try:
+            version = versions.obtain(name, progress=True)
+        except ModelError as error:
+            raise CommandError(str(error)) from error
+        versions.activate(version)
+        self.stdout.write(
+            f"Active model: {version.name}. To judge the catalogue by it: "
+            "python manage.py reanalyze --stale"
+        )
