@@ -6,6 +6,7 @@ pretrain_data.py; mismatches: negatives.py; variations: augment.py; losses: loss
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter, deque
 from collections.abc import Callable
@@ -33,6 +34,7 @@ def pretrain(
     settings: PretrainSettings,
     device: str = "auto",
     resume: bool = False,
+    start_from: Path | None = None,
     each_step: Callable[[Trainer, float], None] = lambda _trainer, _loss: None,
 ) -> dict[str, Any]:
     """Train on `data` and leave a stock model folder at `output_dir`; returns its clipmod.json.
@@ -40,6 +42,7 @@ def pretrain(
     Every ten minutes the folder is written afresh, whole or not at all, so a run that is cut off
     leaves a usable model, and the state beside it, from which `resume` goes on. The loss is logged
     each minute; figures are rare, because looking costs time that training wants.
+    `start_from` is a model folder to train further instead of beginning with random weights.
     """
     import torch
 
@@ -47,7 +50,8 @@ def pretrain(
     bf16 = cpu_has_fast_bf16() if chosen == "cpu" else chosen == "cuda" and _gpu_has_bf16()
     if chosen != "cpu":
         settings = replace(settings, lanes=1)  # a GPU wants the whole batch at once
-    trainer = Trainer(data.train, settings, device=chosen, bf16=bf16)
+    trainer = Trainer(data.train, settings, device=chosen, bf16=bf16, start_from=start_from)
+    before = _trained_before(start_from)
     log.info(
         "%d rows to train on, %d held out, %d pairs to report on; %s, %s, %d lanes",
         len(data.train),
@@ -74,7 +78,7 @@ def pretrain(
         if minutes >= due["folder"]:
             due["folder"] = minutes + FOLDER_EVERY
             current.save(state)
-            clipmod = _save(current, data, output_dir, whole=False)
+            clipmod = _save(current, data, output_dir, before=before, whole=False)
             figures = in_words(clipmod["metrics"]["held_out_of_training"])
         mean = sum(recent) / len(recent)
         log.info("%.1f min, step %d, loss %.3f %s", minutes, current.step, mean, figures)
@@ -86,13 +90,27 @@ def pretrain(
         run(trainer, each_step=after)
     finally:
         torch.set_num_threads(threads)
-    clipmod = _save(trainer, data, output_dir)
+    clipmod = _save(trainer, data, output_dir, before=before)
     state.unlink(missing_ok=True)
     return clipmod
 
 
+def _trained_before(folder: Path | None) -> dict[str, Any] | None:
+    """What the folder that a run starts from says of its own training."""
+    path = folder / "clipmod.json" if folder else None
+    if path is None or not path.is_file():
+        return None
+    found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")).get("trained")
+    return found
+
+
 def _save(
-    trainer: Trainer, data: PretrainData, folder: Path, *, whole: bool = True
+    trainer: Trainer,
+    data: PretrainData,
+    folder: Path,
+    *,
+    before: dict[str, Any] | None,
+    whole: bool = True,
 ) -> dict[str, Any]:
     """Calibrate on the held-out rows, measure on the reported pairs (if whole), write a folder."""
     settings, model, tokenizer = trainer.settings, trainer.average, trainer.tokenizer
@@ -110,6 +128,8 @@ def _save(
         "precision": "bf16" if trainer.bf16 else "fp32",
         "settings": asdict(settings),
     }
+    if before is not None:
+        clipmod["trained"]["before"] = before
     save_model(folder, model, tokenizer, clipmod=clipmod)
     return clipmod
 

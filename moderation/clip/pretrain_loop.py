@@ -21,11 +21,11 @@ from moderation.clip.negatives import Negatives, Prompts, colour_bits
 from moderation.clip.pretrain_data import Rows, batches
 from moderation.clip.pretrain_model import (
     PretrainSettings,
-    build_model,
     encode_images,
     encode_texts,
+    load_model,
+    new_model,
 )
-from moderation.clip.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -44,19 +44,27 @@ class Lane:
 class Trainer:
     """Model, optimiser, averaged weights and the stream of batches of one run."""
 
-    def __init__(self, rows: Rows, settings: PretrainSettings, *, device: str, bf16: bool) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        settings: PretrainSettings,
+        *,
+        device: str,
+        bf16: bool,
+        start_from: Path | None = None,
+    ) -> None:
         import torch
 
         torch.manual_seed(settings.seed)
         self.rows, self.settings, self.device = rows, settings, device
         self.bf16 = bf16
         self.rng = np.random.default_rng(settings.seed)
-        self.tokenizer = train_tokenizer(
-            rows.texts, vocabulary=settings.vocabulary, max_tokens=settings.max_tokens
-        )
-        self.model = build_model(settings, vocabulary=len(self.tokenizer)).to(device)
-        self.average = build_model(settings, vocabulary=len(self.tokenizer)).to(device).eval()
-        self.average.load_state_dict(self.model.state_dict())
+        if start_from is None:
+            self.model, self.tokenizer = new_model(rows.texts, settings)
+        else:
+            self.model, self.tokenizer = load_model(start_from, settings)
+        self.model.to(device).train()
+        self.average = deepcopy(self.model).eval()
         # The sigmoid loss has a scale and a bias of its own; they are not part of the model.
         self.pair_scale = torch.nn.Parameter(torch.tensor(math.log(10.0), device=device))
         self.pair_bias = torch.nn.Parameter(torch.tensor(-3.0, device=device))
@@ -146,7 +154,7 @@ class Trainer:
         import torch
 
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * _schedule(done, self.settings.warmup)
+            group["lr"] = self.settings.rate(done)
         self.optimizer.zero_grad(set_to_none=True)
 
         def work(number: int) -> float:
@@ -225,14 +233,6 @@ class Trainer:
             torch._foreach_lerp_(
                 [*self.average.parameters()], [*self.model.parameters()], 1 - decay
             )
-
-
-def _schedule(done: float, warmup: float) -> float:
-    """Warm-up, then half a cosine down to 2% of the learning rate."""
-    if done < warmup:
-        return max(done / warmup, 0.01)
-    fall = (min(done, 1.0) - warmup) / (1 - warmup)
-    return 0.02 + 0.98 * (1 + math.cos(math.pi * fall)) / 2
 
 
 def run(trainer: Trainer, *, each_step: Callable[[Trainer, float], None]) -> None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from moderation.clip.errors import ModelError
+from moderation.clip.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +47,28 @@ class PretrainSettings:
     vocabulary: int = 4096
     max_tokens: int = 48
 
+    def rate(self, done: float) -> float:
+        """The learning rate at a share of the run: warm-up, then half a cosine down to 2%."""
+        if done < self.warmup:
+            return self.learning_rate * max(done / self.warmup, 0.01)
+        fall = (min(done, 1.0) - self.warmup) / (1 - self.warmup)
+        return self.learning_rate * (0.02 + 0.98 * (1 + math.cos(math.pi * fall)) / 2)
+
+    def changed(self, changes: Sequence[str]) -> PretrainSettings:
+        """With each "name=value" applied. Raises ModelError for what is no setting or no number."""
+        values: dict[str, Any] = {}
+        for change in changes:
+            name, _equals, value = change.partition("=")
+            if name not in asdict(self):
+                known = ", ".join(asdict(self))
+                raise ModelError(f"There is no setting {name!r}; choose from {known}.")
+            kind = float if isinstance(getattr(self, name), float) else int
+            try:
+                values[name] = kind(value)
+            except ValueError as error:
+                raise ModelError(f"The setting {name} needs a number, not {value!r}.") from error
+        return replace(self, **values)
+
 
 def build_model(settings: PretrainSettings, *, vocabulary: int) -> CLIPModel:
     """A stock `CLIPModel`; the published part of the architecture that the settings choose."""
@@ -73,6 +101,34 @@ def build_model(settings: PretrainSettings, *, vocabulary: int) -> CLIPModel:
     )
     config._attn_implementation = "eager"  # faster than sdpa at this size on a CPU
     return CLIPModel(config)
+
+
+def new_model(
+    texts: list[str], settings: PretrainSettings
+) -> tuple[CLIPModel, PreTrainedTokenizerFast]:
+    """A model with random weights, and a tokenizer learnt from these texts."""
+    tokenizer = train_tokenizer(
+        texts, vocabulary=settings.vocabulary, max_tokens=settings.max_tokens
+    )
+    return build_model(settings, vocabulary=len(tokenizer)), tokenizer
+
+
+def load_model(
+    folder: Path, settings: PretrainSettings
+) -> tuple[CLIPModel, PreTrainedTokenizerFast]:
+    """A model folder to train further, in fp32. Raises ModelError where it does not fit."""
+    from transformers import CLIPModel, CLIPTokenizer
+
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder} is no model folder: it has no config.json.")
+    model = CLIPModel.from_pretrained(folder, attn_implementation="eager").float()
+    side = model.config.vision_config.image_size
+    if side != settings.image_size:
+        raise ModelError(
+            f"{folder} works on pictures of {side} pixels and this run on "
+            f"{settings.image_size}: add --set image_size={side}."
+        )
+    return model, CLIPTokenizer.from_pretrained(folder)
 
 
 def encode_images(

@@ -32,6 +32,8 @@ class Command(BaseCommand):
             default=2,
             help="lanes of a CPU step, one thread each (default 2)",
         )
+        add("--start-from", type=Path, help="a model folder to train further")
+        add("--set", nargs="+", default=[], metavar="NAME=VALUE", help="any other setting")
         add("--resume", action="store_true", help="go on with a run that was cut off")
         add("--device", default="auto", help="auto, cpu, cuda or mps")
 
@@ -48,6 +50,7 @@ class Command(BaseCommand):
             lanes=options["threads"],
         )
         try:
+            settings = settings.changed(options["set"])
             clipmod = self._train(settings, options)
         except ClipError as error:
             raise CommandError(str(error)) from error
@@ -87,5 +90,6 @@ class Command(BaseCommand):
                 settings=settings,
                 device=options["device"],
                 resume=options["resume"],
+                start_from=options["start_from"],
                 each_step=each_step,
             )
