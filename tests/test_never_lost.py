@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import random
 import signal
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 
 from .conftest import photo
 from .live_project import LiveProject
@@ -80,6 +82,35 @@ def test_killed_workers_and_clusters_lose_nothing(project: LiveProject) -> None:
 
     assert project.count("status = 'done'") == count
     assert_each_analysed_once(project, count)
+
+
+def test_killed_workers_lose_nothing_with_redis_as_the_queue(tmp_path: Path) -> None:
+    """Redis hands a message out once, so a killed worker takes it along for ever."""
+    url = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/13")
+    server = redis.from_url(url)
+    try:
+        server.flushdb()
+    except redis.RedisError:
+        pytest.skip("needs a Redis server: apt-get install redis-server, or set TEST_REDIS_URL")
+    project = LiveProject(tmp_path, environment={"REDIS_URL": url})
+    try:
+        fill(project, 300)
+        project.start("worker")
+        for goal in (50, 150):
+            project.wait_until(
+                lambda goal=goal: project.count("status = 'done'") >= goal,
+                seconds=120,
+                what=f"{goal} of 300 were analysed",
+            )
+            for worker in project.workers():
+                worker.send_signal(signal.SIGKILL)
+        project.wait_until(lambda: project.count(LIVE) == 0, seconds=180, what="nothing was left")
+
+        assert project.count("status = 'done'") == 300
+        assert_each_analysed_once(project, 300)
+    finally:
+        project.close()
+        server.flushdb()
 
 
 def test_an_idle_cluster_whose_worker_died_holding_the_queue_is_restarted(

@@ -25,8 +25,12 @@ PY
 }
 
 tests() {
-    "$bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider "$@"
+    "$bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider
 }
+
+# A developer's own settings must not decide what is tested.
+export CLIPMOD_ENV_FILE=/dev/null
+unset DATABASE_URL REDIS_URL
 
 step "Lint" "$bin/ruff" check .
 step "Format" "$bin/ruff" format --check .
@@ -35,11 +39,12 @@ step "Import contract" "$bin/lint-imports"
 step "Migrations" "$bin/python" manage.py makemigrations --check --dry-run
 step "Tests on SQLite" tests
 if answers "$postgres" 2>/dev/null; then
-    step "Tests on PostgreSQL" env DATABASE_URL="$postgres" \
-        "$bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider
+    DATABASE_URL="$postgres" step "Tests on PostgreSQL" tests
 else
     missing+=("PostgreSQL: no server answers; \`apt-get install postgresql\`, or set TEST_POSTGRES_URL.")
 fi
+"$bin/python" -c "import redis; redis.from_url('${TEST_REDIS_URL:-redis://127.0.0.1:6379/13}').ping()" 2>/dev/null ||
+    missing+=("Redis: no server answers; \`apt-get install redis-server\`, or set TEST_REDIS_URL.")
 command -v chromium >/dev/null || missing+=("Chromium: \`apt-get install chromium\`.")
 command -v curl >/dev/null || missing+=("curl, for the documents' examples: \`apt-get install curl\`.")
 command -v node >/dev/null || missing+=("Node.js, for the documents' examples: \`apt-get install nodejs\`.")
