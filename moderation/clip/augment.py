@@ -106,11 +106,14 @@ def _thinned(text: str, *, category: str, rng: np.random.Generator) -> str:
     return " ".join(kept)
 
 
-def vary_images(pixels: torch.Tensor, *, size: int, generator: torch.Generator) -> torch.Tensor:
+def vary_images(
+    pixels: torch.Tensor, *, size: int, min_zoom: float, generator: torch.Generator
+) -> torch.Tensor:
     """Random crops of stored pictures: [b, s, s, 3] uint8 -> [b, 3, size, size] float in 0..1.
 
-    One affine map per picture (mirror, zoom, shift, turn) read with bilinear sampling, then light
-    changes of brightness and contrast, and now and then a grey patch (random erasing).
+    One affine map per picture (mirror, crop down to `min_zoom` of a side, shift, turn) read with
+    bilinear sampling, then light changes of brightness and contrast, and now and then a grey patch
+    (random erasing).
     """
     import torch
     from torch.nn import functional
@@ -122,7 +125,7 @@ def vary_images(pixels: torch.Tensor, *, size: int, generator: torch.Generator) 
         return torch.empty(count).uniform_(low, high, generator=generator).to(device)
 
     images = pixels.permute(0, 3, 1, 2).float().div_(255)  # [b, 3, s, s]
-    zoom, stretch, turn = uniform(0.72, 1.04), uniform(0.9, 1.1), uniform(-0.15, 0.15)
+    zoom, stretch, turn = uniform(min_zoom, 1.04), uniform(0.9, 1.1), uniform(-0.15, 0.15)
     mirror = torch.where(uniform(0, 1) < _EITHER_WAY, -1.0, 1.0)
     slack = (1.04 - zoom).clamp(min=0.0)
     theta = torch.zeros(count, 2, 3, device=device)  # maps output to input coordinates

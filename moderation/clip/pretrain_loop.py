@@ -111,14 +111,10 @@ class Trainer:
         import torch
 
         fresh = path.with_name(path.name + ".part")
-        state = {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "pair": [self.pair_scale.detach(), self.pair_bias.detach()],
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "minutes": self.minutes(),
-        }
+        parts = {"model": self.model, "average": self.average, "optimizer": self.optimizer}
+        state: dict[str, object] = {name: part.state_dict() for name, part in parts.items()}
+        state["pair"] = [self.pair_scale.detach(), self.pair_bias.detach()]
+        state |= {"step": self.step, "minutes": self.minutes()}
         torch.save(state, fresh)
         fresh.replace(path)
 
@@ -181,6 +177,7 @@ class Trainer:
         pixels = vary_images(
             self.pixels[torch.from_numpy(batch)].to(self.device),
             size=self.settings.image_size,
+            min_zoom=self.settings.min_zoom,
             generator=lane.generator,
         )  # [b, 3, s, s]
         dropped = self.settings.patch_drop if done < self.settings.full_from else 0.0
