@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import schemathesis
 from django.core.management import call_command
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
@@ -96,7 +98,25 @@ def test_every_file_of_the_pages_is_served(db: None) -> None:
 
 
 @pytest.fixture
-def schema(document: dict[str, Any], bundled: Any, make_product: Callable[..., Any]) -> Any:
+def one_connection() -> Iterator[None]:
+    """Keeps requests to the WSGI application inside the test's transaction.
+
+    A request ends by closing what is in a transaction; Django's own test client keeps it open too.
+    """
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def schema(
+    document: dict[str, Any],
+    bundled: Any,
+    make_product: Callable[..., Any],
+    one_connection: None,
+) -> Any:
     setup.seed_categories()
     make_product("SKU-1001")
     worker.beat("test/1/1")

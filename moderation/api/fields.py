@@ -103,6 +103,7 @@ def text_problem(text: str) -> str:
         "minimum": -1,
         "maximum": 1,
         "nullable": True,
+        "example": "",  # else Swagger UI fills in the maximum, which flags everything
         "description": "A similarity below it is a mismatch, so a higher one is stricter. "
         "Left out: the threshold of the category or of the active model.",
     }
@@ -145,9 +146,9 @@ class TopKField(serializers.IntegerField):
 @extend_schema_field(
     {
         "type": "string",
-        "example": "shoe, bag, mug",
-        "description": f"Up to {MAX_CATEGORIES} categories to choose from, with commas. "
-        "Left out: the active categories.",
+        "example": "",
+        "description": f"Up to {MAX_CATEGORIES} categories to choose from, with commas, such as "
+        "“shoe, bag, mug”. Left out: the active categories.",
     }
 )
 class CategoryListField(serializers.CharField):
@@ -190,3 +191,32 @@ class ImagePathField(serializers.CharField):
             return image_root.inside(super().to_internal_value(data))
         except image_root.ForbiddenPath as error:
             raise serializers.ValidationError(str(error)) from error
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 100,
+        "example": "SKU-1001",
+        "description": "The shop's own id of the product.",
+    }
+)
+class ProductIdField(serializers.CharField):
+    """An id of 1 to 100 characters."""
+
+    default_error_messages = {
+        "required": "product_id is missing; send the shop's own id of the product.",
+        "blank": "product_id is empty; send the shop's own id of the product.",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=100, **kwargs)
+
+
+@extend_schema_field({"type": "string", "maxLength": 100, "example": ""})
+class OptionalNameField(serializers.CharField):
+    """A name of at most 100 characters, or none."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=100, required=False, allow_blank=True, **kwargs)

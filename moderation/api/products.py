@@ -16,7 +16,7 @@ from moderation.models import Analysis, Product
 from moderation.services import intake
 
 from .answers import UPLOAD, responses
-from .fields import ListingTextField, PhotoField
+from .fields import ListingTextField, OptionalNameField, PhotoField, ProductIdField
 from .paging import NewestFirst
 from .product_answers import (
     ANALYSIS_EXAMPLE,
@@ -36,19 +36,13 @@ _EXAMPLE = OpenApiExample("An analysed product", value=PRODUCT_EXAMPLE, response
 class ProductForm(serializers.Serializer[Any]):
     """A product as the shop sends it."""
 
-    product_id = serializers.CharField(
-        max_length=100,
-        error_messages={
-            "required": "product_id is missing; send the shop's own id of the product.",
-            "blank": "product_id is empty; send the shop's own id of the product.",
-        },
-    )
+    product_id = ProductIdField()
     text = ListingTextField()
     image = PhotoField(
         required=False, help_text="Needed for a new product; left out, the photo stays."
     )
-    category = serializers.CharField(max_length=100, required=False, allow_blank=True)
-    seller = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    category = OptionalNameField()
+    seller = OptionalNameField()
 
 
 def shown_products() -> QuerySet[Product]:

@@ -10,7 +10,7 @@ from django.urls import URLPattern, URLResolver, path, re_path, register_convert
 from .analyze import Analyze
 from .batch import AnalyzeBatch
 from .classify import Categories, Classify
-from .docs import Redoc, Schema, SwaggerDocs
+from .docs import Redoc, Schema, SwaggerDocs, redoc_script
 from .health import Health
 from .products import ProductAnalyses, ProductDetail, Products
 from .view import no_such_address
@@ -52,5 +52,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *_both("schema", Schema.as_view(), "schema"),
     *_both("docs", SwaggerDocs.as_view(), "docs"),
     *_both("redoc", Redoc.as_view(), "redoc"),
+    path("redoc.js", redoc_script, name="redoc-script"),
     re_path(r"^(?:clip|api)(?:/.*)?$", no_such_address),
 ]
