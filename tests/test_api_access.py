@@ -17,7 +17,7 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import AnonRateThrottle, SimpleRateThrottle
 
 from moderation.api.view import ApiView
-from moderation.models import WorkerBeat
+from moderation.models import Product, WorkerBeat
 from moderation.services import engine, worker
 from tests.test_api_clip import upload
 
@@ -93,14 +93,53 @@ def test_create_token_names_a_user_it_does_not_find(db: None) -> None:
         call_command("create_token", "nobody")
 
 
-def test_create_token_makes_a_user_for_a_program(db: None) -> None:
+def test_create_token_makes_a_user_for_a_program(groups: None) -> None:
     call_command("create_token", "shop", "--new-user")
 
     shop = User.objects.get(username="shop")
+    assert [group.name for group in shop.groups.all()] == ["shop"]
     assert not shop.is_staff
     assert not shop.has_usable_password()
     with pytest.raises(CommandError, match="already"):
         call_command("create_token", "shop", "--new-user")
+
+
+def test_create_token_before_the_set_up_says_so_and_makes_nobody(db: None) -> None:
+    with pytest.raises(CommandError, match="There is no group “shop” yet"):
+        call_command("create_token", "shop", "--new-user")
+    assert not User.objects.exists()
+
+
+def send_product(client: Client, **headers: str) -> Any:
+    body = {"product_id": "SKU-1", "text": "A red ball", "image": upload()}
+    return client.post("/api/products", body, headers=headers)
+
+
+def test_only_who_may_change_products_sends_them(
+    closed: None, make_user: Callable[..., User], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert send_product(Client()).status_code == 401
+    moderator = header(token_for(make_user("mo", group="moderator"), capsys))
+    refused = send_product(Client(), **moderator)
+    assert refused.status_code == 403
+    assert refused.json()["error"].startswith("This user may not change products; put it into")
+    assert Client().get("/api/products", headers=moderator).status_code == 200
+    assert not Product.objects.exists()
+
+    lead = header(token_for(make_user("lea", group="lead"), capsys))
+    assert send_product(Client(), **lead).status_code == 201
+    call_command("create_token", "program", "--new-user")
+    shop = header(capsys.readouterr().out.strip())
+    assert send_product(Client(), **shop).status_code == 200
+
+
+def test_even_in_development_a_login_without_the_right_changes_nothing(
+    bundled: Any, make_user: Callable[..., User]
+) -> None:
+    browser = Client()
+    browser.force_login(make_user("mo", group="moderator"))
+    assert send_product(browser).status_code == 403
+    assert send_product(Client()).status_code == 201
 
 
 def test_create_token_refuses_days_that_make_no_sense(anna: User) -> None:

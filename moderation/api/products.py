@@ -18,6 +18,7 @@ from moderation.services import intake
 from .answers import UPLOAD, responses
 from .fields import ListingTextField, OptionalNameField, PhotoField, ProductIdField
 from .paging import NewestFirst
+from .permissions import ChangesProducts
 from .product_answers import (
     ANALYSIS_EXAMPLE,
     PRODUCT_EXAMPLE,
@@ -56,6 +57,7 @@ def shown_products() -> QuerySet[Product]:
 class Products(ApiView, generics.ListAPIView[Product]):
     """All products, newest first, and the door for new ones."""
 
+    permission_classes = [ChangesProducts]
     parser_classes = [MultiPartParser]
     serializer_class = ProductAnswer
     filterset_class = ProductFilters

@@ -28,6 +28,8 @@ GROUPS = {
         "reanalyze",
         "export_labels",
     ],
+    # For programs: it sends listings and reads the answers.
+    "shop": ["view_product", "add_product", "change_product"],
 }
 
 

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
 from knox.models import get_token_model
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--new-user",
             action="store_true",
-            help="make the user: one for a program, without a password and without the admin",
+            help="make the user: one for a program, in the group “shop”, without a password",
         )
         parser.add_argument("--days", type=int, help="days until it expires; without it: never")
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
             raise CommandError(f"--days is {days}; give a number from 1 to 36500.")
         user = User.objects.filter(username=username).first()
         if user is None and new_user:
-            user = User.objects.create_user(username)  # without a password nobody can log in
+            user = self.make_shop_user(username)
         elif user is None:
             raise CommandError(
                 f"There is no user “{username}”; add --new-user to make one for a program, or make "
@@ -40,3 +40,14 @@ class Command(BaseCommand):
         _, token = get_token_model().objects.create(user=user, expiry=expiry)
         self.stdout.write(token)
         self.stderr.write("Keep it now, it is not shown again. Send it as: Authorization: Token …")
+
+    def make_shop_user(self, username: str) -> User:
+        """A user who may send products; without a password nobody can log in."""
+        group = Group.objects.filter(name="shop").first()
+        if group is None:
+            raise CommandError(
+                "There is no group “shop” yet; run `python manage.py setup` first, then this again."
+            )
+        user = User.objects.create_user(username)
+        user.groups.add(group)
+        return user
