@@ -39,6 +39,7 @@ if not ALLOWED_HOSTS:
     )
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
 HTTPS = env.boolean("HTTPS", not DEBUG)
+BEHIND_PROXY = env.boolean("BEHIND_PROXY", False)
 SERVE_MEDIA = env.boolean("SERVE_MEDIA", DEBUG)
 
 INSTALLED_APPS = [
@@ -194,7 +195,7 @@ DEMO_DIR = _folder("DEMO_DIR", BASE_DIR / "var" / "demo")
 MAX_UPLOAD_MB = env.number("MAX_UPLOAD_MB", 10, low=0.1, high=1000)
 MAX_UPLOAD_BYTES = int(MAX_UPLOAD_MB * 1024 * 1024)
 MAX_TEXT_LENGTH = env.integer("MAX_TEXT_LENGTH", 500, low=1, high=500)
-MAX_IMAGE_PIXELS = env.integer("MAX_IMAGE_PIXELS", 100_000_000, low=10_000, high=1_000_000_000)
+MAX_IMAGE_PIXELS = env.integer("MAX_IMAGE_PIXELS", 50_000_000, low=10_000, high=170_000_000)
 MAX_BATCH_ITEMS = env.integer("MAX_BATCH_ITEMS", 100, low=1, high=1000)
 REVIEW_LEASE_SECONDS = env.integer("REVIEW_LEASE_SECONDS", 300, low=30, high=86_400)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES + 1024 * 1024
@@ -228,6 +229,8 @@ REST_FRAMEWORK = {
     if API_RATE
     else [],
     "DEFAULT_THROTTLE_RATES": {"anon": API_RATE or None, "user": API_RATE or None},
+    # Of X-Forwarded-For only what our own proxy wrote counts; without one, none of it.
+    "NUM_PROXIES": 1 if BEHIND_PROXY else 0,
     "EXCEPTION_HANDLER": "moderation.api.errors.exception_handler",
 }
 REST_KNOX = {"TOKEN_TTL": None}
@@ -253,6 +256,9 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_VERBOSE = False
+if BEHIND_PROXY:
+    # Else every visitor has the proxy's address, and one can lock out all.
+    AXES_CLIENT_IP_CALLABLE = "clipmod.proxy.client_address"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -276,9 +282,7 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS and env.boolean("SSL_REDIRECT", True)
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 0, low=0, high=63_072_000)
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("BEHIND_PROXY", False) else None
-)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 
 # ── Logs ──────────────────────────────────────────────────────────────────────────────────────
 LOGGING = {

@@ -6,7 +6,6 @@ are shared by all threads: the size is checked on the header, before a pixel is 
 
 from __future__ import annotations
 
-import hashlib
 import stat
 import struct
 import zlib
@@ -16,18 +15,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from moderation.clip import jpeg_scale
+from moderation.clip import jpeg_scale, large_images
 from moderation.clip.errors import ImageError, ImageErrorCode
 
 Source = str | Path | bytes | BinaryIO
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 50_000_000
 MAX_BYTES = 256 * 2**20
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-_READ = 1 << 20
 # What a hostile or damaged file makes Pillow's decoders raise.
 _DECODE_ERRORS = (
     OSError,
@@ -67,20 +65,15 @@ def open_image(
     """Decode a JPEG, PNG, WebP or GIF (first frame) to RGB: turned by EXIF, alpha on white.
 
     `shortest_edge` is the edge in pixels that the model will resize to; a large JPEG is then
-    decoded at a reduced scale, see `jpeg_scale`. Raises `ImageError`.
+    decoded at a reduced scale, see `jpeg_scale`, and other types are reduced, see `large_images`.
+    Raises `ImageError`.
     """
     name = _name(source)
     with _opened(source, name, max_bytes) as file:
         image = _within(_identify(file, name), name, max_pixels)
         try:
-            box = None
-            if shortest_edge is not None and image.format in ("JPEG", "MPO"):
-                box = jpeg_scale.scale_down(image, shortest_edge)
-            image.load()
-            upright = _to_rgb(_upright(image))
-            if box is not None:
-                upright.info[jpeg_scale.CONTENT_BOX] = box
-            return upright
+            with large_images.decode_slot(image):
+                return _decoded(image, shortest_edge)
         except _DECODE_ERRORS as error:
             raise _damaged(name) from error
 
@@ -96,8 +89,9 @@ def check_image(
     with _opened(source, name, max_bytes) as file:
         image = _within(_identify(file, name), name, max_pixels)
         try:
-            image.draft(None, (1, 1))  # a JPEG is read to its end also at an eighth of its size
-            image.load()
+            with large_images.decode_slot(image):
+                image.draft(None, (1, 1))  # a JPEG is read to its end also at an eighth of its size
+                image.load()
         except _DECODE_ERRORS as error:
             raise _damaged(name) from error
 
@@ -110,13 +104,22 @@ def to_rgb(image: Image.Image) -> Image.Image:
         raise _error("truncated", "The image is damaged or cut off; send it again.") from error
 
 
-def content_sha256(source: str | Path | bytes) -> str:
-    """SHA-256 of the file's bytes, in hex. Raises `ImageError` for a file that cannot be read."""
-    digest = hashlib.sha256()
-    with _opened(source, _name(source), None) as file:
-        while block := file.read(_READ):
-            digest.update(block)
-    return digest.hexdigest()
+def _decoded(image: Image.Image, shortest_edge: int | None) -> Image.Image:
+    box, factor = None, 1
+    jpeg = image.format in ("JPEG", "MPO")
+    if jpeg and shortest_edge is not None:
+        box = jpeg_scale.scale_down(image, shortest_edge, orientation=_orientation(image))
+    image.load()
+    if not jpeg and shortest_edge is not None:
+        turned = _orientation(image)  # of a PNG it is known only now
+        factor, box = large_images.reduction(image, shortest_edge, orientation=turned)
+    if large_images.is_large(image):
+        upright = _upright(large_images.in_bands(image, _to_rgb, factor=factor))
+    else:
+        upright = _to_rgb(_upright(image))
+    if box is not None:
+        upright.info[jpeg_scale.CONTENT_BOX] = box
+    return upright
 
 
 def _within(image: Image.Image, name: str, max_pixels: int) -> Image.Image:
@@ -147,7 +150,7 @@ def _name(source: Source) -> str:
 
 
 @contextmanager
-def _opened(source: Source, name: str, max_bytes: int | None) -> Iterator[BinaryIO]:
+def _opened(source: Source, name: str, max_bytes: int) -> Iterator[BinaryIO]:
     """Yield a seekable file at its start, and close it if we opened it."""
     if isinstance(source, bytes):
         _check_size(len(source), name, max_bytes)
@@ -175,23 +178,22 @@ def _opened(source: Source, name: str, max_bytes: int | None) -> Iterator[Binary
         yield file
 
 
-def _seekable(file: BinaryIO, name: str, max_bytes: int | None) -> BinaryIO:
+def _seekable(file: BinaryIO, name: str, max_bytes: int) -> BinaryIO:
     try:
         size = file.seek(0, 2)
         file.seek(0)
     except (OSError, AttributeError, ValueError):
-        limit = -1 if max_bytes is None else max_bytes + 1
-        data = file.read(limit)
+        data = file.read(max_bytes + 1)
         _check_size(len(data), name, max_bytes)
         return BytesIO(data)
     _check_size(size, name, max_bytes)
     return file
 
 
-def _check_size(size: int, name: str, max_bytes: int | None) -> None:
+def _check_size(size: int, name: str, max_bytes: int) -> None:
     if size == 0:
         raise _error("empty", f"{name} is empty (0 bytes); send the picture again.")
-    if max_bytes is not None and size > max_bytes:
+    if size > max_bytes:
         raise _error(
             "too_large",
             f"{name} has {size:,} bytes; at most {max_bytes:,} are accepted, send a smaller file.",
@@ -220,6 +222,12 @@ def _unidentified(head: bytes, name: str) -> ImageError:
                 f"{name} is of type {kind}; only JPEG, PNG, WebP and GIF are accepted.",
             )
     return _error("not_an_image", f"{name} is not an image; send a JPEG, PNG, WebP or GIF file.")
+
+
+def _orientation(image: Image.Image) -> int:
+    with suppress(*_DECODE_ERRORS):
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    return 1
 
 
 def _upright(image: Image.Image) -> Image.Image:

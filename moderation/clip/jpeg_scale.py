@@ -6,7 +6,7 @@ Resizing all 188 would shift the content by a visible part of a pixel, so the ex
 
 from __future__ import annotations
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 # Where the content box (left, top, right, bottom) stands in `Image.info`, if it is not the whole.
 CONTENT_BOX = "content_box"
@@ -31,10 +31,11 @@ _SIDES = {
 }
 
 
-def scale_down(image: Image.Image, shortest_edge: int) -> Box | None:
+def scale_down(image: Image.Image, shortest_edge: int, *, orientation: int = 1) -> Box | None:
     """Set an undecoded JPEG to its smallest fitting scale; its content box once upright.
 
-    `shortest_edge` is what the model needs, in pixels. None where the box is the whole picture.
+    `shortest_edge` is what the model needs, in pixels; `orientation` is EXIF's. None where the box
+    is the whole picture.
     """
     width, height = image.size
     edge, shorter = max(shortest_edge * MARGIN, LEAST), min(image.size)
@@ -44,14 +45,23 @@ def scale_down(image: Image.Image, shortest_edge: int) -> Box | None:
     scaled = image.draft(None, (width * edge // shorter, height * edge // shorter))
     if scaled is None:
         return None
-    _, (_, _, content_width, content_height) = scaled
-    empty = (0.0, 0.0, image.width - content_width, image.height - content_height)
+    _, (_, _, *content) = scaled
+    return upright_box(image.size, content=(content[0], content[1]), orientation=orientation)
+
+
+def upright_box(
+    size: tuple[int, int], *, content: tuple[float, float], orientation: int
+) -> Box | None:
+    """The content box, once turned by EXIF, of a picture that holds its content at the top left.
+
+    `size` and `content` are (width, height) in pixels as stored. None where both are the same.
+    """
+    empty = (0.0, 0.0, size[0] - content[0], size[1] - content[1])
     if not any(empty):
         return None
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     left, top, right, bottom = (empty[side] for side in _SIDES.get(orientation, (0, 1, 2, 3)))
-    upright = image.size if orientation < 5 else (image.height, image.width)
-    return left, top, upright[0] - right, upright[1] - bottom
+    width, height = size if orientation < 5 else (size[1], size[0])
+    return left, top, width - right, height - bottom
 
 
 def content_box(image: Image.Image) -> Box:
