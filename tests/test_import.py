@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -98,6 +100,27 @@ def test_bad_rows_are_reported_while_the_good_ones_go_in(
     assert "line 2 already" in report.bad_rows[4].reason
     assert not any(str(path.parent) in row.reason for row in report.bad_rows)
     assert len(stored_photos(media)) == 2
+
+
+def test_half_characters_and_nul_spoil_their_own_row_only(
+    bundled: Any, shop: Callable[..., Path], tmp_path: Path
+) -> None:
+    good = {"product_id": "a", "image_path": "1.jpg", "text": "A red ball", "seller": "anna"}
+    rows = [good] + [
+        {**good, "product_id": f"{column} {number}", column: f"bad {character} text"}
+        for column in ("product_id", "text", "image_path", "category", "seller")
+        for number, character in enumerate(("\ud800", "\x00"))
+    ]
+    path = shop(A).with_name("catalogue.jsonl")
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {**good, "product_id": "z"}]))
+    bad = tmp_path / "bad.csv"
+    call_command("import_products", str(path), "--report", str(bad))
+    assert set(Product.objects.values_list("external_id", flat=True)) == {"a", "z"}
+    with bad.open(encoding="utf-8") as file:
+        reported = [(row["line"], row["column"]) for row in csv.DictReader(file)]
+    columns = ("product_id", "text", "image_path", "category", "seller")
+    assert reported == [(str(2 + n), columns[n // 2]) for n in range(10)]
+    assert "half a character" in bad.read_text() and "NUL" in bad.read_text()
 
 
 def test_running_it_again_changes_nothing(bundled: Any, shop: Callable[..., Path]) -> None:

@@ -30,8 +30,7 @@ class PhotoFolder:
         name = image_path.strip()
         if not name:
             raise _refused("image_path is empty; give the path of the photo.")
-        if "\x00" in name:
-            raise _refused("image_path holds a NUL character; remove it.")
+        intake.check_characters(image_path=name)
         if _URL.match(name):
             raise _refused("image_path is a URL; download the photo and give its path.")
         path = self.base / name

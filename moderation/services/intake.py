@@ -85,8 +85,7 @@ def check(listing: Listing) -> Listing:
             f"text has {len(text)} characters; at most {limit} are accepted.", field="text"
         )
     category, seller = _trimmed(listing.category), _trimmed(listing.seller)
-    if "\x00" in external_id + text + (category or "") + (seller or ""):
-        raise IntakeError("The row holds a NUL character; remove it.", field="text")
+    check_characters(product_id=external_id, text=text, category=category, seller=seller)
     for field, value in (("category", category), ("seller", seller)):
         if len(value or "") > 100:
             raise IntakeError(f"{field} has more than 100 characters.", field=field)
@@ -99,6 +98,21 @@ def check(listing: Listing) -> Listing:
         category=category,
         seller=seller,
     )
+
+
+def check_characters(**fields: str | None) -> None:
+    """Refuse what no database or file name can hold. Raises `IntakeError`."""
+    for field, value in fields.items():
+        if "\x00" in (value or ""):
+            raise IntakeError(f"{field} holds a NUL character; remove it.", field=field)
+        try:
+            (value or "").encode()
+        except UnicodeEncodeError as error:
+            raise IntakeError(
+                f"{field} holds half a character (a lone surrogate, at position "
+                f"{error.start + 1}); write it again as UTF-8.",
+                field=field,
+            ) from error
 
 
 def _trimmed(value: str | None) -> str | None:
