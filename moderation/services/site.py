@@ -16,6 +16,10 @@ from django.conf import settings
 STOP_WITHIN = 45.0  # seconds: the worker finishes its batch within 30
 
 
+def _netloc(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class SiteError(Exception):
     """The site could not be started; `str(error)` says why."""
 
@@ -32,14 +36,19 @@ class Site:
 
     @property
     def address(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        """Where to reach it; a host that stands for all addresses is reached on this machine."""
+        return f"http://{_netloc(self._reached_at, self.port)}"
+
+    @property
+    def _reached_at(self) -> str:
+        return "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
 
     def start(self) -> None:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self.stopping.set())
         self._spawn(
             "web server",
-            *("-m", "gunicorn", "clipmod.wsgi", "--bind", f"{self.host}:{self.port}"),
+            *("-m", "gunicorn", "clipmod.wsgi", "--bind", _netloc(self.host, self.port)),
             *("--worker-class", "gthread", "--workers", "1", "--threads", str(self.threads)),
             *("--timeout", "120", "--log-level", "warning", "--chdir", str(settings.BASE_DIR)),
         )
@@ -65,11 +74,12 @@ class Site:
             raise SiteError(f"The web server did not come up on port {self.port}; see above.")
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
+        """Whether it speaks HTTP; what it says to this host name, its settings decide."""
+        connection = http.client.HTTPConnection(self._reached_at, self.port, timeout=5)
         try:
             connection.request("GET", "/admin/login/")
-            return connection.getresponse().status == 200
-        except OSError:
+            return connection.getresponse().status > 0
+        except (OSError, http.client.HTTPException):
             return False
         finally:
             connection.close()
