@@ -135,6 +135,8 @@ def emptying_the_database_may_delete_decisions() -> Iterator[None]:
     """Tests with real transactions end by emptying the tables, which SQLite's triggers refuse."""
     from django.test import TransactionTestCase
 
+    from moderation.services import engine
+
     original = TransactionTestCase._fixture_teardown
 
     def teardown(self: Any) -> None:
@@ -145,6 +147,7 @@ def emptying_the_database_may_delete_decisions() -> Iterator[None]:
             original(self)
             for _, sql in triggers:
                 cursor.execute(sql)
+        engine.unload()  # keys start anew, and the next model must not be taken for the last one
 
     patch = pytest.MonkeyPatch()
     patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
@@ -155,6 +158,21 @@ def emptying_the_database_may_delete_decisions() -> Iterator[None]:
 def _sqlite_triggers(cursor: Any) -> list[tuple[str, str]]:
     cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
     return list(cursor.fetchall())
+
+
+@pytest.fixture
+def report_figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Takes a line for the end of the run's output, where it is printed with and without xdist."""
+    return lambda line: record_property("figures", line)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, [])]
+    lines = [line for r in reports for name, line in r.user_properties if name == "figures"]
+    if lines:
+        terminalreporter.section("figures")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

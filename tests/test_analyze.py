@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from moderation.models import Analysis, Embedding, ModelVersion, Product, ReviewItem
-from moderation.services import analyze, engine, intake, worker
+from moderation.services import analyze, engine, intake, setup, worker
 
 from .conftest import photo
 
@@ -237,6 +239,80 @@ def test_a_batch_that_cannot_be_scored_goes_back_and_fails_at_the_limit(
     assert row.status == "failed"
     assert "Given up after 2 attempts" in row.error
     assert "on fire" in row.error
+
+
+def test_an_answer_that_cannot_be_written_goes_back(
+    make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_product("A1")
+
+    def broken(answered: list[Analysis]) -> None:
+        if answered:
+            raise DatabaseError("no room on the disk")
+
+    monkeypatch.setattr(analyze, "settle", broken)
+    analyze.answer(next(analyze.claim_batches(size=8, owner="me")))
+
+    row = Analysis.objects.get()
+    assert (row.status, row.claim_token, row.similarity) == ("pending", None, None)
+    assert "no room on the disk" in row.error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_at_once_go_on_until_nothing_is_left(bundled: ModelVersion) -> None:
+    """The loser of a race for the same rows takes the next ones, and does not go home."""
+    fill_with_questions(bundled, 600)
+    claimed: list[list[int]] = [[], [], []]
+    start = threading.Barrier(3)
+
+    def work(number: int) -> None:
+        start.wait()
+        for batch in analyze.claim_batches(size=4, owner=f"worker {number}"):
+            claimed[number] += [row.pk for row in batch]
+        connection.close()
+
+    threads = [threading.Thread(target=work, args=[number]) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    everything = [pk for rows in claimed for pk in rows]
+    assert len(everything) == len(set(everything)) == 600
+    assert min(map(len, claimed)) > 30
+
+
+def fill_with_questions(version: ModelVersion, count: int) -> None:
+    products = Product.objects.bulk_create(
+        Product(external_id=f"P{number}", text="A ball", image="x.jpg", content_hash=str(number))
+        for number in range(count)
+    )
+    Analysis.objects.bulk_create(
+        Analysis(product=product, model_version=version, content_hash=product.content_hash)
+        for product in products
+    )
+
+
+@pytest.fixture
+def unloaded_afterwards() -> Iterator[None]:
+    """The next test may give the key of this test's model version to another one."""
+    yield
+    engine.unload()
+
+
+def test_a_replaced_version_leaves_no_question_behind(
+    make_product: Callable[..., Product],
+    run_worker: Callable[[], int],
+    bundled: ModelVersion,
+    unloaded_afterwards: None,
+) -> None:
+    product = make_product("A1")
+    ModelVersion.objects.filter(pk=bundled.pk).update(weights_sha256="0" * 64)
+
+    version, _ = setup.pick_model()
+    assert version != bundled
+    assert product.analyses.get().model_version == version
+    assert run_worker() == 1
 
 
 def test_a_model_that_cannot_be_loaded_costs_no_attempt(

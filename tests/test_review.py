@@ -164,6 +164,40 @@ def test_a_changed_text_reopens(make_item: Make, make_user: Make) -> None:
     assert ReviewItem.objects.open().get().analysis == row
 
 
+def change_text(external_id: str, text: str = "Another text") -> Product:
+    listing = intake.Listing(external_id=external_id, text=text, image=None)
+    return intake.take(listing, source="import")[0]
+
+
+def test_an_open_item_about_a_former_text_leaves_at_once(make_item: Make, make_user: Make) -> None:
+    item, anna = make_item("A1"), make_user("anna")
+    review.claim_next(anna)
+    change_text("A1")
+
+    item.refresh_from_db()
+    assert item.state == "withdrawn"
+    with pytest.raises(review.AlreadyDecided, match="left the queue"):
+        confirm(item, anna)
+
+
+def test_nobody_decides_on_a_text_that_is_no_longer_there(make_item: Make, make_user: Make) -> None:
+    item, anna = make_item("A1"), make_user("anna")
+    Product.objects.filter(pk=item.product_id).update(content_hash="changed under the item")
+
+    with pytest.raises(review.AlreadyDecided):
+        confirm(item, anna)
+    assert not Decision.objects.exists()
+
+
+def test_an_undo_after_the_text_changed_is_refused(make_item: Make, make_user: Make) -> None:
+    anna = make_user("anna")
+    confirm(make_item("A1"), anna)
+    change_text("A1")
+
+    with pytest.raises(review.ReviewError, match="has changed"):
+        review.undo(moderator=anna)
+
+
 def test_an_open_item_moves_with_a_new_score_and_keeps_its_claim(
     make_item: Make, make_user: Make
 ) -> None:

@@ -40,7 +40,7 @@ class ReviewItemAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Photo")
     def photo(self, item: ReviewItem) -> SafeString:
-        return cells.thumbnail(item.product.image.url)
+        return cells.thumbnail(item.analysis.image_url)
 
     @admin.display(description="P(mismatch)", ordering="suspicion")
     def p_cell(self, item: ReviewItem) -> str:
@@ -75,7 +75,7 @@ class DecisionAdmin(ExportsLabels, ReadOnlyAdmin):
 
     @admin.display(description="Photo")
     def photo(self, row: Decision) -> SafeString:
-        return cells.thumbnail(row.item.product.image.url)
+        return cells.thumbnail(row.analysis.image_url)
 
     @admin.display(description="Product")
     def product(self, row: Decision) -> SafeString:

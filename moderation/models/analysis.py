@@ -1,5 +1,6 @@
 """What the model said of a product, and the traces of the worker that asked it."""
 
+from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import Q
 
@@ -79,6 +80,11 @@ class Analysis(models.Model):
 
     def __str__(self) -> str:
         return f"Analysis {self.pk} ({self.get_status_display().lower()})"
+
+    @property
+    def image_url(self) -> str:
+        """The address of the photo that was judged, also where the product has another by now."""
+        return default_storage.url(self.image)
 
     @property
     def verdict(self) -> scoring.Verdict | None:

@@ -53,6 +53,7 @@ def request(
                 Product.objects.filter(pk=OuterRef("product")).values("content_hash")
             )
         ).delete()
+        review.withdraw_changed(products)
         before = _live_count(products, version)
         Analysis.objects.bulk_create(
             [_question(product, version, threshold) for product in products],
@@ -62,6 +63,15 @@ def request(
         created = _live_count(products, version) - before
         transaction.on_commit(worker.ring)
     return created
+
+
+def move_questions(old: ModelVersion, *, to: ModelVersion) -> None:
+    """Ask the new version what nobody has begun to ask the old one."""
+    with transaction.atomic():
+        waiting = Analysis.objects.pending().filter(model_version=old)
+        products = list(Product.objects.filter(pk__in=waiting.values("product")))
+        waiting.delete()
+        request(products, version=to)
 
 
 def _live_count(products: list[Product], version: ModelVersion) -> int:
@@ -104,26 +114,33 @@ def claim_batches(
 
 def _claim(candidates: AnalysisQuerySet, *, size: int, owner: str) -> list[Analysis]:
     candidates = candidates.order_by("attempts", "id")
-    first = candidates.first()
-    if first is None:
-        return []
-    # One model version a batch: the encoder runs one model at a time.
-    ids = list(
-        candidates.filter(model_version=first.model_version_id).values_list("pk", flat=True)[:size]
-    )
-    token = uuid.uuid4()
-    Analysis.objects.pending().filter(pk__in=ids).update(
-        status=RUNNING,
-        claim_token=token,
-        claimed_by=owner,
-        lease_expires_at=timezone.now() + timedelta(seconds=settings.ANALYSIS_LEASE_SECONDS),
-        attempts=F("attempts") + 1,
-    )
-    return list(
-        Analysis.objects.filter(claim_token=token, status=RUNNING)
-        .select_related("product__category", "model_version")
-        .order_by("id")
-    )
+    # Another worker may take the same rows first; then the next ones are tried.
+    while (first := candidates.first()) is not None:
+        # One model version a batch: the encoder runs one model at a time.
+        ids = list(
+            candidates.filter(model_version=first.model_version_id).values_list("pk", flat=True)[
+                :size
+            ]
+        )
+        token = uuid.uuid4()
+        if (
+            Analysis.objects.pending()
+            .filter(pk__in=ids)
+            .update(
+                status=RUNNING,
+                claim_token=token,
+                claimed_by=owner,
+                lease_expires_at=timezone.now()
+                + timedelta(seconds=settings.ANALYSIS_LEASE_SECONDS),
+                attempts=F("attempts") + 1,
+            )
+        ):
+            return list(
+                Analysis.objects.filter(claim_token=token, status=RUNNING)
+                .select_related("product__category", "model_version")
+                .order_by("id")
+            )
+    return []
 
 
 def run_pending(*, owner: str, seconds: float) -> int:
@@ -168,15 +185,16 @@ def answer(batch: Sequence[Analysis]) -> None:
     A batch that fails as a whole goes back to pending with its attempt counted, or to FAILED
     at the limit; a photo that cannot be used fails at once, with its reason.
     """
+    token = batch[0].claim_token
     try:
         engine = engine_for(batch[0].model_version)
         _score(engine, batch)
+        _write_back(batch, token=token)
     except Exception as error:
         # Whatever went wrong is of this batch; the worker must live on for the others.
         logger.exception("A batch of %d analyses failed", len(batch))
-        _put_back(batch, reason=f"{type(error).__name__}: {error}")
-        return
-    _write_back(batch)
+        held = Analysis.objects.filter(claim_token=token, status=RUNNING)
+        _release(held, reason=f"{type(error).__name__}: {error}")
 
 
 def _score(engine: Engine, batch: Sequence[Analysis]) -> None:
@@ -228,12 +246,12 @@ _RESULT_FIELDS = [
 ]
 
 
-def _write_back(batch: Sequence[Analysis]) -> None:
+def _write_back(batch: Sequence[Analysis], *, token: uuid.UUID | None) -> None:
     """Save the answers whose claim still stands, all or none, and let products and queue follow."""
     with transaction.atomic():
         standing = set(
             Analysis.objects.select_for_update()
-            .filter(claim_token=batch[0].claim_token, status=RUNNING)
+            .filter(claim_token=token, status=RUNNING)
             .values_list("pk", flat=True)
         )
         answered = [row for row in batch if row.pk in standing]
@@ -249,20 +267,18 @@ def settle(answered: Sequence[Analysis]) -> None:
     An analysis speaks only for the photo and text it saw: where the product has changed since,
     neither pointer nor queue moves. Call it in the transaction that saves the analyses.
     """
+    product_ids = [row.product_id for row in answered]
+    # Two workers may settle the same product; in one order, so that they never wait in a ring.
+    list(Product.objects.select_for_update().filter(pk__in=product_ids).order_by("pk"))
     of_product = Analysis.objects.filter(
         pk__in=[row.pk for row in answered],
         product=OuterRef("pk"),
         content_hash=OuterRef("content_hash"),
     ).order_by("-pk")
-    Product.objects.filter(pk__in=[row.product_id for row in answered]).annotate(
+    Product.objects.filter(pk__in=product_ids).annotate(
         newest=Subquery(of_product.values("pk")[:1])
     ).filter(Q(analysis=None) | Q(newest__gt=F("analysis"))).update(analysis=F("newest"))
     review.follow([row for row in answered if row.status == DONE])
-
-
-def _put_back(batch: Sequence[Analysis], *, reason: str) -> None:
-    held = Analysis.objects.filter(claim_token=batch[0].claim_token, status=RUNNING)
-    _release(held, reason=reason)
 
 
 def _release(held: AnalysisQuerySet, *, reason: str) -> int:

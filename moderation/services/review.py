@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import F, Min
 from django.utils import timezone
 
 from moderation.models import Analysis, Decision, Product, ReviewItem, Skip
@@ -74,6 +74,16 @@ def suspicion(row: Analysis) -> float:
     if row.p_mismatch is not None:
         return row.p_mismatch
     return -(row.similarity or 0.0)
+
+
+def withdraw_changed(products: Sequence[Product]) -> None:
+    """Close open items about a photo or text that the product no longer has (in a transaction).
+
+    Nobody may decide on what is no longer offered; if the new content is flagged, it comes back.
+    """
+    ReviewItem.objects.open().filter(product__in=products).exclude(
+        analysis__content_hash=F("product__content_hash")
+    ).update(state=WITHDRAWN)
 
 
 # ── Claims ────────────────────────────────────────────────────────────────────────────────────
@@ -148,9 +158,10 @@ def decide(
     _check_reason(verdict, reason)
     with transaction.atomic():
         free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)
-        if not free_or_mine.filter(pk=item.pk).update(
-            state=DECIDED, claimed_by=None, claimed_until=None
-        ):
+        # What was shown is the analysis' photo and text: it must be what the product still has.
+        if not free_or_mine.filter(
+            pk=item.pk, analysis__content_hash=F("product__content_hash")
+        ).update(state=DECIDED, claimed_by=None, claimed_until=None):
             raise AlreadyDecided(who_was_faster(item))
         item.refresh_from_db()
         return Decision.objects.create(
@@ -216,8 +227,10 @@ def undo(*, moderator: User) -> ReviewItem:
         if last is None:
             raise ReviewError("There is no decision of yours to undo.")
         item = last.item
-        if ReviewItem.objects.open().filter(product=item.product_id).exists() or (
-            item.product.content_hash != last.analysis.content_hash
+        # Locked, so that no analysis opens another item of the product meanwhile.
+        product = Product.objects.select_for_update().get(pk=item.product_id)
+        if ReviewItem.objects.open().filter(product=product).exists() or (
+            product.content_hash != last.analysis.content_hash
         ):
             raise ReviewError(
                 "This decision cannot be undone: the photo or text of the product has changed."

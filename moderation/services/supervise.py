@@ -11,10 +11,10 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -24,6 +24,8 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from moderation.models import WorkerBeat
+
+from . import worker
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +40,13 @@ class Cluster:
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     asked_at: float = 0.0
-    starts: int = field(default=0)
+    starts: int = 0
+    name: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     def start(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
+            env={**os.environ, worker.CLUSTER_VARIABLE: self.name},
             start_new_session=True,  # so that the whole group can be killed, and Ctrl-C spares it
         )
         self.started_at = self.asked_at = time.monotonic()
@@ -101,10 +105,10 @@ def look_after(cluster: Cluster) -> None:
 
 
 def seconds_of_silence(cluster: Cluster) -> float:
-    """Seconds since the newest beat of a worker on this host, or since the cluster's start."""
+    """Seconds since the newest beat of this cluster's workers, or since its start."""
     since_start = time.monotonic() - cluster.started_at
     newest = (
-        WorkerBeat.objects.filter(worker__startswith=f"{socket.gethostname()}/")
+        WorkerBeat.objects.filter(worker__endswith=f"/{cluster.name}")
         .order_by("-beat_at")
         .values_list("beat_at", flat=True)
         .first()

@@ -19,15 +19,21 @@ from moderation.models import WorkerBeat
 logger = logging.getLogger(__name__)
 
 
+CLUSTER_VARIABLE = "CLIPMOD_CLUSTER"  # set by the supervisor for the cluster it watches
+
+
 def me() -> str:
-    """This process as `host/pid/start`; the start time tells a reused pid from the old process."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}"
+    """This process as `host/pid/start/cluster`.
+
+    The start time tells a reused pid from the old process, the cluster whose worker it is.
+    """
+    cluster = os.environ.get(CLUSTER_VARIABLE, "")
+    return f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}/{cluster}"
 
 
 def is_dead(owner: str) -> bool:
     """True only where the owner surely is gone: a process of this host that no longer runs."""
-    host, _, rest = owner.partition("/")
-    pid, _, started = rest.partition("/")
+    host, pid, started, *_ = f"{owner}///".split("/")
     if host != socket.gethostname() or not pid.isdigit() or not Path("/proc/self").exists():
         return False
     return _started(int(pid)) != started

@@ -1,0 +1,47 @@
+"""What the supervisor takes for silence; the rest is seen in test_never_lost.py."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from moderation.models import WorkerBeat
+from moderation.services import supervise, worker
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_cluster_is_silent_though_its_neighbour_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck = supervise.Cluster(started_at=-1000.0)
+    monkeypatch.setenv(worker.CLUSTER_VARIABLE, "neighbour")
+    worker.beat(worker.me())
+
+    assert supervise.seconds_of_silence(stuck) > 500
+
+
+def test_the_newest_beat_of_the_cluster_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = supervise.Cluster(started_at=-1000.0)
+    monkeypatch.setenv(worker.CLUSTER_VARIABLE, cluster.name)
+    worker.beat(worker.me())
+    WorkerBeat.objects.update(beat_at=timezone.now() - timedelta(seconds=30))
+
+    assert 29 < supervise.seconds_of_silence(cluster) < 60
+
+
+def test_a_fresh_cluster_is_not_silent() -> None:
+    cluster = supervise.Cluster()
+    cluster.started_at = supervise.time.monotonic()
+
+    assert supervise.seconds_of_silence(cluster) < 5
+
+
+def test_this_process_lives_and_a_reused_pid_does_not(monkeypatch: Any) -> None:
+    me = worker.me()
+    host, pid, started, cluster = me.split("/")
+
+    assert not worker.is_dead(me)
+    assert worker.is_dead(f"{host}/{pid}/{int(started) - 1}/{cluster}")
+    assert not worker.is_dead(f"elsewhere/{pid}/1/{cluster}")
