@@ -24,7 +24,6 @@ def test_a_local_folder_is_taken_as_it_is(folder: Path) -> None:
     resolved = checkpoint.resolve(folder)
     assert (resolved.folder, resolved.name, resolved.revision) == (folder, str(folder), None)
     assert resolved.weights_sha256 == checkpoint.weights_sha256(folder)
-    assert checkpoint.is_available(folder)
 
 
 def test_the_hash_follows_the_weights_and_nothing_else(folder: Path) -> None:
@@ -41,7 +40,6 @@ def test_a_name_that_is_nothing_says_what_could_be_given(name: str, tmp_path: Pa
     location = name if name else str(tmp_path / "none")
     with pytest.raises(ModelError, match="bundled"):
         checkpoint.resolve(location, local_only=True)
-    assert not checkpoint.is_available(location)
 
 
 @pytest.mark.parametrize("missing", ["config.json", "preprocessor_config.json"])
@@ -49,7 +47,6 @@ def test_a_missing_file_is_named(folder: Path, missing: str) -> None:
     (folder / missing).unlink()
     with pytest.raises(ModelError, match=missing):
         checkpoint.resolve(folder)
-    assert not checkpoint.is_available(folder)
 
 
 def test_a_folder_without_weights_is_no_model(folder: Path) -> None:

@@ -29,7 +29,10 @@ import json, sys
 from moderation.clip import checkpoint, errors
 name, options, load = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3] == "load"
 try:
-    available = checkpoint.is_available(name)
+    try:
+        available = bool(checkpoint.resolve(name, local_only=True))
+    except errors.ClipError:
+        available = False
     found = checkpoint.resolve(name, progress=False, **options)
     answer = {"folder": str(found.folder), "revision": found.revision, "available": available,
               "sha": found.weights_sha256}

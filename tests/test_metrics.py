@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from moderation.clip.metrics import average_precision, roc_auc
+from moderation.clip.metrics import roc_auc
 
 
 def _auc_by_counting(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -32,17 +32,6 @@ def test_roc_auc_knows_the_extremes() -> None:
     assert roc_auc([0, 1, 0, 1], [0.5, 0.5, 0.5, 0.5]) == 0.5
 
 
-def test_average_precision_by_hand() -> None:
-    # In order of score: hit, miss, hit, miss -> (1/1 + 2/3) / 2.
-    assert average_precision([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]) == pytest.approx(5 / 6)
-
-
-def test_average_precision_takes_ties_together() -> None:
-    # All at one score: precision is the share of label 1, whatever the order of the rows.
-    assert average_precision([1, 0, 0, 0], [0.5] * 4) == pytest.approx(0.25)
-    assert average_precision([0, 0, 0, 1], [0.5] * 4) == pytest.approx(0.25)
-
-
 @pytest.mark.parametrize(
     ("labels", "scores"),
     [([1, 1], [0.1, 0.2]), ([0, 1], [0.1]), ([0, 1], [0.1, float("nan")])],
@@ -50,8 +39,3 @@ def test_average_precision_takes_ties_together() -> None:
 def test_roc_auc_refuses_what_it_cannot_rank(labels: list[int], scores: list[float]) -> None:
     with pytest.raises(ValueError):
         roc_auc(labels, scores)
-
-
-def test_average_precision_needs_a_match() -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        average_precision([0, 0], [0.1, 0.2])

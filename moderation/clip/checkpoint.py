@@ -28,7 +28,6 @@ __all__ = [
     "BUNDLED_FOLDER",
     "PINNED",
     "ResolvedModel",
-    "is_available",
     "load_model",
     "load_tokenizer",
     "read_about",
@@ -84,15 +83,6 @@ def resolve(
         )
     folder, commit = hub.fetch(name, revision=revision, local_only=local_only, progress=progress)
     return ResolvedModel(_checked(folder), name, commit)
-
-
-def is_available(name_or_path: str | Path, *, revision: str | None = None) -> bool:
-    """Whether the model can be loaded now, without any network. Opens no weights."""
-    try:
-        resolve(name_or_path, revision=revision, local_only=True, progress=False)
-    except ModelError:
-        return False
-    return True
 
 
 def weights_sha256(folder: Path) -> str:

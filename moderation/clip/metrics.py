@@ -27,23 +27,6 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
     return float(u / (positives * negatives))
 
 
-def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Area under the precision-recall curve of label 1 by steps, ties taken together.
-
-    Raises ValueError when there is no row of label 1.
-    """
-    truth, score = _checked(labels, scores)
-    positives = int(truth.sum())
-    if not positives:
-        raise ValueError("Average precision needs at least one row of label 1.")
-    order = np.argsort(-score, kind="stable")
-    hits, ordered = np.cumsum(truth[order]), score[order]
-    last = np.append(ordered[1:] != ordered[:-1], True)  # the end of each tie group
-    precision = hits[last] / (np.flatnonzero(last) + 1)
-    recall = hits[last] / positives
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
-
-
 def _checked(labels: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     truth, score = np.asarray(labels).astype(bool), np.asarray(scores, dtype=np.float64)
     if truth.shape != score.shape or truth.ndim != 1:
