@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from moderation.clip.errors import ModelError
-from moderation.services import analyze, engine, versions, worker
+from moderation.services import analyze, claims, engine, versions, worker
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ def warm_up() -> None:
     """At the start of a worker: take back what its dead forerunners held, and load the model."""
     owner = worker.me()
     worker.beat(owner, doing="loading the model")
-    analyze.sweep()
+    claims.sweep()
     try:
         engine.engine_for(versions.current())
     except ModelError as error:
@@ -34,12 +34,14 @@ def analyse_pending() -> int:
     try:
         return analyze.run_pending(owner=owner, seconds=SECONDS_PER_TASK)
     except ModelError as error:
+        # Said in the beat and the log; the rows wait, and a failed task would tell nothing more.
+        logger.error("%s", error)
         worker.beat(owner, doing=f"cannot load the model: {error}")
-        raise
+        return 0
 
 
 def sweep() -> int:
     """Return what dead workers held, and show that this one lives."""
     worker.beat(worker.me())
     worker.forget_old_beats()
-    return analyze.sweep()
+    return claims.sweep()

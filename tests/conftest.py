@@ -107,16 +107,16 @@ def make_product(bundled: Any) -> Callable[..., Any]:
 def make_item(make_product: Callable[..., Any]) -> Callable[..., Any]:
     """A flagged product with an open review item, without asking the model."""
     from moderation.models import Analysis, ReviewItem
-    from moderation.services import analyze
+    from moderation.services import results
 
     def make(external_id: str, *, similarity: float = 0.0, **changes: Any) -> ReviewItem:
         product = make_product(external_id, **changes)
         row = Analysis.objects.select_related("product", "model_version").get(product=product)
         row.threshold_override = 0.99
-        analyze.apply_score(row, similarity)
+        results.apply_score(row, similarity)
         with transaction.atomic():
             row.save()
-            analyze.settle([row])
+            results.settle([row])
         return ReviewItem.objects.get(product=product)
 
     return make

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from moderation.models import Analysis, Embedding, ModelVersion, Product, ReviewItem
-from moderation.services import analyze, engine, intake, setup, worker
+from moderation.services import analyze, claims, engine, intake, results, setup, worker
 
 from .conftest import photo
 
@@ -152,7 +152,7 @@ def test_an_answer_to_an_old_text_does_not_become_current(
     make_product: Callable[..., Product],
 ) -> None:
     product = make_product("A1", text="A red ball")
-    batch = next(analyze.claim_batches(size=8, owner="me"))
+    batch = next(claims.claim_batches(size=8, owner="me"))
     put(product, text="A blue ball")
 
     analyze.answer(batch)
@@ -165,8 +165,8 @@ def test_an_answer_to_an_old_text_does_not_become_current(
 def test_two_claims_never_share_a_row(make_product: Callable[..., Product]) -> None:
     for number in range(5):
         make_product(f"A{number}")
-    first = next(analyze.claim_batches(size=3, owner="one"))
-    second = next(analyze.claim_batches(size=3, owner="two"))
+    first = next(claims.claim_batches(size=3, owner="one"))
+    second = next(claims.claim_batches(size=3, owner="two"))
 
     assert len(first) == 3
     assert len(second) == 2
@@ -177,7 +177,7 @@ def test_an_answer_without_a_standing_claim_is_not_written(
     make_product: Callable[..., Product],
 ) -> None:
     make_product("A1")
-    batch = next(analyze.claim_batches(size=8, owner="one"))
+    batch = next(claims.claim_batches(size=8, owner="one"))
     other = uuid.uuid4()
     Analysis.objects.update(claim_token=other)  # the lease ran out and somebody else took it
 
@@ -189,14 +189,14 @@ def test_an_answer_without_a_standing_claim_is_not_written(
 def test_the_sweeper_returns_expired_leases_only(make_product: Callable[..., Product]) -> None:
     make_product("A1")
     make_product("A2")
-    next(analyze.claim_batches(size=1, owner="elsewhere/1/1"))
-    next(analyze.claim_batches(size=1, owner="elsewhere/2/2"))
+    next(claims.claim_batches(size=1, owner="elsewhere/1/1"))
+    next(claims.claim_batches(size=1, owner="elsewhere/2/2"))
     expired = Analysis.objects.order_by("id").first()
     Analysis.objects.filter(pk=expired.pk).update(
         lease_expires_at=timezone.now() - timedelta(seconds=1)
     )
 
-    assert analyze.sweep() == 1
+    assert claims.sweep() == 1
     assert list(Analysis.objects.order_by("id").values_list("status", flat=True)) == [
         "pending",
         "running",
@@ -208,16 +208,16 @@ def test_the_sweeper_does_not_wait_for_the_lease_of_a_dead_process_of_this_host(
 ) -> None:
     make_product("A1")
     host = worker.me().split("/")[0]
-    next(analyze.claim_batches(size=1, owner=f"{host}/999999999/1"))
+    next(claims.claim_batches(size=1, owner=f"{host}/999999999/1"))
 
-    assert analyze.sweep() == 1
+    assert claims.sweep() == 1
 
 
 def test_a_row_that_was_attempted_travels_alone(make_product: Callable[..., Product]) -> None:
     rows = [make_product(f"A{number}").analyses.get() for number in range(4)]
     Analysis.objects.filter(pk__in=[rows[1].pk, rows[2].pk]).update(attempts=1)
 
-    sizes = [len(batch) for batch in analyze.claim_batches(size=8, owner="me")]
+    sizes = [len(batch) for batch in claims.claim_batches(size=8, owner="me")]
     assert sizes == [2, 1, 1]
 
 
@@ -231,9 +231,9 @@ def test_a_batch_that_cannot_be_scored_goes_back_and_fails_at_the_limit(
         raise RuntimeError("the device is on fire")
 
     monkeypatch.setattr(analyze, "_score", broken)
-    analyze.answer(next(analyze.claim_batches(size=8, owner="me")))
+    analyze.answer(next(claims.claim_batches(size=8, owner="me")))
     assert Analysis.objects.get().status == "pending"
-    analyze.answer(next(analyze.claim_batches(size=8, owner="me")))
+    analyze.answer(next(claims.claim_batches(size=8, owner="me")))
 
     row = Analysis.objects.get()
     assert row.status == "failed"
@@ -250,8 +250,8 @@ def test_an_answer_that_cannot_be_written_goes_back(
         if answered:
             raise DatabaseError("no room on the disk")
 
-    monkeypatch.setattr(analyze, "settle", broken)
-    analyze.answer(next(analyze.claim_batches(size=8, owner="me")))
+    monkeypatch.setattr(results, "settle", broken)
+    analyze.answer(next(claims.claim_batches(size=8, owner="me")))
 
     row = Analysis.objects.get()
     assert (row.status, row.claim_token, row.similarity) == ("pending", None, None)
@@ -267,7 +267,7 @@ def test_workers_at_once_go_on_until_nothing_is_left(bundled: ModelVersion) -> N
 
     def work(number: int) -> None:
         start.wait()
-        for batch in analyze.claim_batches(size=4, owner=f"worker {number}"):
+        for batch in claims.claim_batches(size=4, owner=f"worker {number}"):
             claimed[number] += [row.pk for row in batch]
         connection.close()
 

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from moderation.models import Analysis, Decision, Product, ReviewItem
-from moderation.services import analyze, intake, review
+from moderation.services import analyze, intake, results, review
 
 pytestmark = pytest.mark.django_db
 
@@ -28,9 +28,9 @@ def score_again(product: Product, similarity: float) -> Analysis:
     analyze.request([product])
     row = product.analyses.select_related("product", "model_version").latest("id")
     row.threshold_override = 0.5
-    analyze.apply_score(row, similarity)
+    results.apply_score(row, similarity)
     row.save()
-    analyze.settle([row])
+    results.settle([row])
     return row
 
 

@@ -1,9 +1,7 @@
-"""Analyses from asked for to answered: request, claim, score, write back, sweep.
+"""Analyses from asked for to answered: request, claim, score, write back.
 
-Nothing here trusts the queue. The row is the truth: a claim is one conditional UPDATE that sets a
-token and a lease and counts the attempt; the answer is written only where the token still stands;
-whatever a dead worker held comes back by its lease. What failed once travels alone, so a photo
-that kills its worker takes no neighbour with it.
+Nothing here trusts the queue. The row is the truth: it is claimed with a token (`claims`), its
+answer is written only where the token still stands, and products and queue follow (`results`).
 """
 
 from __future__ import annotations
@@ -11,27 +9,24 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from moderation.clip import scoring
 from moderation.clip.errors import ImageError, ModelError
 from moderation.models import Analysis, ModelVersion, Product
-from moderation.models.querysets import AnalysisQuerySet
 
-from . import embeddings, review, versions, worker
+from . import claims, embeddings, results, review, versions, worker
 from .engine import TOP_CATEGORIES, Engine, active_categories, engine_for
 
 logger = logging.getLogger(__name__)
 
-RUNNING, PENDING = Analysis.Status.RUNNING, Analysis.Status.PENDING
-DONE, FAILED = Analysis.Status.DONE, Analysis.Status.FAILED
+RUNNING, FAILED = Analysis.Status.RUNNING, Analysis.Status.FAILED
 
 
 def request(
@@ -90,59 +85,6 @@ def _question(product: Product, version: ModelVersion, threshold: float | None) 
     )
 
 
-def claim_batches(
-    *, size: int, owner: str, usable: Sequence[ModelVersion] | None = None
-) -> Iterator[list[Analysis]]:
-    """Claim what is pending, batch after batch, until nothing is left.
-
-    Fresh rows come together; a row that was attempted before comes alone, after each batch.
-    `usable` limits the claims to these model versions.
-    """
-    pending = Analysis.objects.pending()
-    if usable is not None:
-        pending = pending.filter(model_version__in=usable)
-    while True:
-        fresh = _claim(pending.filter(attempts=0), size=size, owner=owner)
-        if fresh:
-            yield fresh
-        retried = _claim(pending.filter(attempts__gt=0), size=1, owner=owner)
-        if retried:
-            yield retried
-        if not fresh and not retried:
-            return
-
-
-def _claim(candidates: AnalysisQuerySet, *, size: int, owner: str) -> list[Analysis]:
-    candidates = candidates.order_by("attempts", "id")
-    # Another worker may take the same rows first; then the next ones are tried.
-    while (first := candidates.first()) is not None:
-        # One model version a batch: the encoder runs one model at a time.
-        ids = list(
-            candidates.filter(model_version=first.model_version_id).values_list("pk", flat=True)[
-                :size
-            ]
-        )
-        token = uuid.uuid4()
-        if (
-            Analysis.objects.pending()
-            .filter(pk__in=ids)
-            .update(
-                status=RUNNING,
-                claim_token=token,
-                claimed_by=owner,
-                lease_expires_at=timezone.now()
-                + timedelta(seconds=settings.ANALYSIS_LEASE_SECONDS),
-                attempts=F("attempts") + 1,
-            )
-        ):
-            return list(
-                Analysis.objects.filter(claim_token=token, status=RUNNING)
-                .select_related("product__category", "model_version")
-                .order_by("id")
-            )
-    return []
-
-
 def run_pending(*, owner: str, seconds: float) -> int:
     """Claim and answer what is pending for about `seconds`; returns how many rows were claimed.
 
@@ -152,7 +94,7 @@ def run_pending(*, owner: str, seconds: float) -> int:
     deadline = time.monotonic() + seconds
     count = 0
     usable = _usable_versions()
-    for batch in claim_batches(size=settings.CLIP_BATCH_SIZE, owner=owner, usable=usable):
+    for batch in claims.claim_batches(size=settings.CLIP_BATCH_SIZE, owner=owner, usable=usable):
         worker.beat(owner, doing=f"analysing {len(batch)} products")
         answer(batch)
         count += len(batch)
@@ -194,7 +136,7 @@ def answer(batch: Sequence[Analysis]) -> None:
         # Whatever went wrong is of this batch; the worker must live on for the others.
         logger.exception("A batch of %d analyses failed", len(batch))
         held = Analysis.objects.filter(claim_token=token, status=RUNNING)
-        _release(held, reason=f"{type(error).__name__}: {error}")
+        claims.release(held, reason=f"{type(error).__name__}: {error}")
 
 
 def _score(engine: Engine, batch: Sequence[Analysis]) -> None:
@@ -212,38 +154,11 @@ def _score(engine: Engine, batch: Sequence[Analysis]) -> None:
             row.status, row.error = FAILED, str(vector)
             continue
         score = float(scoring.similarity(vector[None], texts[row.text][None])[0])
-        apply_score(row, score)
+        results.apply_score(row, score)
         row.precision = engine.encoder.precision
         row.top_categories = (
             engine.rank(vector, categories, top_k=TOP_CATEGORIES) if categories else []
         )
-
-
-def apply_score(row: Analysis, score: float) -> None:
-    """Judge a similarity by the threshold that holds for this row and mark the row done."""
-    threshold = versions.threshold_for(
-        row.model_version, category=row.product.category, override=row.threshold_override
-    )
-    row.similarity = score
-    row.p_mismatch = row.model_version.p_mismatch(score)
-    row.threshold_used = threshold
-    row.is_mismatch = scoring.judge(score, threshold=threshold).is_mismatch
-    row.status, row.error = DONE, ""
-
-
-_RESULT_FIELDS = [
-    "status",
-    "error",
-    "similarity",
-    "p_mismatch",
-    "threshold_used",
-    "is_mismatch",
-    "top_categories",
-    "precision",
-    "finished_at",
-    "claim_token",
-    "lease_expires_at",
-]
 
 
 def _write_back(batch: Sequence[Analysis], *, token: uuid.UUID | None) -> None:
@@ -257,56 +172,5 @@ def _write_back(batch: Sequence[Analysis], *, token: uuid.UUID | None) -> None:
         answered = [row for row in batch if row.pk in standing]
         for row in answered:
             row.claim_token = row.lease_expires_at = None
-        Analysis.objects.bulk_update(answered, _RESULT_FIELDS)
-        settle(answered)
-
-
-def settle(answered: Sequence[Analysis]) -> None:
-    """Point the products at these finished analyses and open, move or withdraw review items.
-
-    An analysis speaks only for the photo and text it saw: where the product has changed since,
-    neither pointer nor queue moves. Call it in the transaction that saves the analyses.
-    """
-    product_ids = [row.product_id for row in answered]
-    # Two workers may settle the same product; in one order, so that they never wait in a ring.
-    list(Product.objects.select_for_update().filter(pk__in=product_ids).order_by("pk"))
-    of_product = Analysis.objects.filter(
-        pk__in=[row.pk for row in answered],
-        product=OuterRef("pk"),
-        content_hash=OuterRef("content_hash"),
-    ).order_by("-pk")
-    Product.objects.filter(pk__in=product_ids).annotate(
-        newest=Subquery(of_product.values("pk")[:1])
-    ).filter(Q(analysis=None) | Q(newest__gt=F("analysis"))).update(analysis=F("newest"))
-    review.follow([row for row in answered if row.status == DONE])
-
-
-def _release(held: AnalysisQuerySet, *, reason: str) -> int:
-    """Return claimed rows to pending, or fail those whose attempts are used up."""
-    limit = settings.ANALYSIS_MAX_ATTEMPTS
-    with transaction.atomic():
-        given_up = list(held.select_for_update().filter(attempts__gte=limit))
-        for row in given_up:
-            row.status, row.error = FAILED, f"Given up after {limit} attempts. {reason}"
-            row.finished_at = timezone.now()
-            row.claim_token = row.lease_expires_at = None
-        Analysis.objects.bulk_update(given_up, _RESULT_FIELDS)
-        settle(given_up)
-        returned = held.update(
-            status=PENDING, error=reason, claim_token=None, lease_expires_at=None
-        )
-    return len(given_up) + returned
-
-
-def sweep() -> int:
-    """Return what dead workers held, by lease or by death of the process; ring if work waits."""
-    running = Analysis.objects.filter(status=RUNNING)
-    reason = "The worker stopped while it had this analysis in hand."
-    count = _release(running.filter(lease_expires_at__lte=timezone.now()), reason=reason)
-    owners = running.order_by().values_list("claimed_by", flat=True).distinct()
-    dead = [owner for owner in owners if worker.is_dead(owner)]
-    if dead:
-        count += _release(running.filter(claimed_by__in=dead), reason=reason)
-    if Analysis.objects.pending().exists():
-        worker.ring()
-    return count
+        Analysis.objects.bulk_update(answered, results.RESULT_FIELDS)
+        results.settle(answered)

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from moderation.models import Analysis, Category, ModelVersion, Product
 
-from . import analyze, versions
+from . import analyze, results, versions
 
 CHUNK = 500
 PENDING, RUNNING = Analysis.Status.PENDING, Analysis.Status.RUNNING
@@ -244,7 +244,7 @@ def _derive(job: Job, cases: Sequence[_Case]) -> None:
             precision=known.precision,
             finished_at=timezone.now(),
         )
-        analyze.apply_score(row, known.similarity)
+        results.apply_score(row, known.similarity)
         derived.append(row)
     Analysis.objects.bulk_create(derived)
-    analyze.settle(derived)
+    results.settle(derived)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from moderation.clip.errors import ModelError
 from moderation.management.arguments import cosine, moment
 from moderation.management.progress import progress_bar
-from moderation.services import analyze, lookup, reanalyze, versions, worker
+from moderation.services import analyze, claims, lookup, reanalyze, versions, worker
 from moderation.services.reanalyze import Job, Which
 
 # A round derives and asks; the next one picks up what a worker had in hand meanwhile.
@@ -54,6 +54,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        job: Job | None = None
         try:
             job = self.job(options)
             if options["dry_run"]:
@@ -66,6 +67,8 @@ class Command(BaseCommand):
         except (ModelError, lookup.UnknownName) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
+            if job is None:  # while a model is fetched or its files are looked up
+                raise
             left = reanalyze.unanswered(job)
             self.stdout.write(
                 f"\nStopped watching. {left:,} products wait; a running worker goes on with them "
@@ -141,5 +144,5 @@ class Command(BaseCommand):
 
     def answer(self) -> None:
         if not analyze.run_pending(owner=worker.me(), seconds=2):
-            analyze.sweep()  # a worker that is gone may still hold some
+            claims.sweep()  # a worker that is gone may still hold some
             time.sleep(1)

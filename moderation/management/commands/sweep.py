@@ -4,12 +4,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from moderation.services import analyze
+from moderation.services import claims
 
 
 class Command(BaseCommand):
     help = "Put analyses of dead workers back in line and ring for the work that waits."
 
     def handle(self, **options: Any) -> None:
-        count = analyze.sweep()
+        count = claims.sweep()
         self.stdout.write(f"{count} analyses put back in line.")
