@@ -131,10 +131,7 @@ def classify(
 
 def _named(names: Sequence[str]) -> list[tuple[str, str]]:
     """(name, prompt noun); a category that the shop knows is asked about in its own words."""
-    known = {
-        category.name.lower(): category.prompt_noun
-        for category in Category.objects.filter(name__in=[*names, *map(str.lower, names)])
-    }
+    known = {category.name.lower(): category.prompt_noun for category in Category.objects.all()}
     return [(name, known.get(name.lower(), name.lower())) for name in names]
 
 
