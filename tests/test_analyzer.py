@@ -169,6 +169,14 @@ def test_one_analyzer_is_loaded_for_all_threads(
     assert found.pop().model_name == str(tiny_folder)
 
 
+def test_a_program_may_set_the_analyzer_with_its_own_encoder(tiny: CLIPAnalyzer) -> None:
+    shared = CLIPAnalyzer.from_encoder(tiny.encoder, name="mine", threshold=0.3)
+    analyzer.set_clip_analyzer(shared)
+    assert get_clip_analyzer() is shared
+    assert (shared.encoder, shared.model_name, shared.revision) == (tiny.encoder, "mine", None)
+    assert shared.detect_mismatch(photo(1), "a mug")["threshold_used"] == 0.3
+
+
 def test_a_wrong_path_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIP_MODEL_PATH", "/no/such/folder")
     with pytest.raises(ModelError, match="no/such/folder"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from moderation.clip import checkpoint, scoring
+from moderation.clip.category_cache import CategoryVectors
 from moderation.clip.encoder import DEFAULT_BATCH_SIZE, Encoder, ImageSource
 from moderation.clip.errors import ClipError, ImageError
-from moderation.clip.prompts import DEFAULT_CATEGORIES, category_vectors
+from moderation.clip.prompts import DEFAULT_CATEGORIES
 
 DEFAULT_MODEL = "openai/clip-vit-base-patch32"
-_KEPT_CATEGORIES = 1024
 
 
 class CLIPAnalyzer:
@@ -34,17 +33,35 @@ class CLIPAnalyzer:
 
     def __init__(self, model_path: str | Path | None = None, device: str | None = None) -> None:
         model = checkpoint.resolve(model_path or _configured_model())
-        self.model_name, self.revision = model.name, model.revision
-        self.encoder = Encoder.load(
+        encoder = Encoder.load(
             model.folder,
             device=device or os.environ.get("CLIP_DEVICE") or "auto",
             precision=os.environ.get("CLIP_PRECISION") or "auto",
             batch_size=int(_number("CLIP_BATCH_SIZE", DEFAULT_BATCH_SIZE)),
         )
         own = checkpoint.read_about(model.folder).get("threshold", scoring.DEFAULT_THRESHOLD)
-        self.threshold = _number("CLIP_SIMILARITY_THRESHOLD", own)
-        self._category_vectors: OrderedDict[str, np.ndarray] = OrderedDict()
-        self._lock = threading.Lock()
+        threshold = _number("CLIP_SIMILARITY_THRESHOLD", own)
+        self._take(encoder, name=model.name, revision=model.revision, threshold=threshold)
+
+    @classmethod
+    def from_encoder(
+        cls,
+        encoder: Encoder,
+        *,
+        name: str,
+        revision: str | None = None,
+        threshold: float = scoring.DEFAULT_THRESHOLD,
+    ) -> CLIPAnalyzer:
+        """An analyzer by an encoder that is loaded already, shared with whoever has it."""
+        analyzer = cls.__new__(cls)
+        analyzer._take(encoder, name=name, revision=revision, threshold=threshold)
+        return analyzer
+
+    def _take(self, encoder: Encoder, *, name: str, revision: str | None, threshold: float) -> None:
+        self.encoder = encoder
+        self.model_name, self.revision = name, revision
+        self.threshold = threshold
+        self.categories = CategoryVectors(encoder)
 
     @property
     def device(self) -> str:
@@ -76,7 +93,7 @@ class CLIPAnalyzer:
         names = list(known) if categories is None else list(categories)
         ranked = scoring.rank_categories(
             self._image_vector(image),
-            self._vectors_of([known.get(name, name) for name in names]),
+            self.categories.of([known.get(name, name) for name in names]),
             logit_scale=self.encoder.logit_scale,
             names=names,
             top_k=top_k,
@@ -113,32 +130,28 @@ class CLIPAnalyzer:
             raise found
         return found
 
-    def _vectors_of(self, nouns: Sequence[str]) -> np.ndarray:
-        """Unit vectors [c, d], computed once for each noun."""
-        with self._lock:
-            missing = [noun for noun in dict.fromkeys(nouns) if noun not in self._category_vectors]
-            if missing:
-                fresh = category_vectors(self.encoder.encode_texts, missing)
-                self._category_vectors.update(zip(missing, fresh, strict=True))
-            for noun in nouns:
-                self._category_vectors.move_to_end(noun)
-            found = [self._category_vectors[noun] for noun in nouns]
-            while len(self._category_vectors) > _KEPT_CATEGORIES:
-                self._category_vectors.popitem(last=False)
-        return np.stack(found) if found else np.zeros((0, self.encoder.dim), np.float32)
-
 
 _shared: CLIPAnalyzer | None = None
 _shared_lock = threading.Lock()
 
 
 def get_clip_analyzer() -> CLIPAnalyzer:
-    """The one analyzer of this process, loaded on first use (seconds). Raises `ModelError`."""
+    """The one analyzer of this process, loaded on first use (seconds). Raises `ModelError`.
+
+    Where a program has set one, as clipmod's own processes do, it is that one.
+    """
     global _shared
     with _shared_lock:
         if _shared is None:
             _shared = CLIPAnalyzer()
         return _shared
+
+
+def set_clip_analyzer(analyzer: CLIPAnalyzer | None) -> None:
+    """Let `get_clip_analyzer()` answer with this one; None: with one of its own, loaded anew."""
+    global _shared
+    with _shared_lock:
+        _shared = analyzer
 
 
 def _configured_model() -> str:

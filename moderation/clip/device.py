@@ -66,3 +66,13 @@ def cpu_has_fast_bf16() -> bool:
 def cpu_cores() -> int:
     """The cores this process may use, which is less than the machine's in most containers."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch, on any device, had too little memory."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return any(words in text for words in ("not enough memory", "out of memory", "can't allocate"))

@@ -15,9 +15,16 @@ from PIL import Image
 
 from moderation.clip import checkpoint
 from moderation.clip.cores import CorePool
-from moderation.clip.device import Device, Precision, choose_device, choose_precision, cpu_cores
+from moderation.clip.device import (
+    Device,
+    Precision,
+    choose_device,
+    choose_precision,
+    cpu_cores,
+    is_out_of_memory,
+)
 from moderation.clip.errors import ImageError, ModelError
-from moderation.clip.images import Source, open_image, to_rgb
+from moderation.clip.images import MAX_PIXELS, Source, open_image, to_rgb
 from moderation.clip.preprocess import ImageTransform, pixel_values
 
 if TYPE_CHECKING:
@@ -35,7 +42,8 @@ class Encoder:
     """A loaded model. Safe to share between threads; on a CPU each core takes part of the work.
 
     `dim` is the length of a vector, `image_size` the model's input edge in pixels, `logit_scale`
-    the factor for zero-shot probabilities. A vector depends on `precision`: cache it under that.
+    the factor for zero-shot probabilities, `max_pixels` the most that a file may have. A vector
+    depends on `precision`: cache it under that.
     """
 
     def __init__(
@@ -47,12 +55,14 @@ class Encoder:
         device: Device = "cpu",
         precision: Precision = "fp32",
         batch_size: int = DEFAULT_BATCH_SIZE,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         import torch
 
         dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
         self.device, self.precision = device, precision
         self.batch_size = max(1, batch_size)
+        self.max_pixels = max_pixels
         self.transform = transform
         self.logit_scale = float(model.logit_scale.detach().float().exp())
         self.image_size: int = model.config.vision_config.image_size
@@ -70,6 +80,7 @@ class Encoder:
         device: str = "auto",
         precision: str = "auto",
         batch_size: int = DEFAULT_BATCH_SIZE,
+        max_pixels: int = MAX_PIXELS,
     ) -> Encoder:
         """Load a model folder and try it once. Raises `ModelError` naming what is wrong."""
         chosen = choose_device(device)
@@ -81,6 +92,7 @@ class Encoder:
             device=chosen,
             precision=choose_precision(chosen, precision),
             batch_size=batch_size,
+            max_pixels=max_pixels,
         )
         encoder.warm_up()
         return encoder
@@ -88,9 +100,8 @@ class Encoder:
     def warm_up(self) -> None:
         """Run both towers once, so that the first user does not wait and a bad model shows now."""
         self._check_end_token()
-        size = (self.image_size, self.image_size)
         try:
-            image = self.encode_images([Image.new("RGB", size, "grey")])
+            image = self.encode_images([Image.new("RGB", (self.image_size,) * 2, "grey")])
             text = self.encode_texts(["a photo"])
         except (RuntimeError, ValueError, IndexError) as error:
             raise ModelError(
@@ -170,7 +181,8 @@ class Encoder:
         try:
             if isinstance(source, Image.Image):
                 return self.transform(to_rgb(source))
-            return self.transform(open_image(source, shortest_edge=self.transform.target_edge))
+            edge, most = self.transform.target_edge, self.max_pixels
+            return self.transform(open_image(source, shortest_edge=edge, max_pixels=most))
         except ImageError as error:
             return error
 
@@ -223,7 +235,7 @@ class Encoder:
                 vectors = features(batch).pooler_output.float()
                 return torch.nn.functional.normalize(vectors, dim=-1).cpu().numpy()
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if len(batch) == 1:
                 raise ModelError(
@@ -234,15 +246,5 @@ class Encoder:
             torch.cuda.empty_cache()
         half = len(batch) // 2
         self.batch_size = max(1, min(self.batch_size, half))
-        return np.concatenate(
-            [self._unit(features, batch[:half]), self._unit(features, batch[half:])]
-        )
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    import torch
-
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error).lower()
-    return any(words in text for words in ("not enough memory", "out of memory", "can't allocate"))
+        parts = (batch[:half], batch[half:])
+        return np.concatenate([self._unit(features, part) for part in parts])

@@ -6,14 +6,15 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from django.conf import settings
 from django.db import connection
 
-from moderation.clip import prompts, scoring
+from moderation.clip import scoring
+from moderation.clip.analyzer import CLIPAnalyzer, set_clip_analyzer
 from moderation.clip.batcher import Batcher
 from moderation.clip.errors import ModelError
 from moderation.models import Category, ModelVersion
@@ -31,29 +32,21 @@ _KEPT = 2  # the active version, and one that is compared with it
 
 @dataclass
 class Engine:
-    """An encoder with the version it belongs to and the category vectors it has computed.
+    """An encoder with the version it belongs to and the analyzer that shares it.
 
     Threads of a web process ask through `batcher`, which merges what comes at the same moment.
     """
 
     version_id: int
     encoder: Encoder
-    _categories: OrderedDict[tuple[str, ...], np.ndarray] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    analyzer: CLIPAnalyzer
 
     def __post_init__(self) -> None:
         self.batcher = Batcher(self.encoder)
 
     def category_vectors(self, nouns: Sequence[str]) -> np.ndarray:
-        """Unit vectors [c, d] of the categories' averaged prompts, computed once per list."""
-        key = tuple(nouns)
-        with self._lock:
-            if key not in self._categories:
-                self._categories[key] = prompts.category_vectors(self.encoder.encode_texts, nouns)
-                while len(self._categories) > 32:
-                    self._categories.popitem(last=False)
-            self._categories.move_to_end(key)
-            return self._categories[key]
+        """Unit vectors [c, d] of the categories' averaged prompts, computed once per noun."""
+        return self.analyzer.categories.of(nouns)
 
     def rank(
         self, image_vector: np.ndarray, categories: Sequence[tuple[str, str]], *, top_k: int
@@ -79,16 +72,23 @@ def engine_for(version: ModelVersion) -> Engine:
     with _load_lock:
         engine = _engines.get(version.pk)
         if engine is None:
-            engine = Engine(version_id=version.pk, encoder=_load(version))
+            engine = _load(version)
             _engines[version.pk] = engine
             while len(_engines) > _KEPT:
                 _engines.popitem(last=False)
         _engines.move_to_end(version.pk)
+        if versions.is_current(version):
+            # So `get_clip_analyzer()` follows an activation, and loads no second copy.
+            engine.analyzer.threshold = versions.threshold_for(version)
+            set_clip_analyzer(engine.analyzer)
         return engine
 
 
 def preload() -> None:
-    """Load the model that runs now, for a process that shall not wait at its first request."""
+    """Load the model that runs now, for a process that shall not wait at its first request.
+
+    `get_clip_analyzer()` then answers with the same model.
+    """
     try:
         engine_for(versions.current())
     except ModelError as error:
@@ -106,17 +106,22 @@ def unload() -> None:
     """Forget all loaded models of this process."""
     with _load_lock:
         _engines.clear()
+        set_clip_analyzer(None)
 
 
-def _load(version: ModelVersion) -> Encoder:
+def _load(version: ModelVersion) -> Engine:
     from moderation.clip.encoder import Encoder
 
-    return Encoder.load(
+    encoder = Encoder.load(
         versions.folder_of(version),
         device=settings.CLIP_DEVICE,
         precision=settings.CLIP_PRECISION,
         batch_size=settings.CLIP_BATCH_SIZE,
+        max_pixels=settings.MAX_IMAGE_PIXELS,
     )
+    revision = version.revision or None
+    analyzer = CLIPAnalyzer.from_encoder(encoder, name=version.name, revision=revision)
+    return Engine(version_id=version.pk, encoder=encoder, analyzer=analyzer)
 
 
 def active_categories() -> list[tuple[str, str]]:

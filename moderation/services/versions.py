@@ -170,6 +170,13 @@ def current() -> ModelVersion:
     return version
 
 
+def is_current(version: ModelVersion) -> bool:
+    """Whether `current()` would give this version, as far as the object at hand knows."""
+    if settings.CLIP_MODEL_PATH:
+        return version.location == str(Path(settings.CLIP_MODEL_PATH).expanduser().resolve())
+    return version.status == Status.ACTIVE
+
+
 def _from_path(path: str) -> ModelVersion:
     folder = Path(path).expanduser().resolve()
     if not folder.is_dir():
