@@ -16,10 +16,11 @@ SECONDS_PER_TASK = 10.0
 def warm_up() -> None:
     """At the start of a worker: take back what its dead forerunners held, and load the model."""
     owner = worker.me()
-    worker.beat(owner, doing="loading the model")
+    worker.beat(owner)
     claims.sweep()
     try:
-        engine.engine_for(versions.current())
+        with worker.beating(owner, doing="loading the model"):
+            engine.engine_for(versions.current())
     except ModelError as error:
         logger.error("%s", error)
         worker.beat(owner, doing=f"cannot load the model: {error}")

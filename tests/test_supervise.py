@@ -45,3 +45,15 @@ def test_this_process_lives_and_a_reused_pid_does_not(monkeypatch: Any) -> None:
     assert not worker.is_dead(me)
     assert worker.is_dead(f"{host}/{pid}/{int(started) - 1}/{cluster}")
     assert not worker.is_dead(f"elsewhere/{pid}/1/{cluster}")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_beats_while_one_step_takes_long(settings: Any) -> None:
+    settings.WORKER_STALE_SECONDS = 1
+    started = timezone.now()
+    with worker.beating("me", doing="loading the model"):
+        supervise.time.sleep(0.8)
+
+    beat = WorkerBeat.objects.get(worker="me")
+    assert beat.beat_at > started + timedelta(seconds=0.2)
+    assert beat.doing == "loading the model"

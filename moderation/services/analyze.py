@@ -93,7 +93,8 @@ def run_pending(*, owner: str, seconds: float) -> int:
     """
     deadline = time.monotonic() + seconds
     count = 0
-    usable = _usable_versions()
+    with worker.beating(owner, doing="loading the model"):
+        usable = _usable_versions()
     for batch in claims.claim_batches(size=settings.CLIP_BATCH_SIZE, owner=owner, usable=usable):
         worker.beat(owner, doing=f"analysing {len(batch)} products")
         answer(batch)

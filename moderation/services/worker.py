@@ -5,11 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
@@ -19,6 +24,7 @@ from moderation.models import WorkerBeat
 logger = logging.getLogger(__name__)
 
 
+LONGEST_STEP = 900.0  # seconds
 CLUSTER_VARIABLE = "CLIPMOD_CLUSTER"  # set by the supervisor for the cluster it watches
 
 
@@ -54,6 +60,32 @@ def beat(owner: str, *, doing: str = "") -> None:
     WorkerBeat.objects.update_or_create(
         worker=owner, defaults={"beat_at": timezone.now(), "doing": doing[:300]}
     )
+
+
+@contextmanager
+def beating(owner: str, *, doing: str) -> Iterator[None]:
+    """Beat while the block runs, for one long step such as loading a model.
+
+    For `LONGEST_STEP` at most: what takes longer is stuck, and shall be taken for silent.
+    """
+    done = threading.Event()
+
+    def keep_beating() -> None:
+        until = time.monotonic() + LONGEST_STEP
+        try:
+            while time.monotonic() < until and not done.wait(settings.WORKER_STALE_SECONDS / 4):
+                beat(owner, doing=doing)
+        finally:
+            connection.close()  # of this thread
+
+    beat(owner, doing=doing)
+    thread = threading.Thread(target=keep_beating, name="beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def forget_old_beats() -> None:
