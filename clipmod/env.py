@@ -21,7 +21,7 @@ def _number(name: str, kind: Callable[[str], T], what: str, low: T, high: T) -> 
         value = None
     if value is None or not low <= value <= high:
         raise ImproperlyConfigured(
-            f"{name} is {raw!r}; set it to {what} between {low:g} and {high:g}."
+            f"{name} is {raw!r}; set it to {what} between {low:.12g} and {high:.12g}."
         )
     return value
 

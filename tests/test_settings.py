@@ -40,6 +40,7 @@ def start(tmp_path: Path, code: str = "", **variables: str) -> subprocess.Comple
         ("DATABASE_URL", "mysql://root@localhost/x", "set it to sqlite"),
         ("DATABASE_URL", "nonsense", "set it to sqlite"),
         ("MAX_UPLOAD_MB", "-1", "set it to a number between 0.1 and 1000"),
+        ("MAX_IMAGE_PIXELS", "170000001", "set it to a whole number between 10000 and 170000000"),
         ("TIME_ZONE", "Mars/Phobos", "TIME_ZONE"),
         ("API_RATE", "lots", "API_RATE"),
         ("REDIS_URL", "localhost", "REDIS_URL"),
