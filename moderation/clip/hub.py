@@ -97,8 +97,8 @@ def _cached(name: str, revision: str) -> tuple[Path, str] | None:
 
 def _fetched(name: str, revision: str, *, progress: bool) -> tuple[Path, str]:
     """Download what is missing, and translate what can go wrong on the way."""
-    import httpx2
     from huggingface_hub import errors
+    from huggingface_hub.utils import httpx  # whichever HTTP library the hub's own runs on
 
     try:
         snapshot, has_safetensors = hub_files.download(name, revision, progress=progress)
@@ -121,7 +121,7 @@ def _fetched(name: str, revision: str, *, progress: bool) -> tuple[Path, str]:
         errors.LocalEntryNotFoundError,
         errors.FileMetadataError,
         errors.HfHubHTTPError,
-        httpx2.HTTPError,
+        httpx.HTTPError,
     ) as error:
         reason = f"the hub cannot be reached or the download broke off ({type(error).__name__})"
         raise _unavailable(name, reason) from error
