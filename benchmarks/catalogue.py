@@ -26,17 +26,20 @@ from .machine import machine
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pairs", type=Path)
+    parser.add_argument("--sample", type=int, help="only so many pairs, evenly spaced")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        result = measure(options.pairs.resolve(), folder=Path(folder))
+        result = measure(options.pairs.resolve(), folder=Path(folder), sample=options.sample)
     print(json.dumps(result, indent=2) if options.json else as_text(result))
 
 
-def measure(pairs: Path, *, folder: Path) -> dict[str, Any]:
+def measure(pairs: Path, *, folder: Path, sample: int | None = None) -> dict[str, Any]:
     """Import the pairs as products, let a real worker answer, and score its answers."""
     with pairs.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    if sample is not None:
+        rows = [rows[number * len(rows) // sample] for number in range(sample)]
     write_catalogue(rows, folder / "catalogue.csv", base=pairs.parent)
     project = LiveProject(folder)
     try:

@@ -1,6 +1,7 @@
 """The model that ships: small, stock, described, and as good as its card says."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_it_tells_drawn_products_of_unseen_families_apart() -> None:
 
 @pytest.mark.catalogue
 def test_its_figures_on_real_photos_are_those_it_ships_with(
-    catalogue: Path, clipmod: dict, capsys: pytest.CaptureFixture[str]
+    catalogue: Path, clipmod: dict, report_figures: Callable[[str], None]
 ) -> None:
     from transformers import AutoTokenizer, CLIPModel
 
@@ -92,8 +93,7 @@ def test_its_figures_on_real_photos_are_those_it_ships_with(
     )
     found = measure(pairs, similarities(model, AutoTokenizer.from_pretrained(BUNDLED), pairs))
 
-    with capsys.disabled():
-        print(f"\nbundled model on val_pairs.csv, ROC-AUC: {in_words(found)}")  # noqa: T201
+    report_figures(f"bundled model on val_pairs.csv, ROC-AUC: {in_words(found)}")
     said = clipmod["metrics"]["val_pairs"]
     for part in ("by_kind", "by_source"):
         for name, figure in said[part].items():
