@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
+from moderation.clip.calibration import PlattScaling
+from moderation.clip.scoring import judge
 from moderation.demo import draw, write_catalogue
 
 from .docs_runner import RUN, SHOWN, Block, Examples, blocks, check_answer
@@ -158,6 +163,33 @@ def test_pages_and_api_work_with_the_production_settings_shown(examples: Example
     collect = Block(shown.path, shown.line, "bash", COLLECT_AND_VISIT, "settings: production.env")
     examples.write(shown)
     examples.run(collect)
+
+
+# ── The model's figures ───────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_shown_verdicts_are_what_the_bundled_model_makes_of_their_similarity(path: Path) -> None:
+    model = json.loads((ROOT / "moderation/clip/bundled/clipmod.json").read_text())
+    request = ""
+    for block in blocks(path):
+        if block.language != "json":
+            request = block.code
+            continue
+        asked = re.search(r"(?<!\w)threshold=([\d.]+)", request)
+        threshold = float(asked[1]) if asked else model["threshold"]
+        for shown in _verdicts(json.loads(block.code)):
+            verdict = judge(shown["similarity_score"], threshold=threshold)
+            told = {name: shown[name] for name in asdict(verdict)}
+            assert told == asdict(verdict), block.where
+            likely = PlattScaling(**model["platt"]).p_mismatch(shown["similarity_score"])
+            assert shown["p_mismatch"] == pytest.approx(likely, abs=1e-5), block.where
+
+
+def _verdicts(shown: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(shown, dict) and "similarity_score" in shown:
+        yield shown
+    for value in shown.values() if isinstance(shown, dict) else shown:
+        if isinstance(value, dict | list):
+            yield from _verdicts(value)
 
 
 def test_the_units_start_what_there_is() -> None:
