@@ -16,7 +16,11 @@ def main() -> None:
         settings.INSTALLED_APPS  # noqa: B018
     except ImproperlyConfigured as error:
         sys.exit(f"clipmod cannot start: {error}")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:
+        print("\nStopped. Run the command again to go on.", file=sys.stderr)  # noqa: T201
+        sys.exit(130)  # what a shell expects of a program that Ctrl-C ended
 
 
 if __name__ == "__main__":

@@ -11,13 +11,23 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from moderation.models import Product
+from moderation.services import demo
+
 from .live_project import LiveProject
 
 pytestmark = pytest.mark.slow
+
+
+EDIT = """
+from moderation.models import Product
+Product.objects.filter(external_id="demo-00001").update(seller="edited by hand")
+"""
 
 
 def free_port() -> int:
@@ -35,7 +45,7 @@ def project(tmp_path: Path) -> Iterator[LiveProject]:
 
 def test_the_demo_runs_reports_stops_and_runs_again(project: LiveProject) -> None:
     port = free_port()
-    demo = project.start("demo", "--port", str(port))
+    running = project.start("demo", "--port", str(port))
     log = project.folder / "demo-0.log"
     project.wait_until(
         lambda: "Ctrl-C stops everything" in log.read_text(), seconds=240, what="the demo was up"
@@ -48,20 +58,52 @@ def test_the_demo_runs_reports_stops_and_runs_again(project: LiveProject) -> Non
     listed = re.findall(r"^  (caught|missed)  demo-\d+", shown, re.M)
     assert len(listed) == 18
     assert listed.count("caught") == int(planted[1])
+    assert re.search(r"A threshold of 0\.\d\d would flag the 27 most suspicious", shown)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/admin/login/") as answer:
         assert answer.status == 200
 
-    family = psutil.Process(demo.pid).children(recursive=True)
-    demo.send_signal(signal.SIGINT)  # Ctrl-C
-    assert demo.wait(timeout=60) == 0
+    family = psutil.Process(running.pid).children(recursive=True)
+    running.send_signal(signal.SIGINT)  # Ctrl-C
+    assert running.wait(timeout=60) == 0
     assert "clipmod has stopped" in log.read_text()
     assert "Traceback" not in log.read_text()
     assert psutil.wait_procs(family, timeout=10)[1] == []
 
+    project.manage("shell", "-v", "0", "-c", EDIT)
     again = project.manage("demo", "--port", str(port), "--once")
     assert "0 products new, 180 there already" in again.stdout
     assert project.rows("SELECT count(*) FROM moderation_product") == [(180,)]
     assert project.rows("SELECT count(*) FROM moderation_analysis") == [(180,)]
+    edited = "SELECT seller FROM moderation_product WHERE external_id = 'demo-00001'"
+    assert project.rows(edited) == [("edited by hand",)]
+
+
+def test_bringing_the_demo_in_again_keeps_what_people_edited(
+    bundled: Any, settings: Any, tmp_path: Path
+) -> None:
+    settings.DEMO_DIR = tmp_path / "demo"
+    demo.draw(count=6)
+    assert demo.bring_in() == (6, 0)
+    gone, edited = Product.objects.order_by("pk")[:2]
+    gone.delete()
+    Product.objects.filter(pk=edited.pk).update(text="Edited by hand")
+
+    assert demo.bring_in() == (1, 5)
+    assert Product.objects.get(pk=edited.pk).text == "Edited by hand"
+    assert demo.bring_in() == (0, 6)
+
+
+def test_ctrl_c_before_the_site_starts_is_said_in_one_sentence(project: LiveProject) -> None:
+    running = project.start("demo", "--port", str(free_port()))
+    log = project.folder / "demo-0.log"
+    project.wait_until(
+        lambda: "Drawing products" in log.read_text(), seconds=240, what="products were drawn"
+    )
+    running.send_signal(signal.SIGINT)
+
+    assert running.wait(timeout=60) == 130
+    assert "Stopped. Run the command again to go on." in log.read_text()
+    assert "Traceback" not in log.read_text()
 
 
 def test_a_taken_port_is_said_in_one_sentence(project: LiveProject) -> None:

@@ -55,6 +55,17 @@ def encoded(bundled: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     return counts
 
 
+def test_ctrl_c_before_anything_was_asked_ends_it(
+    bundled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> ModelVersion:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(versions, "current", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call_command("reanalyze", "--all")
+
+
 def command(*arguments: str) -> str:
     out = StringIO()
     call_command("reanalyze", *arguments, stdout=out)

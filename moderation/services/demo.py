@@ -18,6 +18,7 @@ from . import catalogue_import
 
 USERNAME, PASSWORD = "demo", "clipmod-demo"
 PRODUCTS = 180
+REVIEW_SHARE = 0.15
 
 
 class DemoRefused(Exception):  # noqa: N818 - the sentence is the name's point
@@ -57,11 +58,25 @@ def draw(*, count: int = PRODUCTS, progress: Callable[[int, int], None] | None =
     unfinished.rename(folder)
 
 
-def bring_in() -> catalogue_import.ImportReport:
-    """Import the drawn catalogue; running it again changes nothing."""
-    return catalogue_import.import_catalogue(
-        settings.DEMO_DIR / "catalogue.csv", source=Product.Source.DEMO
-    )
+def bring_in() -> tuple[int, int]:
+    """Import the drawn products that are missing; returns how many, and how many were there.
+
+    The others are left alone, so that what people edited stays edited.
+    """
+    folder: Path = settings.DEMO_DIR
+    known = set(Product.objects.values_list("external_id", flat=True))
+    with (folder / "catalogue.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    missing = [row for row in rows if row["product_id"] not in known]
+    if missing:
+        path = folder / "missing.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(missing[0]))
+            writer.writeheader()
+            writer.writerows(missing)
+        catalogue_import.import_catalogue(path, source=Product.Source.DEMO)
+        path.unlink()
+    return len(missing), len(rows) - len(missing)
 
 
 @dataclass(frozen=True)
@@ -76,6 +91,15 @@ class Planted:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What a higher threshold would do: one that flags as many as moderators can look at."""
+
+    threshold: float
+    flagged: int
+    caught: int
+
+
+@dataclass(frozen=True)
 class Report:
     """What the model made of the demo shop."""
 
@@ -83,6 +107,7 @@ class Report:
     failed: int
     flagged: int
     planted: list[Planted]
+    budget: Budget | None
 
     @property
     def caught(self) -> int:
@@ -101,15 +126,30 @@ def report() -> Report:
         for product in Product.objects.filter(source=Product.Source.DEMO).select_related("analysis")
     }
     answers = [product.analysis for product in products.values() if product.analysis]
+    planted = [row for row in _planted_rows() if row["product_id"] in products]
     return Report(
         analysed=sum(row.status == Analysis.Status.DONE for row in answers),
         failed=sum(row.status == Analysis.Status.FAILED for row in answers),
         flagged=sum(bool(row.is_mismatch) for row in answers),
-        planted=[
-            _planted(row, products[row["product_id"]])
-            for row in _planted_rows()
-            if row["product_id"] in products
-        ],
+        planted=[_planted(row, products[row["product_id"]]) for row in planted],
+        budget=_at_budget(products, wrong={row["product_id"] for row in planted}),
+    )
+
+
+def _at_budget(products: dict[str, Product], *, wrong: set[str]) -> Budget | None:
+    """The threshold that flags `REVIEW_SHARE` of the products, and what it would catch."""
+    scores = sorted(
+        (product.analysis.similarity, external_id)
+        for external_id, product in products.items()
+        if product.analysis and product.analysis.similarity is not None
+    )
+    count = round(REVIEW_SHARE * len(scores))
+    if not 0 < count < len(scores):
+        return None
+    return Budget(
+        threshold=scores[count][0],
+        flagged=count,
+        caught=sum(external_id in wrong for _, external_id in scores[:count]),
     )
 
 

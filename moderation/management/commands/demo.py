@@ -65,10 +65,8 @@ class Command(BaseCommand):
         if not demo.is_drawn():
             with tqdm(total=demo.PRODUCTS, desc="Drawing products", unit="") as bar:
                 demo.draw(progress=lambda done, _: bar.update(done - bar.n))
-        done = demo.bring_in()
-        self.stdout.write(
-            f"Demo shop: {done.created} products new, {done.unchanged} there already."
-        )
+        new, there = demo.bring_in()
+        self.stdout.write(f"Demo shop: {new} products new, {there} there already.")
 
     def wait_for_analyses(self, site: Site) -> None:
         total = demo.waiting()
@@ -92,6 +90,12 @@ class Command(BaseCommand):
         for planted in found.planted:
             mark = "caught" if planted.caught else "missed"
             write(f"  {mark}  {planted.product_id}  {planted.mismatch:13}  “{planted.text}”")
+        if found.budget:
+            write(
+                f"A threshold of {found.budget.threshold:.2f} would flag the "
+                f"{found.budget.flagged} most suspicious and catch {found.budget.caught}; see "
+                "“Model and threshold” in the README."
+            )
 
     def show_login(self, site: Site) -> None:
         self.stdout.write(
