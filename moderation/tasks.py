@@ -23,7 +23,7 @@ def warm_up() -> None:
             engine.engine_for(versions.current())
     except ModelError as error:
         logger.error("%s", error)
-        worker.beat(owner, doing=f"cannot load the model: {error}")
+        worker.beat(owner, doing=f"{worker.CANNOT_LOAD}: {error}")
     else:
         worker.beat(owner)
 
@@ -37,7 +37,7 @@ def analyse_pending() -> int:
     except ModelError as error:
         # Said in the beat and the log; the rows wait, and a failed task would tell nothing more.
         logger.error("%s", error)
-        worker.beat(owner, doing=f"cannot load the model: {error}")
+        worker.beat(owner, doing=f"{worker.CANNOT_LOAD}: {error}")
         return 0
 
 

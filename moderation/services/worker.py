@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 LONGEST_STEP = 900.0  # seconds
+CANNOT_LOAD = "cannot load the model"
 CLUSTER_VARIABLE = "CLIPMOD_CLUSTER"  # set by the supervisor for the cluster it watches
 
 

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from moderation.services import demo, review
+from moderation.services import demo, review, worker
 from moderation.services.site import Site, SiteError
 
 
@@ -76,6 +76,8 @@ class Command(BaseCommand):
             while (left := demo.waiting()) and not site.stopping.is_set():
                 if name := site.dead():
                     raise SiteError(f"The {name} ended by itself; see its messages above.")
+                if (doing := worker.health().doing).startswith(worker.CANNOT_LOAD):
+                    raise SiteError(f"The worker {doing}")
                 if total - left > bar.n:
                     bar.update(total - left - bar.n)
                 time.sleep(0.3)
