@@ -74,6 +74,8 @@ class LiveProject:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # A suite that was started in the background ignores Ctrl-C, and would hand that on.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
         self.processes.append(process)
         return process

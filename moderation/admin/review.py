@@ -61,7 +61,7 @@ class DecisionAdmin(ExportsLabels, ReadOnlyAdmin):
     )
     list_display_links = ("created_at",)
     list_filter = ("verdict", "reason", "moderator")
-    list_select_related = ("item__product", "moderator", "corrected_by")
+    list_select_related = ("analysis", "item__product", "moderator", "corrected_by")
     search_fields = ("item__product__external_id", "item__product__text", "note")
     search_help_text = "Product id, text or note"
     actions = ("export_labels",)
