@@ -45,6 +45,14 @@ def media(settings: Any, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def fresh_version() -> None:
+    """The version that the API holds for a second belongs to the test before."""
+    from moderation.services import scoring_requests
+
+    scoring_requests.forget_version()
+
+
 def photo(
     colour: str = "red", *, size: tuple[int, int] = (96, 128), format: str = "JPEG", mark: int = 0
 ) -> bytes:

@@ -13,7 +13,7 @@ from django.test import Client
 
 from moderation.clip import scoring
 from moderation.models import Category
-from moderation.services import setup
+from moderation.services import scoring_requests, setup
 from tests.conftest import photo
 
 VERDICT_FIELDS = {
@@ -142,3 +142,18 @@ def test_concurrent_requests_get_each_their_own_answer(api: Client) -> None:
     assert len(set(alone)) > 8
     # A batch of another size may move the last digits, in bf16 a little more.
     assert together == pytest.approx(alone, abs=0.02)
+
+
+def test_another_threshold_counts_once_the_held_version_is_old(
+    api: Client, bundled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def threshold() -> float:
+        body = {"file": upload(), "text": "A ball"}
+        return float(api.post("/clip/analyze", body).json()["threshold_used"])
+
+    monkeypatch.setattr(scoring_requests, "VERSION_HOLDS_SECONDS", 1000.0)
+    before = threshold()
+    type(bundled).objects.update(threshold=0.123)
+    assert threshold() == before
+    monkeypatch.setattr(scoring_requests, "VERSION_HOLDS_SECONDS", -1.0)
+    assert threshold() == 0.123

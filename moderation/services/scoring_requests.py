@@ -6,6 +6,7 @@ merged into one call by the engine's batcher. Nothing is stored here.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ from . import embeddings, versions
 from .engine import Engine, active_categories, engine_for
 
 Source = Path | bytes | BinaryIO
+
+# Asking the database for the active version is a tenth of a small photo's cost, so its answer
+# holds for a moment: another version, or another threshold of it, counts a second later.
+VERSION_HOLDS_SECONDS = 1.0
+_held: tuple[float, ModelVersion] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,23 @@ class NoCategories(Exception):  # noqa: N818 - the sentence is the name's point
         super().__init__("No category is active; activate one in the admin, or send categories.")
 
 
+def forget_version() -> None:
+    """Ask the database again at the next request."""
+    global _held
+    _held = None
+
+
+def _current() -> ModelVersion:
+    global _held
+    held, now = _held, time.monotonic()
+    if held is None or now - held[0] > VERSION_HOLDS_SECONDS:
+        _held = held = (now, versions.current())
+    return held[1]
+
+
 def analyze(pair: Pair) -> Answer:
     """Judge one pair. Raises `ImageError`, and `ModelError` where no model can run."""
-    version = versions.current()
+    version = _current()
     engine = engine_for(version)
     image = _decode(engine, pair.image)
     vectors = engine.batcher.encode([image], [pair.text])
@@ -65,7 +85,7 @@ def analyze(pair: Pair) -> Answer:
 
 def analyze_batch(pairs: Sequence[Pair]) -> list[Answer | ImageError]:
     """Judge each pair, in order; a photo that cannot be used costs only its own pair."""
-    version = versions.current()
+    version = _current()
     engine = engine_for(version)
     answers: list[Answer | ImageError] = []
     # Decoded photos can be large: no more are held at once than the model takes in one batch.
@@ -83,7 +103,7 @@ def analyze_products(product_ids: Sequence[str]) -> list[Answer | ImageError | N
 
     Vectors that the worker computed before are used, and new ones are kept.
     """
-    version = versions.current()
+    version = _current()
     engine = engine_for(version)
     products = {
         product.external_id: product
@@ -123,7 +143,7 @@ def classify(
     categories = _named(names) if names else active_categories()
     if not categories:
         raise NoCategories
-    version = versions.current()
+    version = _current()
     engine = engine_for(version)
     vectors = engine.batcher.encode([_decode(engine, image)], [])
     return engine.rank(vectors.images[0], categories, top_k=top_k), version.name
