@@ -81,9 +81,13 @@ def withdraw_changed(products: Sequence[Product]) -> None:
 
     Nobody may decide on what is no longer offered; if the new content is flagged, it comes back.
     """
-    ReviewItem.objects.open().filter(product__in=products).exclude(
-        analysis__content_hash=F("product__content_hash")
-    ).update(state=WITHDRAWN)
+    changed = list(
+        ReviewItem.objects.open()
+        .filter(product__in=products)
+        .exclude(analysis__content_hash=F("product__content_hash"))
+        .values_list("pk", flat=True)
+    )
+    ReviewItem.objects.open().filter(pk__in=changed).update(state=WITHDRAWN)
 
 
 # ── Claims ────────────────────────────────────────────────────────────────────────────────────
@@ -158,12 +162,15 @@ def decide(
     _check_reason(verdict, reason)
     with transaction.atomic():
         free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)
-        # What was shown is the analysis' photo and text: it must be what the product still has.
-        if not free_or_mine.filter(
-            pk=item.pk, analysis__content_hash=F("product__content_hash")
-        ).update(state=DECIDED, claimed_by=None, claimed_until=None):
+        # No other table in this condition: PostgreSQL does not look there again after a lock.
+        if not free_or_mine.filter(pk=item.pk).update(
+            state=DECIDED, claimed_by=None, claimed_until=None
+        ):
             raise AlreadyDecided(who_was_faster(item))
-        item.refresh_from_db()
+        item = ReviewItem.objects.select_related("analysis", "product").get(pk=item.pk)
+        # What was shown is the analysis' photo and text: it must be what the product still has.
+        if item.analysis.content_hash != item.product.content_hash:
+            raise AlreadyDecided("This item has left the queue: its photo or text changed.")
         return Decision.objects.create(
             item=item,
             analysis_id=item.analysis_id,
