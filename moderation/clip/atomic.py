@@ -13,18 +13,19 @@ from moderation.clip.errors import ModelError
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path, *, what: str = "model") -> Iterator[Path]:
     """Yield a temporary sibling to fill; it becomes `folder` at the end, or is removed on errors.
 
     Raises `ModelError` if `folder` exists: a model that may be in use is never overwritten.
+    `what` it is, for that sentence.
     """
     if folder.exists():
-        raise ModelError(f"{folder} exists already; choose another folder for the model.")
+        raise ModelError(f"{folder} exists already; choose another folder for the {what}.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     except OSError as error:
-        raise _not_written(folder, error) from error
+        raise _not_written(folder, what, error) from error
     try:
         yield unfinished
         unfinished.chmod(0o755)  # mkdtemp makes it private
@@ -32,13 +33,13 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             _flush(path)
         unfinished.rename(folder)
     except OSError as error:
-        raise _not_written(folder, error) from error
+        raise _not_written(folder, what, error) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _not_written(folder: Path, error: OSError) -> ModelError:
-    return ModelError(f"The model cannot be written to {folder}: {error.strerror or error}.")
+def _not_written(folder: Path, what: str, error: OSError) -> ModelError:
+    return ModelError(f"The {what} cannot be written to {folder}: {error.strerror or error}.")
 
 
 def _flush(path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,7 @@ __all__ = [
     "read_about",
     "resolve",
     "save_model",
+    "weight_files",
     "weights_sha256",
     "whole_folder",
 ]
@@ -88,11 +90,28 @@ def resolve(
 def weights_sha256(folder: Path) -> str:
     """SHA-256 (hex) over the folder's safetensors, in the order of their names."""
     digest = hashlib.sha256()
-    for path in _checked_weights(folder):
+    for path in weight_files(folder):
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def logit_scale(folder: Path) -> float:
+    """The factor of the cosines in a softmax: the exponential of the weights' `logit_scale`.
+
+    Only that number is read, without torch. Raises `ModelError`.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    for path in weight_files(folder):
+        try:
+            with safe_open(path, framework="numpy") as weights:
+                if "logit_scale" in weights.keys():  # noqa: SIM118 - no mapping
+                    return math.exp(float(weights.get_tensor("logit_scale")))
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"{path} is damaged; restore the file.") from error
+    raise ModelError(f"{folder} has no logit_scale among its weights; this is no CLIP model.")
 
 
 def read_about(folder: Path) -> dict[str, Any]:
@@ -201,7 +220,8 @@ def _weights(folder: Path) -> list[Path]:
         raise ModelError(f"{folder / _SHARDS_NAME} is damaged; restore the file.") from error
 
 
-def _checked_weights(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
+    """The folder's safetensors in the order of their names. Raises `ModelError`."""
     weights = _weights(folder)
     if not weights:
         if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
@@ -218,7 +238,7 @@ def _checked_weights(folder: Path) -> list[Path]:
 
 def _checked(folder: Path) -> Path:
     """The folder, if it has what a model needs."""
-    _checked_weights(folder)
+    weight_files(folder)
     for name in ("config.json", "preprocessor_config.json"):
         if not (folder / name).is_file():
             raise ModelError(f"{folder} has no {name}; this is not a whole model folder.")

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 In = TypeVar("In")
@@ -50,6 +51,20 @@ class CorePool:
     def _forget(self) -> None:
         self._lock = threading.Lock()
         self._pid = 0
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """This thread's own torch calls use one core: on a busy processor many small calls over all
+    cores wait for the slowest each time, which made a training ten times slower."""
+    import torch
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
 
 
 def _single_threaded(cores: int) -> ThreadPoolExecutor:

@@ -10,7 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -111,12 +111,15 @@ class Trainer:
         import torch
 
         fresh = path.with_name(path.name + ".part")
-        parts = {"model": self.model, "average": self.average, "optimizer": self.optimizer}
-        state: dict[str, object] = {name: part.state_dict() for name, part in parts.items()}
-        state["pair"] = [self.pair_scale.detach(), self.pair_bias.detach()]
-        state |= {"step": self.step, "minutes": self.minutes()}
-        torch.save(state, fresh)
+        torch.save(self.state(), fresh)
         fresh.replace(path)
+
+    def state(self) -> dict[str, Any]:
+        """All that a run which goes on needs to know."""
+        parts = {"model": self.model, "average": self.average, "optimizer": self.optimizer}
+        state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
+        state["pair"] = [self.pair_scale.detach(), self.pair_bias.detach()]
+        return state | {"step": self.step, "minutes": self.minutes()}
 
     def load(self, path: Path) -> None:
         """Go on from a saved state; the dice go on from the step, not from where they were.
@@ -169,7 +172,6 @@ class Trainer:
     def loss(self, batch: np.ndarray, *, lane: Lane, done: float) -> torch.Tensor:
         """All losses of the rows `batch` [b]: among the pairs, and against all prompts."""
         import torch
-        from torch.nn import functional
 
         pairs, maybe_true = self._texts(batch, lane.rng)  # 2 b texts, [b, 2 b]
         kinds = self.negatives.kind[batch]
@@ -180,14 +182,7 @@ class Trainer:
             min_zoom=self.settings.min_zoom,
             generator=lane.generator,
         )  # [b, 3, s, s]
-        dropped = self.settings.patch_drop if done < self.settings.full_from else 0.0
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16, cache_enabled=False):
-            image = encode_images(
-                self.model, pixels * 2 - 1, dropped=dropped, generator=lane.generator
-            )
-            text = encode_texts(self.model, pairs + types + colours, lane.tokenizer)
-        image = functional.normalize(image.float(), dim=-1)  # [b, d]
-        text = functional.normalize(text.float(), dim=-1)  # [2 b + p + c, d]
+        image, text = self.encode(pixels, pairs + types + colours, lane=lane, done=done)
         text, type_prompts, colour_prompts = text.split([len(pairs), len(types), len(colours)])
 
         mask = torch.from_numpy(maybe_true).to(self.device)
@@ -204,6 +199,27 @@ class Trainer:
                 )
             )
         )
+
+    def encode(
+        self, pixels: torch.Tensor, texts: list[str], *, lane: Lane, done: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pictures [b, 3, s, s] from 0 to 1 and texts [m] as unit vectors [b, d] and [m, d]."""
+        import torch
+        from torch.nn import functional
+
+        dropped = self.settings.patch_drop if done < self.settings.full_from else 0.0
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16, cache_enabled=False):
+            image = encode_images(
+                self.model, self.normalised(pixels), dropped=dropped, generator=lane.generator
+            )
+            text = encode_texts(self.model, texts, lane.tokenizer)
+        return functional.normalize(image.float(), dim=-1), functional.normalize(
+            text.float(), dim=-1
+        )
+
+    def normalised(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pictures from 0 to 1 as the model wants them: the bundled one from -1 to 1."""
+        return pixels * 2 - 1
 
     def _texts(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
         """b true texts, then b made mismatches; and which pairs count neither way, [b, 2 b]."""

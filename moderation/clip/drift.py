@@ -1,0 +1,55 @@
+"""Whether the catalogue or the model's hold on it has changed: alarms with a known false rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+
+from .audit_estimate import Stratum, posterior
+
+# An unchanged catalogue raises an alarm in at most about one look in a hundred, all tests together.
+FALSE_ALARMS = 0.01
+_TESTS = 3
+
+# A smaller shift of the scores is no alarm, however sure (Siddiqi 2006: 0.1 small, 0.25 large).
+PSI_MATTERS = 0.2
+_BINS = 10
+
+
+def share_changed(before: Sequence[Stratum], now: Sequence[Stratum], *, what: str) -> bool:
+    """Whether `what` ("prevalence" or "precision") surely differs between two times.
+
+    The interval of the difference, at the level that keeps `FALSE_ALARMS`, leaves out zero.
+    """
+    tail = FALSE_ALARMS / _TESTS / 2
+    former = getattr(posterior(before, seed=1), what)
+    present = getattr(posterior(now, seed=2), what)
+    low, high = np.quantile(present - former, [tail, 1 - tail])
+    return bool(low > 0 or high < 0)
+
+
+def stability_index(before: np.ndarray, now: np.ndarray) -> float:
+    """The population stability index of scores over the tenths of `before`; 0: the same."""
+    edges = np.quantile(before, np.linspace(0, 1, _BINS + 1)[1:-1])
+    former, present = (_shares(scores, edges) for scores in (before, now))
+    return float(np.sum((present - former) * np.log(present / former)))
+
+
+def scores_changed(before: np.ndarray, now: np.ndarray) -> bool:
+    """Whether scores are spread otherwise than before: enough to matter, and more than by chance.
+
+    Among equal catalogues, n m / (n + m) times the index follows a chi-squared law with one degree
+    less than there are bins (Yurdakul 2018); its quantile by Wilson and Hilferty (1931).
+    """
+    degrees = _BINS - 1
+    z = NormalDist().inv_cdf(1 - FALSE_ALARMS / _TESTS)
+    chi = degrees * (1 - 2 / (9 * degrees) + z * (2 / (9 * degrees)) ** 0.5) ** 3
+    by_chance = chi * (1 / len(before) + 1 / len(now))
+    return stability_index(before, now) > max(PSI_MATTERS, by_chance)
+
+
+def _shares(scores: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    counts = np.bincount(np.searchsorted(edges, scores, side="right"), minlength=len(edges) + 1)
+    return (counts + 0.5) / (len(scores) + 0.5 * len(counts))
