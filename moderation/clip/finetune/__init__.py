@@ -1,0 +1,1 @@
+"""Fine-tuning: from a model folder and a shop's decisions to a better model folder."""
