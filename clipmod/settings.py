@@ -152,7 +152,6 @@ Q_CLUSTER = {
     "poll": 0.5,
     "guard_cycle": 0.5,
     "log_level": env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
-    "ALT_CLUSTERS": {"training": {"timeout": 6 * 3600, "retry": 7 * 3600}},
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
 }
 CACHES = {
@@ -181,6 +180,25 @@ CLIP_TRAIN_BATCH_SIZE = env.integer("CLIP_TRAIN_BATCH_SIZE", 16, low=1, high=409
 CLIP_TRAIN_LEARNING_RATE = env.number("CLIP_TRAIN_LEARNING_RATE", 5e-6, low=0, high=1)
 CLIP_TRAIN_EPOCHS = env.integer("CLIP_TRAIN_EPOCHS", 3, low=1, high=1000)
 CLIP_CHECKPOINT_DIR = _folder("CLIP_CHECKPOINT_DIR", BASE_DIR / "checkpoints")
+CLIP_REPLAY_CSV = env.text("CLIP_REPLAY_CSV")
+if CLIP_REPLAY_CSV and not Path(CLIP_REPLAY_CSV).is_file():
+    raise ImproperlyConfigured(
+        f"CLIP_REPLAY_CSV is {CLIP_REPLAY_CSV!r}, and there is no such file; give the path of a "
+        "CSV with image_path,text,category, or leave it empty."
+    )
+# ── Labels and the queue's order ──────────────────────────────────────────────────────────────
+AUDIT_SHARE = env.number("AUDIT_SHARE", 0.02, low=0, high=1)
+AUDIT_FLAGGED_SHARE = env.number("AUDIT_FLAGGED_SHARE", 0.1, low=0, high=1)
+GOLD_SHARE = env.number("GOLD_SHARE", 0.1, low=0, high=1)
+QUEUE_UNCERTAIN_SHARE = env.number("QUEUE_UNCERTAIN_SHARE", 0.2, low=0, high=1)
+QUEUE_AUDIT_SHARE = env.number("QUEUE_AUDIT_SHARE", 0.1, low=0, high=1)
+if QUEUE_UNCERTAIN_SHARE + QUEUE_AUDIT_SHARE > 1:
+    raise ImproperlyConfigured(
+        "QUEUE_UNCERTAIN_SHARE and QUEUE_AUDIT_SHARE are shares of one queue and add up to more "
+        "than 1; lower one of them."
+    )
+
+# ── The model hub ─────────────────────────────────────────────────────────────────────────────
 HF_HOME = env.text("HF_HOME")
 # The hub library reads the variable itself and takes an empty one for the current folder.
 if HF_HOME:

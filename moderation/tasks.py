@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import logging
 
+from django.contrib.auth.models import User
+from django_q.exceptions import TimeoutException
+
 from moderation.clip.errors import ModelError
-from moderation.services import analyze, claims, engine, versions, worker
+from moderation.models import ModelVersion
+from moderation.services import (
+    analyze,
+    claims,
+    engine,
+    evaluation,
+    promotion,
+    rollback,
+    shadow,
+    stale,
+    versions,
+    worker,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +35,7 @@ def warm_up() -> None:
     claims.sweep()
     try:
         with worker.beating(owner, doing="loading the model"):
+            versions.log_configured()
             engine.engine_for(versions.current())
     except ModelError as error:
         logger.error("%s", error)
@@ -45,4 +61,75 @@ def sweep() -> int:
     """Return what dead workers held, and show that this one lives."""
     worker.beat(worker.me())
     worker.forget_old_beats()
+    if rollback.unfinished():
+        finish_rollback()
     return claims.sweep()
+
+
+def finish_rollback() -> None:
+    """Put the products back to the version that is active again."""
+    with worker.beating(worker.me(), doing="putting the scores back"):
+        rollback.finish()
+
+
+def evaluate(version_id: int) -> None:
+    """Measure a version on gold and audit; a button of the admin asks for it."""
+    version = ModelVersion.objects.get(pk=version_id)
+    try:
+        with worker.beating(worker.me(), doing=f"evaluating {version.name}"):
+            evaluation.evaluate(version)
+    except (evaluation.NothingToEvaluate, ModelError) as error:
+        logger.error("%s was not evaluated: %s", version.name, error)
+
+
+def promote(version_id: int, by_id: int, force_reason: str = "") -> None:
+    """Ask the gate about a version; a button of the admin asks for it, the log has the answer."""
+    version, by = ModelVersion.objects.get(pk=version_id), User.objects.get(pk=by_id)
+    try:
+        with worker.beating(worker.me(), doing=f"comparing {version.name} with the active version"):
+            promotion.promote(version, by=by, force_reason=force_reason)
+        stale.ask(version)
+    except promotion.GateRefused:
+        pass  # is in the log, with its table
+    except (promotion.PromotionError, ModelError) as error:
+        promotion.log_refusal(version, by=by, reason=str(error))
+    except TimeoutException:
+        promotion.log_refusal(
+            version,
+            by=by,
+            reason="The comparison took too long and was stopped. What it has read of the photos "
+            "is kept: promote again to go on from there.",
+        )
+        raise
+
+
+def rescore(version_id: int) -> None:
+    """Bring the scores of the catalogue up to date with a version, unless it was replaced since."""
+    version = ModelVersion.objects.get(pk=version_id)
+    if not versions.is_current(version):
+        return
+    try:
+        with worker.beating(worker.me(), doing=f"scoring the catalogue by {version.name}"):
+            stale.mend(version)
+    except ModelError as error:
+        logger.error("The catalogue was not scored by %s: %s", version.name, error)
+    except TimeoutException:
+        stale.ask(version)  # what is done stays done, and the next task goes on from there
+        raise
+
+
+def shadow_run(version_id: int) -> None:
+    """Report what a version would flag; what waits for analysis is answered in between."""
+
+    def answer_in_between(*_: int) -> None:
+        analyse_pending()
+
+    version = ModelVersion.objects.get(pk=version_id)
+    try:
+        with worker.beating(worker.me(), doing=f"looking what {version.name} would flag"):
+            shadow.run(version, progress=answer_in_between)
+    except ModelError as error:
+        logger.error("There is no shadow report of %s: %s", version.name, error)
+    except TimeoutException:
+        shadow.ask(version)  # the vectors that it has found are kept
+        raise

@@ -18,6 +18,29 @@ ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT.parent / "shared" / "catalogue"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database-only",
+        action="store_true",
+        help="only tests that touch a database: for the second database of a whole run",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--database-only"):
+        return
+    wanted = [item for item in items if _touches_a_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
+    items[:] = wanted
+
+
+def _touches_a_database(item: pytest.Item) -> bool:
+    """Whether a test asks for the database, by itself or in processes that it starts."""
+    names = set(getattr(item, "fixturenames", ()))
+    asks = {"db", "transactional_db"} & names or item.get_closest_marker("django_db")
+    return bool(asks or "LiveProject" in vars(item.module))
+
+
 @pytest.fixture
 def catalogue() -> Path:
     """The folder with real product photos beside the checkout."""
@@ -43,6 +66,16 @@ def media(settings: Any, tmp_path: Path) -> Path:
     folder.mkdir()
     settings.MEDIA_ROOT = settings.CLIP_IMAGE_ROOT = folder
     return folder
+
+
+@pytest.fixture(autouse=True)
+def plain_queue(settings: Any) -> None:
+    """Only what is flagged enters, the most suspicious first, judged once and in the open.
+
+    The audit draws products by a hash of their ids; a test that speaks of it turns it on.
+    """
+    settings.AUDIT_SHARE = settings.AUDIT_FLAGGED_SHARE = settings.GOLD_SHARE = 0.0
+    settings.QUEUE_UNCERTAIN_SHARE = settings.QUEUE_AUDIT_SHARE = 0.0
 
 
 @pytest.fixture(autouse=True)

@@ -45,6 +45,8 @@ class LiveProject:
             "LOG_LEVEL": "WARNING",
             "ANALYSIS_LEASE_SECONDS": "20",
             "WORKER_STALE_SECONDS": "12",
+            # Only what is flagged enters: the audit draws by a hash of the ids.
+            **dict.fromkeys(("AUDIT_SHARE", "AUDIT_FLAGGED_SHARE", "GOLD_SHARE"), "0"),
             **self.environment,
         }
 

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from moderation.clip.finetune.refusals import MIN_OF_EACH
 from moderation.models import Product
 from moderation.services import demo
 
@@ -53,12 +54,16 @@ def test_the_demo_runs_reports_stops_and_runs_again(project: LiveProject) -> Non
 
     shown = log.read_text()
     assert "180 products analysed" in shown
-    planted = re.search(r"(\d+) of 18 planted mismatches caught", shown)
+    planted = re.search(r"(\d+) of 36 planted mismatches caught", shown)
     assert planted is not None
     listed = re.findall(r"^  (caught|missed)  demo-\d+", shown, re.M)
-    assert len(listed) == 18
+    assert len(listed) == 36
     assert listed.count("caught") == int(planted[1])
     assert re.search(r"A threshold of 0\.\d\d would flag the 27 most suspicious", shown)
+    lesson = re.search(r"put about 135 of the most suspicious in the queue, (\d+) of them", shown)
+    assert lesson is not None
+    assert int(lesson[1]) > 1.25 * MIN_OF_EACH  # some are kept for judging
+    assert re.search(r"^  python manage.py set_threshold --value 0\.\d{3}$", shown, re.M)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/admin/login/") as answer:
         assert answer.status == 200
 

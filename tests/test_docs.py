@@ -28,6 +28,7 @@ NOT_RUN = {
         "make run",
         "make test",
         "python manage.py createsuperuser",
+        "python manage.py improve",
         "python manage.py download_model openai/clip-vit-base-patch16",
     ],
     "operations.md": [
@@ -43,6 +44,14 @@ NOT_RUN = {
         "systemctl stop clipmod-web clipmod-worker",
         "python -m benchmarks.encode --model FOLDER",
     ],
+    "training.md": [
+        "python manage.py improve",
+        "python manage.py check_dataset pairs.csv",
+        "python manage.py train_clip",
+        "python manage.py evaluate --model bundled-t1",
+        "python manage.py promote bundled-t1",
+        "python manage.py rollback",
+    ],
     "pretraining.md": ["python manage.py pretrain_clip ../shared/catalogue/train.csv \\"],
 }
 PREPARE = """
@@ -56,11 +65,11 @@ catalogue_import.import_catalogue(Path("var/demo/catalogue.csv"), source="demo")
 # Everything is put before a moderator, who confirms the first two and lets the others pass.
 DECIDE = """
 from django.contrib.auth.models import Group, User
-from moderation.services import reanalyze, review, versions
+from moderation.services import reanalyze, review, review_claims, versions
 reanalyze.run(reanalyze.Job(reanalyze.Which.ALL, versions.current(), threshold=1.0))
 anna = User.objects.create_user("anna", password="correct horse", is_staff=True)
 for number in range(4):
-    item = review.claim_next(anna)
+    item = review_claims.claim_next(anna)
     verdict, reason = ("confirm", "other_product") if number < 2 else ("dismiss", "matches")
     review.decide(item, moderator=anna, verdict=verdict, reason=reason)
 """

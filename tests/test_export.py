@@ -20,7 +20,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from moderation.models import Category, Decision, Product
-from moderation.services import dataset, intake, review
+from moderation.services import dataset, intake, review, review_claims
 from moderation.services.dataset_files import COLUMNS
 from moderation.services.dataset_manifest import Filters
 from moderation.services.lookup import UnknownName
@@ -43,7 +43,7 @@ def decide(make_item: Make, anna: User) -> Callable[..., Decision]:
 
     def decided(name: str, verdict: str, reason: str, **changes: Any) -> Decision:
         item = make_item(name, **{"similarity": 0.125, "text": f"text of {name}", **changes})
-        review.claim(item, moderator=anna)
+        review_claims.claim(item, moderator=anna)
         return review.decide(item, moderator=anna, verdict=verdict, reason=reason)
 
     return decided

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from moderation.admin import decision_form
 from moderation.models import Decision, ReviewItem, Skip
-from moderation.services import review
+from moderation.services import review, review_claims
 
 pytestmark = pytest.mark.django_db
 
@@ -126,7 +126,7 @@ def test_a_deep_link_to_what_somebody_holds_only_shows_it(
     make_item: Make, page: Client, make_user: Make
 ) -> None:
     item = make_item("A1")
-    review.claim(item, moderator=make_user("ben"))
+    review_claims.claim(item, moderator=make_user("ben"))
 
     html = page.get(address("queue_item", item)).content.decode()
 
@@ -251,7 +251,7 @@ def test_a_lost_claim_names_who_holds_the_item(
     item = make_item("A1")
     page.get(QUEUE)
     ReviewItem.objects.update(claimed_until=timezone.now() - timedelta(hours=1))
-    review.claim(item, moderator=make_user("ben"))
+    review_claims.claim(item, moderator=make_user("ben"))
 
     for url in (address("queue_decide", item), address("queue_hold", item)):
         answer = page.post(url, {"answer": "confirm:bad_text"}, **JSON)

@@ -15,7 +15,7 @@ from django.db import connections
 from django.test import Client
 
 from moderation.models import Decision, ReviewItem
-from moderation.services import review
+from moderation.services import review, review_claims
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,7 +84,7 @@ def test_one_item_goes_to_one_of_those_who_ask_at_once(
 ) -> None:
     item = make_item("A1")
 
-    got = at_once(moderators, review.claim_next)
+    got = at_once(moderators, review_claims.claim_next)
 
     assert [one for one in got if one is not None] == [item]
 

@@ -139,14 +139,15 @@ def test_a_category_with_a_new_threshold_is_judged_anew_without_the_model(
 def test_all_again_encodes_nothing_that_is_known(
     scored: list[Product], encoded: dict[str, int]
 ) -> None:
-    engine.engine_for(versions.current()).category_vectors(
-        [noun for _, noun in engine.active_categories()]
-    )
-    encoded.update(NO_CALLS)
     before = Analysis.objects.count()
-    assert "3 asked for" in command("--all", "--in-process")
+    assert "3 scored from cached vectors, 0 judged anew without the model, 0 asked for" in command(
+        "--all"
+    )
     assert Analysis.objects.filter(status="done").count() == before + 3
-    assert encoded == NO_CALLS
+    assert encoded["photos"] == 0
+    encoded.update(NO_CALLS)
+    command("--all")
+    assert encoded == NO_CALLS  # the sentences of the categories are known now, too
 
 
 def test_a_changed_text_encodes_no_photo(scored: list[Product], encoded: dict[str, int]) -> None:
@@ -179,6 +180,7 @@ def test_stale_is_what_another_model_scored(
 def test_stale_asks_for_what_was_never_scored(scored: list[Product]) -> None:
     Product.objects.filter(external_id="A2").update(analysis=None)
     Analysis.objects.filter(product__external_id="A2").delete()
+    Embedding.objects.all().delete()
     assert "0 judged anew without the model, 1 asked for" in command("--stale", "--in-process")
     assert current("A2").status == "done"
 
@@ -203,6 +205,7 @@ def test_failed_asks_again_only_where_the_newest_answer_failed(
 def test_a_run_goes_on_where_it_was_stopped(
     scored: list[Product], monkeypatch: pytest.MonkeyPatch, run_worker: Make
 ) -> None:
+    Embedding.objects.all().delete()
     monkeypatch.setattr(reanalyze, "CHUNK", 1)
     original, asked = analyze.request, []
 
@@ -226,6 +229,7 @@ def test_a_run_goes_on_where_it_was_stopped(
 
 
 def test_asking_twice_while_it_waits_makes_no_second_question(scored: list[Product]) -> None:
+    Embedding.objects.all().delete()
     job = Job(Which.ALL, versions.current())
     assert reanalyze.run(job).asked == 3
     again = reanalyze.run(job)
@@ -260,6 +264,7 @@ def test_an_answer_never_speaks_for_a_changed_product(scored: list[Product]) -> 
 
 def test_without_a_worker_it_says_so_instead_of_waiting(scored: list[Product]) -> None:
     WorkerBeat.objects.all().delete()
+    Embedding.objects.all().delete()
     assert "3 products wait, but no worker is running" in command("--all")
     assert Analysis.objects.pending().count() == 3
 

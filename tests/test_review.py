@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from moderation.models import Analysis, Decision, Product, ReviewItem
-from moderation.services import analyze, intake, results, review
+from moderation.services import analyze, intake, results, review, review_claims, review_queue
 
 pytestmark = pytest.mark.django_db
 
@@ -39,33 +39,33 @@ def test_the_most_suspicious_comes_first(make_item: Make, make_user: Make) -> No
     worst = make_item("A2", similarity=-0.2)
     make_item("A3", similarity=0.1)
 
-    assert review.claim_next(make_user("anna")) == worst
+    assert review_claims.claim_next(make_user("anna")) == worst
 
 
 def test_two_moderators_never_hold_the_same_item(make_item: Make, make_user: Make) -> None:
     make_item("A1"), make_item("A2")
     anna, ben, cleo = make_user("anna"), make_user("ben"), make_user("cleo")
 
-    first, second = review.claim_next(anna), review.claim_next(ben)
+    first, second = review_claims.claim_next(anna), review_claims.claim_next(ben)
     assert first != second
-    assert review.claim_next(cleo) is None
-    assert review.claim_next(anna) == first  # asking again gives the same item
+    assert review_claims.claim_next(cleo) is None
+    assert review_claims.claim_next(anna) == first  # asking again gives the same item
 
 
 def test_an_expired_claim_is_free_again(make_item: Make, make_user: Make) -> None:
     item = make_item("A1")
-    review.claim_next(make_user("anna"))
+    review_claims.claim_next(make_user("anna"))
     ReviewItem.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
 
-    assert review.claim_next(make_user("ben")) == item
+    assert review_claims.claim_next(make_user("ben")) == item
 
 
 def test_a_late_decision_says_who_was_faster(make_item: Make, make_user: Make) -> None:
     item = make_item("A1")
     anna, ben = make_user("anna"), make_user("ben")
-    review.claim_next(anna)
+    review_claims.claim_next(anna)
     ReviewItem.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-    review.claim_next(ben)
+    review_claims.claim_next(ben)
 
     with pytest.raises(review.AlreadyDecided, match="ben has this item in hand"):
         confirm(item, anna)
@@ -77,7 +77,7 @@ def test_a_late_decision_says_who_was_faster(make_item: Make, make_user: Make) -
 
 def test_an_expired_claim_that_nobody_took_still_decides(make_item: Make, make_user: Make) -> None:
     item, anna = make_item("A1"), make_user("anna")
-    review.claim_next(anna)
+    review_claims.claim_next(anna)
     ReviewItem.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
 
     assert confirm(item, anna).verdict == "confirm"
@@ -94,10 +94,10 @@ def test_a_reason_must_go_with_the_verdict(make_item: Make, make_user: Make) -> 
 
 def test_a_skipped_item_goes_to_others_only(make_item: Make, make_user: Make) -> None:
     item, anna, ben = make_item("A1"), make_user("anna"), make_user("ben")
-    review.skip(review.claim_next(anna), moderator=anna)
+    review.skip(review_claims.claim_next(anna), moderator=anna)
 
-    assert review.claim_next(anna) is None
-    assert review.claim_next(ben) == item
+    assert review_claims.claim_next(anna) is None
+    assert review_claims.claim_next(ben) == item
 
 
 def test_undo_reopens_and_keeps_the_record(make_item: Make, make_user: Make) -> None:
@@ -171,7 +171,7 @@ def change_text(external_id: str, text: str = "Another text") -> Product:
 
 def test_an_open_item_about_a_former_text_leaves_at_once(make_item: Make, make_user: Make) -> None:
     item, anna = make_item("A1"), make_user("anna")
-    review.claim_next(anna)
+    review_claims.claim_next(anna)
     change_text("A1")
 
     item.refresh_from_db()
@@ -202,7 +202,7 @@ def test_an_open_item_moves_with_a_new_score_and_keeps_its_claim(
     make_item: Make, make_user: Make
 ) -> None:
     item, anna = make_item("A1", similarity=0.4), make_user("anna")
-    review.claim_next(anna)
+    review_claims.claim_next(anna)
     row = score_again(item.product, similarity=-0.3)
 
     item.refresh_from_db()
@@ -226,6 +226,6 @@ def test_the_counts_tell_open_decided_and_oldest(make_item: Make, make_user: Mak
         confirm(item, anna)
     review.undo(moderator=anna)
 
-    counts = review.counts()
+    counts = review_queue.counts()
     assert (counts.open, counts.decided_today) == (2, 1)
     assert counts.oldest == min(i.opened_at for i in ReviewItem.objects.open())

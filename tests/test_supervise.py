@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from moderation.models import WorkerBeat
-from moderation.services import supervise, worker
+from moderation.services import supervise, training, worker
 
 pytestmark = pytest.mark.django_db
 
@@ -57,3 +57,41 @@ def test_a_worker_beats_while_one_step_takes_long(settings: Any) -> None:
     beat = WorkerBeat.objects.get(worker="me")
     assert beat.beat_at > started + timedelta(seconds=0.2)
     assert beat.doing == "loading the model"
+
+
+# ── Trainings ─────────────────────────────────────────────────────────────────────────────────
+class Ended:
+    """A process that ended at once, without touching its training."""
+
+    started = 0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        Ended.started += 1
+
+    def poll(self) -> int:
+        return 1
+
+
+def test_nothing_runs_while_nothing_is_to_be_trained(bundled: Any) -> None:
+    trainer = supervise.Trainer()
+    trainer.look()
+    training.request(mode="auto", options={}, by=None, foreground=True)
+    trainer.look()
+
+    assert trainer.process is None
+
+
+def test_a_training_that_cannot_start_is_not_tried_in_a_tight_loop(
+    bundled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise.subprocess, "Popen", Ended)
+    training.request(mode="auto", options={}, by=None)
+    trainer = supervise.Trainer()
+    for _ in range(5):
+        trainer.look()
+    assert Ended.started == 1
+
+    trainer.not_before = 0.0
+    trainer.look()
+    assert Ended.started == 2
+    assert trainer.not_before > supervise.time.monotonic() + 3

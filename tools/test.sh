@@ -25,7 +25,7 @@ PY
 }
 
 tests() {
-    "$bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider
+    "$bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider "$@"
 }
 
 # A developer's own settings must not decide what is tested.
@@ -39,7 +39,7 @@ step "Import contract" "$bin/lint-imports"
 step "Migrations" "$bin/python" manage.py makemigrations --check --dry-run
 step "Tests on SQLite" tests
 if answers "$postgres" 2>/dev/null; then
-    DATABASE_URL="$postgres" step "Tests on PostgreSQL" tests
+    DATABASE_URL="$postgres" step "Tests of the database on PostgreSQL" tests --database-only
 else
     missing+=("PostgreSQL: no server answers; \`apt-get install postgresql\`, or set TEST_POSTGRES_URL.")
 fi

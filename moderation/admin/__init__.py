@@ -1,5 +1,5 @@
 """The pages of the admin. Importing this package registers them with the site."""
 
-from . import analysis, catalog, review, training
+from . import analysis, catalog, evaluations, review, shadow, trainings, versions
 
-__all__ = ["analysis", "catalog", "review", "training"]
+__all__ = ["analysis", "catalog", "evaluations", "review", "shadow", "trainings", "versions"]

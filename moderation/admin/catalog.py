@@ -176,8 +176,8 @@ class CategoryAdmin(admin.ModelAdmin):
         if change and "threshold" in form.changed_data:
             self.message_user(
                 request,
-                f"The threshold of {obj.name} holds for new analyses. Run `python manage.py "
-                f'reanalyze --category "{obj.name}"` to judge the analysed products by it; '
+                f"The threshold of {obj.name} holds for new analyses. Run python manage.py "
+                f'reanalyze --category "{obj.name}" to judge the analysed products by it; '
                 "no photo is encoded again.",
                 messages.WARNING,
             )

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
@@ -21,7 +20,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from moderation.models import Decision, ReviewItem
-from moderation.services import review
+from moderation.services import review, review_claims, review_queue
 
 from .decision_form import CONFIRM, DISMISS, DecisionForm, answers, shown_stamp
 from .work_state import work_state
@@ -61,15 +60,15 @@ class QueuePages:
         """The next item for this moderator, claimed for them."""
         if _wants_json(request):
             return self._answer(request)
-        return self._page(request, review.claim_next(_moderator(request)))
+        return self._page(request, review_claims.claim_next(_moderator(request)))
 
     def item(self, request: HttpRequest, pk: int) -> HttpResponse:
         """This very item: to decide where it is free, else to look at."""
         moderator = _moderator(request)
         item = get_object_or_404(ReviewItem, pk=pk)
-        if item.state == review.OPEN and not review.renew(item, moderator=moderator):
-            review.release(moderator)  # one item in hand at a time
-            review.claim(item, moderator=moderator)
+        if item.state == review.OPEN and not review_claims.renew(item, moderator=moderator):
+            review_claims.release(moderator)  # one item in hand at a time
+            review_claims.claim(item, moderator=moderator)
         return self._page(request, item)
 
     def decide(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -103,13 +102,13 @@ class QueuePages:
     def hold(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The heartbeat of an open page: keeps the claim, or takes it anew where it ran out."""
         item = get_object_or_404(ReviewItem, pk=pk)
-        if review.claim(item, moderator=_moderator(request)):
+        if review_claims.claim(item, moderator=_moderator(request)):
             return HttpResponse(status=204)
         return self._answer(request, f"{review.who_was_faster(item)} Here is the next one.", 409)
 
     def leave(self, request: HttpRequest) -> HttpResponse:
         """The page was closed: what it held is free for others."""
-        review.release(_moderator(request))
+        review_claims.release(_moderator(request))
         return HttpResponse(status=204)
 
     # ── Answers ───────────────────────────────────────────────────────────────────────────────
@@ -119,9 +118,9 @@ class QueuePages:
             if status == 200:
                 messages.success(request, message)
                 return HttpResponseRedirect(reverse("admin:queue"))
-            item = review.claim_next(_moderator(request))
+            item = review_claims.claim_next(_moderator(request))
             return self._page(request, item, message=message, status=status)
-        context = self._context(request, review.claim_next(_moderator(request)))
+        context = self._context(request, review_claims.claim_next(_moderator(request)))
         html = render_to_string("admin/queue/work.html", context, request=request)
         return JsonResponse({"message": message, "html": html}, status=status)
 
@@ -145,13 +144,17 @@ class QueuePages:
     def _context(self, request: HttpRequest, item: ReviewItem | None) -> dict[str, Any]:
         moderator = _moderator(request)
         context: dict[str, Any] = {
-            "counts": review.counts(),
+            "counts": review_queue.counts(),
             "may_undo": review.last_decision(moderator) is not None,
         }
         if item is None:
             return context | {"work": work_state()}
         item = ReviewItem.objects.select_related(
-            "product__category", "analysis__model_version", "claimed_by"
+            "product__category",
+            "analysis__model_version",
+            "claimed_by",
+            "reopens__analysis",
+            "reopens__moderator",
         ).get(pk=item.pk)
         return context | {
             "item": item,
@@ -161,20 +164,8 @@ class QueuePages:
             "dismiss": answers(DISMISS),
             "sides": Decision.Side.choices,
             "shown": shown_stamp(item),
-            "following": _following(moderator, item),
+            "following": review_claims.likely_next(moderator, after=item),
         }
-
-
-def _following(moderator: User, item: ReviewItem) -> ReviewItem | None:
-    """The item that likely comes next, so that its picture can be fetched ahead; not claimed."""
-    return (
-        ReviewItem.objects.unclaimed()
-        .not_skipped_by(moderator)
-        .exclude(Q(pk=item.pk))
-        .most_suspicious_first()
-        .select_related("product")
-        .first()
-    )
 
 
 def _moderator(request: HttpRequest) -> User:

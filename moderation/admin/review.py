@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -29,22 +32,31 @@ class ReviewItemAdmin(ReadOnlyAdmin):
 
     list_display = ("photo", "product", "state", "p_cell", "claimed_by", "opened_at", "in_queue")
     list_display_links = ("product",)
+    # Not by suspicion: the place of what is judged blind would tell what the model said of it.
+    ordering = ("-id",)
     list_filter = ("state", "product__category")
     list_select_related = ("product", "analysis", "claimed_by")
     search_fields = ("product__external_id", "product__text", "product__seller")
     search_help_text = "Product id, text or seller"
-    fields = (
-        *("product", "analysis", "state", "suspicion", "stratum", "sampling_probability"),
-        *("claimed_by", "claimed_until", "opened_at", "in_queue"),
+    fields = ("product", "state", "claimed_by", "claimed_until", "opened_at", "in_queue")
+    fields_in_the_open = (
+        *("analysis", "stratum", "sampling_probability", "suspicion", "uncertainty"),
+        *("in_audit", "picked_by", "second_of", "reopens"),
     )
+
+    def get_fields(self, request: HttpRequest, obj: ReviewItem | None = None) -> Any:
+        """What waits to be judged blind tells nothing of the model, here neither."""
+        if obj is not None and obj.is_blind:
+            return self.fields
+        return (*self.fields, *self.fields_in_the_open)
 
     @admin.display(description="Photo")
     def photo(self, item: ReviewItem) -> SafeString:
         return cells.thumbnail(item.analysis.image_url)
 
-    @admin.display(description="P(mismatch)", ordering="suspicion")
+    @admin.display(description="P(mismatch)")
     def p_cell(self, item: ReviewItem) -> str:
-        return clipmod.percent(item.analysis.p_mismatch)
+        return "kept back" if item.is_blind else clipmod.percent(item.analysis.p_mismatch)
 
     @admin.display(description="Queue")
     def in_queue(self, item: ReviewItem) -> SafeString:
@@ -67,6 +79,7 @@ class DecisionAdmin(ExportsLabels, ReadOnlyAdmin):
     actions = ("export_labels",)
     fields = (
         *("product", "verdict", "reason", "wrong_side", "note", "moderator", "seconds", "mode"),
+        *("stratum", "picked_by", "sampling_probability"),
         *("analysis", "corrects", "stands", "created_at"),
     )
 

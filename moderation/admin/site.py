@@ -9,9 +9,10 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver
 
-from moderation.services import review
+from moderation.services import review_queue
 
-from . import queue
+from . import quality, queue, thresholds, training_state
+from .stale_state import stale_state
 from .work_state import work_state
 
 
@@ -25,7 +26,7 @@ class ClipmodAdminSite(AdminSite):
     enable_nav_sidebar = False  # lists of photos and texts need the width
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        return [*queue.urls(self), *super().get_urls()]
+        return [*queue.urls(self), *quality.urls(self), *thresholds.urls(self), *super().get_urls()]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """The own tables first; what only administrators need comes after."""
@@ -34,11 +35,16 @@ class ClipmodAdminSite(AdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return super().each_context(request) | {
-            "may_decide": request.user.has_perm("moderation.add_decision")
+            "may_decide": request.user.has_perm("moderation.add_decision"),
+            "may_see_quality": request.user.has_perm("moderation.view_evaluation"),
         }
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        state = {"counts": review.counts(), "work": work_state()}
+        state = {
+            "counts": review_queue.counts(),
+            "work": work_state(),
+            "stale": stale_state(request),
+        } | training_state.start(request)
         return super().index(request, state | (extra_context or {}))

@@ -8,7 +8,7 @@ from moderation.clip import scoring
 
 from .catalog import Product
 from .querysets import AnalysisQuerySet
-from .training import ModelVersion
+from .versions import ModelVersion
 
 
 class Analysis(models.Model):

@@ -45,8 +45,16 @@ class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
     def not_skipped_by(self, moderator: User) -> ReviewItemQuerySet:
         return self.exclude(skips__moderator=moderator)
 
+    def not_judged_by(self, moderator: User) -> ReviewItemQuerySet:
+        """Without second opinions on what this moderator decided first."""
+        return self.exclude(second_of__decisions__moderator=moderator)
+
     def most_suspicious_first(self) -> ReviewItemQuerySet:
         return self.order_by("-suspicion", "id")
+
+    def in_the_open(self) -> ReviewItemQuerySet:
+        """Shown with what the model says: neither drawn by lot nor a second opinion."""
+        return self.filter(in_audit=False, second_of=None)
 
 
 class DecisionQuerySet(models.QuerySet["Decision"]):
@@ -54,3 +62,6 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
         """Verdicts that hold: not themselves an undo, and not corrected by a later row."""
         corrected = self.model._default_manager.filter(corrects=OuterRef("pk"))
         return self.exclude(verdict="undo").filter(~Exists(corrected))
+
+    def by_people(self) -> DecisionQuerySet:
+        return self.filter(mode="queue")

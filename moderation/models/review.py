@@ -18,10 +18,22 @@ class ReviewItem(models.Model):
         WITHDRAWN = "withdrawn", "Withdrawn"
 
     class Stratum(models.TextChoices):
+        """Why a product came to be reviewed at all."""
+
         FLAGGED = "flagged", "Flagged by the model"
+        AUDIT = "audit", "Random audit of what passed"
+
+    class Pick(models.TextChoices):
+        """By which part of the queue's mixture an item came into somebody's hands."""
+
+        SUSPICIOUS = "suspicious", "Most suspicious"
+        UNCERTAIN = "uncertain", "Most uncertain"
+        AUDIT = "audit", "Audit"
+        SECOND = "second", "Second opinion"
+        CHOSEN = "chosen", "Opened by hand"
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="review_items")
-    analysis = models.OneToOneField(Analysis, on_delete=models.CASCADE, related_name="review_item")
+    analysis = models.ForeignKey(Analysis, on_delete=models.CASCADE, related_name="review_items")
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     stratum = models.CharField(max_length=10, choices=Stratum, default=Stratum.FLAGGED)
     sampling_probability = models.FloatField(
@@ -29,6 +41,35 @@ class ReviewItem(models.Model):
     )
     suspicion = models.FloatField(
         help_text="Order of the queue: P(mismatch), or minus the similarity while uncalibrated."
+    )
+    uncertainty = models.FloatField(
+        default=0.0, help_text="How little the model knows: 1 at P(mismatch) = 0.5, 0 at 0 and 1."
+    )
+    lottery = models.FloatField(
+        default=0.0,
+        help_text="A number from 0 to 1 made of the product's id: the audit's order, the same at "
+        "every run.",
+    )
+    in_audit = models.BooleanField(
+        default=False,
+        help_text="Drawn by lot, flagged or not, and judged without seeing what the model said.",
+    )
+    picked_by = models.CharField(max_length=10, choices=Pick, blank=True)
+    second_of = models.OneToOneField(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="second_opinion",
+        help_text="The decided item of which this one asks somebody else, blind.",
+    )
+    reopens = models.ForeignKey(
+        "moderation.Decision",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="What was decided of the product's former photo or text.",
     )
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -47,7 +88,12 @@ class ReviewItem(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["product"], condition=Q(state="open"), name="one_open_item_per_product"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["analysis"],
+                condition=Q(second_of__isnull=True),
+                name="one_first_item_per_analysis",
+            ),
         ]
         indexes = [
             models.Index(
@@ -56,10 +102,31 @@ class ReviewItem(models.Model):
             models.Index(
                 fields=["opened_at"], condition=Q(state="open"), name="review_queue_oldest"
             ),
+            models.Index(
+                fields=["-uncertainty", "id"],
+                condition=Q(state="open"),
+                name="review_queue_uncertain",
+            ),
+            models.Index(
+                fields=["lottery", "id"],
+                condition=Q(state="open", in_audit=True),
+                name="review_queue_audit",
+            ),
+            models.Index(
+                fields=["lottery", "id"],
+                condition=Q(state="open", second_of__isnull=False),
+                name="review_queue_second",
+            ),
+            models.Index(fields=["opened_at", "stratum"], name="review_by_week"),
         ]
 
     def __str__(self) -> str:
         return f"Review of {self.product_id} ({self.get_state_display().lower()})"
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the moderator must not see what the model, or somebody before, said of it."""
+        return self.state == self.State.OPEN and (self.in_audit or self.second_of_id is not None)
 
 
 class Decision(models.Model):
@@ -90,6 +157,7 @@ class Decision(models.Model):
 
     class Mode(models.TextChoices):
         QUEUE = "queue", "Queue"
+        AUTOMATIC = "automatic", "Automatic, by its band"
 
     REASONS_FOR = {
         Verdict.CONFIRM: [
@@ -115,6 +183,10 @@ class Decision(models.Model):
         null=True, help_text="Seconds between showing the item and the decision."
     )
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.QUEUE)
+    # As they were at that moment: a label is worth what its item's way into the queue was worth.
+    stratum = models.CharField(max_length=10, choices=ReviewItem.Stratum, blank=True)
+    picked_by = models.CharField(max_length=10, choices=ReviewItem.Pick, blank=True)
+    sampling_probability = models.FloatField(default=1.0)
     corrects = models.OneToOneField(
         "self", null=True, on_delete=models.PROTECT, related_name="corrected_by"
     )

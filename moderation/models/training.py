@@ -1,61 +1,71 @@
-"""Which models there are, and which one is active."""
+"""Trainings: asked for, running, done."""
 
+from django.conf import settings
 from django.db import models
-from django.db.models import Q
+
+from .versions import ModelVersion
 
 
-class ModelVersion(models.Model):
-    """One set of weights with the threshold and calibration that belong to it.
-
-    Cosines differ from model to model, so threshold and calibration never outlive the weights.
-    """
-
-    class Source(models.TextChoices):
-        BUNDLED = "bundled", "Bundled with clipmod"
-        HUB = "hub", "Model hub"
-        FOLDER = "folder", "Local folder"
+class TrainingRun(models.Model):
+    """One training, from the request to the version it made; the row is the truth about it."""
 
     class Status(models.TextChoices):
-        AVAILABLE = "available", "Available"
-        CANDIDATE = "candidate", "Candidate"
-        ACTIVE = "active", "Active"
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
 
-    name = models.CharField(max_length=200, unique=True)
-    source = models.CharField(max_length=10, choices=Source)
-    location = models.CharField(
-        max_length=500,
-        help_text="Hub name or folder; “bundled” for the model shipped with clipmod.",
+    class Mode(models.TextChoices):
+        AUTO = "auto", "Choose by labels, model and device"
+        CALIBRATE = "calibrate", "Calibration and threshold only"
+        HEAD = "head", "Both projections, on cached features"
+        ADAPT = "adapt", "Adapt to the shop's own listings"
+        LAST = "last", "The last blocks of both towers"
+        FULL = "full", "All weights"
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    # True while queued or running, else NULL: the database lets one live run stand.
+    live = models.BooleanField(null=True, default=True, unique=True, editable=False)
+    mode = models.CharField(max_length=10, choices=Mode, default=Mode.AUTO)
+    options = models.JSONField(default=dict, blank=True)
+    base = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="trainings", verbose_name="starts from"
     )
-    revision = models.CharField(max_length=64, blank=True, help_text="Commit on the hub.")
-    weights_sha256 = models.CharField(
-        max_length=64, blank=True, help_text="Hash of the weights file, known once it was read."
+    version = models.OneToOneField(
+        ModelVersion,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="training_run",
+        verbose_name="made",
     )
-    status = models.CharField(max_length=10, choices=Status, default=Status.AVAILABLE)
-    parent = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    dataset = models.CharField(max_length=500, blank=True, help_text="Folder of the data set.")
+    dataset_sha256 = models.CharField(max_length=64, blank=True)
+    output_dir = models.CharField(max_length=500, blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    threshold = models.FloatField(help_text="A similarity below it is a mismatch.")
-    platt_a = models.FloatField(null=True, blank=True)
-    platt_b = models.FloatField(null=True, blank=True)
-    metrics = models.JSONField(default=dict, blank=True)
+    reasons = models.JSONField(
+        default=list, blank=True, help_text="Why this mode, and what was left out, in sentences."
+    )
+    doing = models.CharField(max_length=200, blank=True)
+    progress = models.FloatField(default=0.0, help_text="Share done, from 0 to 1.")
+    curve = models.JSONField(
+        default=list, blank=True, help_text="Points of {step, train, validation}."
+    )
+    log = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    cancel_asked = models.BooleanField(default=False)
+    claimed_by = models.CharField(max_length=200, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    beat_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    activated_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        ordering = ["-activated_at", "-id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["status"], condition=Q(status="active"), name="one_active_model_version"
-            )
-        ]
+        ordering = ["-id"]
 
     def __str__(self) -> str:
-        return self.name
-
-    def p_mismatch(self, similarity: float) -> float | None:
-        """Calibrated probability of a mismatch, or None while nothing was calibrated."""
-        from moderation.clip.calibration import PlattScaling
-
-        if self.platt_a is None or self.platt_b is None:
-            return None
-        return float(PlattScaling(a=self.platt_a, b=self.platt_b).p_mismatch(similarity))
+        return f"Training {self.pk} ({self.get_status_display().lower()})"

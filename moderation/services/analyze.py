@@ -21,10 +21,12 @@ from moderation.clip import scoring
 from moderation.clip.errors import ImageError, ModelError
 from moderation.models import Analysis, ModelVersion, Product
 
-from . import claims, embeddings, results, review, versions, worker
+from . import claims, embeddings, results, review_queue, versions, worker
 from .engine import TOP_CATEGORIES, Engine, active_categories, engine_for
 
 logger = logging.getLogger(__name__)
+
+MOVED_AT_ONCE = 500
 
 RUNNING, FAILED = Analysis.Status.RUNNING, Analysis.Status.FAILED
 
@@ -48,7 +50,7 @@ def request(
                 Product.objects.filter(pk=OuterRef("product")).values("content_hash")
             )
         ).delete()
-        review.withdraw_changed(products)
+        review_queue.withdraw_changed(products)
         before = _live_count(products, version)
         Analysis.objects.bulk_create(
             [_question(product, version, threshold) for product in products],
@@ -61,12 +63,21 @@ def request(
 
 
 def move_questions(old: ModelVersion, *, to: ModelVersion) -> None:
-    """Ask the new version what nobody has begun to ask the old one."""
-    with transaction.atomic():
-        waiting = Analysis.objects.pending().filter(model_version=old)
-        products = list(Product.objects.filter(pk__in=waiting.values("product")))
-        waiting.delete()
-        request(products, version=to)
+    """Ask the new version what nobody has begun to ask the old one.
+
+    Chunk by chunk, so that no moment holds a whole catalogue; one cut off in between goes on.
+    """
+    if old.pk == to.pk:
+        return
+    waiting = Analysis.objects.pending().filter(model_version=old).order_by("pk")
+    while True:
+        with transaction.atomic():
+            chunk = list(waiting.select_for_update().values_list("pk", "product")[:MOVED_AT_ONCE])
+            if not chunk:
+                return
+            Analysis.objects.pending().filter(pk__in=[pk for pk, _ in chunk]).delete()
+            products = Product.objects.filter(pk__in=[product for _, product in chunk])
+            request(products, version=to)
 
 
 def _live_count(products: list[Product], version: ModelVersion) -> int:

@@ -2,9 +2,10 @@
 
 Which decisions become labels, and how honest each is:
 
-- A decision that stands (neither undone nor corrected) gives one row, with the photo and text as
-  they were judged. Where one content of a product was decided more than once, the newest counts;
-  filters choose among these, so no filter brings back a verdict that was overruled.
+- A person's decision that stands (neither undone nor corrected) gives one row, with the photo and
+  text as they were judged. Where one content of a product was decided more than once, the newest
+  counts; filters choose among these, so no filter brings back a verdict that was overruled.
+- What a band's automatic action confirmed is the model's own word, and no label.
 - "Cannot be told from the photo" is no evidence of a match: those rows are left out and counted.
 - A confirmed mismatch stays a 0 also where the photo is unusable or the text too vague: the pair
   is one that a shop wants flagged. `reason` and `wrong_side` let training choose otherwise.
@@ -21,20 +22,17 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef
 
-from moderation.models import Decision
-from moderation.models.querysets import DecisionQuerySet
+from moderation.models import Decision, ReviewItem
 
 from .dataset_files import COLUMNS, FORMATS, Row, label_file, zip_folder
 from .dataset_manifest import Filters, Manifest, utc_text
-from .lookup import category_by_name, version_by_name
-
-LABELS = {Decision.Verdict.DISMISS: 1, Decision.Verdict.CONFIRM: 0}
+from .dataset_rows import LABELS, chosen, walk
 
 EVERYTHING = Filters()
 
@@ -58,6 +56,16 @@ def export(
     Without images, `image_path` is the photo's path in the media folder. `progress` is called
     with (decisions done, decisions in all). Raises `DatasetError`, `UnknownName`.
     """
+    with whole_folder(folder) as unfinished:
+        return _write(unfinished, filters, format, with_images, progress)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yields the path of a folder yet to be made, which becomes `folder` at the end.
+
+    Raises `DatasetError` where there is something already, or where it cannot be written.
+    """
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DatasetError(f"{folder} exists and is not empty; choose a new folder.")
@@ -65,13 +73,12 @@ def export(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
             unfinished = Path(scratch) / "export"
-            manifest = _write(unfinished, filters, format, with_images, progress)
+            yield unfinished
             unfinished.rename(folder)
     except OSError as error:
         raise DatasetError(
             f"{folder} cannot be written ({error.strerror}); choose another folder."
         ) from error
-    return manifest
 
 
 def export_zip(
@@ -95,13 +102,13 @@ def _write(
 ) -> Manifest:
     if format not in FORMATS:
         raise DatasetError(f"The format {format} is unknown; choose {', '.join(FORMATS)}.")
-    decisions = _chosen(filters)
+    decisions = chosen(filters)
     total = decisions.count()
     folder.mkdir()
     labels = folder / f"labels.{format}"
     manifest = Manifest(filters, labels.name, with_images)
     with label_file(labels) as write:
-        for done, decision in enumerate(_walk(decisions), 1):
+        for done, decision in enumerate(walk(decisions), 1):
             if row := _label(decision, manifest, folder=folder):
                 write(row)
             if progress and (done % 100 == 0 or done == total):
@@ -113,57 +120,6 @@ def _write(
     about = json.dumps(manifest.as_json(), indent=2, sort_keys=True, ensure_ascii=False)
     (folder / "manifest.json").write_text(about + "\n", encoding="utf-8")
     return manifest
-
-
-def _chosen(filters: Filters) -> DecisionQuerySet:
-    newer = Decision.objects.standing().filter(
-        analysis__product=OuterRef("analysis__product"),
-        analysis__content_hash=OuterRef("analysis__content_hash"),
-        pk__gt=OuterRef("pk"),
-    )
-    chosen = Decision.objects.standing().filter(~Exists(newer), verdict__in=LABELS)
-    if filters.since is not None:
-        chosen = chosen.filter(created_at__gte=filters.since)
-    if filters.until is not None:
-        chosen = chosen.filter(created_at__lt=filters.until)
-    if filters.category is not None:
-        chosen = chosen.filter(analysis__product__category=category_by_name(filters.category))
-    if filters.model is not None:
-        chosen = chosen.filter(analysis__model_version=version_by_name(filters.model))
-    if filters.verdict is not None:
-        chosen = chosen.filter(verdict=filters.verdict)
-    if filters.decision_ids is not None:
-        chosen = chosen.filter(pk__in=filters.decision_ids)
-    return chosen
-
-
-def _walk(decisions: DecisionQuerySet) -> Iterator[Mapping[str, Any]]:
-    """Plain rows, oldest decision first, a few at a time."""
-    return (
-        decisions.order_by("pk")
-        .values(
-            "pk",
-            "verdict",
-            "reason",
-            "wrong_side",
-            "moderator_id",
-            "created_at",
-            text=F("analysis__text"),
-            image=F("analysis__image"),
-            image_sha256=F("analysis__image_sha256"),
-            content_hash=F("analysis__content_hash"),
-            similarity=F("analysis__similarity"),
-            p_mismatch=F("analysis__p_mismatch"),
-            threshold_used=F("analysis__threshold_used"),
-            product_id=F("analysis__product__external_id"),
-            category=F("analysis__product__category__name"),
-            model_version=F("analysis__model_version__name"),
-            weights_sha256=F("analysis__model_version__weights_sha256"),
-            stratum=F("item__stratum"),
-            sampling_probability=F("item__sampling_probability"),
-        )
-        .iterator(chunk_size=2000)
-    )
 
 
 def _label(decision: Mapping[str, Any], manifest: Manifest, *, folder: Path) -> Row | None:
@@ -184,6 +140,7 @@ def _label(decision: Mapping[str, Any], manifest: Manifest, *, folder: Path) -> 
         "label": label,
         "category": decision["category"] or "",
         "decision_id": decision["pk"],
+        "stratum": decision["stratum"] or ReviewItem.Stratum.FLAGGED,  # older than the audit
         "moderator": f"m{decision['moderator_id']}",
         "decided_at": utc_text(decision["created_at"]),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -48,15 +48,16 @@ _NO_DATE = (1980, 1, 1, 0, 0, 0)
 @contextmanager
 def label_file(path: Path) -> Iterator[Write]:
     """Yields a callable that writes a row; the ending of `path` decides the format."""
-    opener = {".csv": _csv_file, ".jsonl": _jsonl_file, ".parquet": _parquet_file}[path.suffix]
+    opener = {".csv": csv_file, ".jsonl": _jsonl_file, ".parquet": _parquet_file}[path.suffix]
     with opener(path) as write:
         yield write
 
 
 @contextmanager
-def _csv_file(path: Path) -> Iterator[Write]:
+def csv_file(path: Path, columns: Sequence[str] = tuple(COLUMNS)) -> Iterator[Write]:
+    """Yields a callable that writes a row; what stands in no column is left out."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(COLUMNS), lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         yield writer.writerow
 

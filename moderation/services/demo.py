@@ -18,7 +18,10 @@ from . import catalogue_import
 
 USERNAME, PASSWORD = "demo", "clipmod-demo"
 PRODUCTS = 180
+MISMATCH_SHARE = 0.2
 REVIEW_SHARE = 0.15
+# So many decided leave more than a training needs, with what is kept for judging set aside.
+LESSON_SHARE = 0.75
 
 
 class DemoRefused(Exception):  # noqa: N818 - the sentence is the name's point
@@ -53,7 +56,7 @@ def draw(*, count: int = PRODUCTS, progress: Callable[[int, int], None] | None =
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    write_catalogue(unfinished, count=count, progress=progress)
+    write_catalogue(unfinished, count=count, mismatch_share=MISMATCH_SHARE, progress=progress)
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
 
@@ -92,7 +95,7 @@ class Planted:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a higher threshold would do: one that flags as many as moderators can look at."""
+    """What a higher threshold would do: one that flags a given share of the products."""
 
     threshold: float
     flagged: int
@@ -107,7 +110,8 @@ class Report:
     failed: int
     flagged: int
     planted: list[Planted]
-    budget: Budget | None
+    budget: Budget | None  # as many as moderators can look at
+    lesson: Budget | None  # as many as a training learns from
 
     @property
     def caught(self) -> int:
@@ -127,23 +131,25 @@ def report() -> Report:
     }
     answers = [product.analysis for product in products.values() if product.analysis]
     planted = [row for row in _planted_rows() if row["product_id"] in products]
+    wrong = {row["product_id"] for row in planted}
     return Report(
         analysed=sum(row.status == Analysis.Status.DONE for row in answers),
         failed=sum(row.status == Analysis.Status.FAILED for row in answers),
         flagged=sum(bool(row.is_mismatch) for row in answers),
         planted=[_planted(row, products[row["product_id"]]) for row in planted],
-        budget=_at_budget(products, wrong={row["product_id"] for row in planted}),
+        budget=_at_budget(products, share=REVIEW_SHARE, wrong=wrong),
+        lesson=_at_budget(products, share=LESSON_SHARE, wrong=wrong),
     )
 
 
-def _at_budget(products: dict[str, Product], *, wrong: set[str]) -> Budget | None:
-    """The threshold that flags `REVIEW_SHARE` of the products, and what it would catch."""
+def _at_budget(products: dict[str, Product], *, share: float, wrong: set[str]) -> Budget | None:
+    """The threshold that flags this share of the products, and what it would catch."""
     scores = sorted(
         (product.analysis.similarity, external_id)
         for external_id, product in products.items()
         if product.analysis and product.analysis.similarity is not None
     )
-    count = round(REVIEW_SHARE * len(scores))
+    count = round(share * len(scores))
     if not 0 < count < len(scores):
         return None
     return Budget(

@@ -20,6 +20,7 @@ from moderation.clip.errors import ModelError
 from moderation.models import Category, ModelVersion
 
 from . import versions
+from .head_maps import Forebear, lineage
 
 if TYPE_CHECKING:
     from moderation.clip.encoder import Encoder
@@ -40,6 +41,7 @@ class Engine:
     version_id: int
     encoder: Encoder
     analyzer: CLIPAnalyzer
+    forebears: tuple[Forebear, ...] = ()
 
     def __post_init__(self) -> None:
         self.batcher = Batcher(self.encoder)
@@ -121,7 +123,9 @@ def _load(version: ModelVersion) -> Engine:
     )
     revision = version.revision or None
     analyzer = CLIPAnalyzer.from_encoder(encoder, name=version.name, revision=revision)
-    return Engine(version_id=version.pk, encoder=encoder, analyzer=analyzer)
+    return Engine(
+        version_id=version.pk, encoder=encoder, analyzer=analyzer, forebears=lineage(version)
+    )
 
 
 def active_categories() -> list[tuple[str, str]]:

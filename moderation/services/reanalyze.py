@@ -2,8 +2,9 @@
 
 A similarity does not depend on the threshold. Where the model has already scored a product's
 present photo and text, a new threshold therefore runs no model: a finished analysis is derived
-from the known similarity. History is kept: the derived row is a new one. `ALL` asks the model
-again only where the threshold has not moved.
+from the known similarity. Where it has not, but the vectors of photo and text are cached or follow
+from cached ones (`embeddings`), they are scored here, by the chunk. History is kept: each answer
+is a new row. `ALL` scores again only where the threshold has not moved.
 
 Running the same again goes on where it was stopped. With `STALE`, `FAILED` or a threshold, a
 product that is done no longer meets the criterion. For the rest `since` draws the line: products
@@ -13,19 +14,21 @@ whose newest analysis was asked for after that moment are done.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
-from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, QuerySet
-from django.utils import timezone
+from django.db import reset_queries, transaction
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from moderation.models import Analysis, Category, ModelVersion, Product
 
-from . import analyze, results, versions
+from . import analyze, bulk_results, rescore, versions
+from .one_parameter import among
+from .rescore import Case, Judge
 
-CHUNK = 500
+CHUNK = 4000  # about half a second of the database's write lock
+ASK_AT_ONCE = 500
 PENDING, RUNNING = Analysis.Status.PENDING, Analysis.Status.RUNNING
 DONE, FAILED = Analysis.Status.DONE, Analysis.Status.FAILED
 
@@ -37,7 +40,7 @@ class Which(Enum):
 
     ALL = auto()
     FAILED = auto()  # the newest analysis of the present photo and text failed
-    STALE = auto()  # no score, or of another model, content or threshold than holds now
+    STALE = auto()  # no score, or of another model, content, threshold or calibration
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Job:
     since: datetime | None = None
 
     def products(self) -> QuerySet[Product]:
-        chosen = Product.objects.select_related("category", "analysis")
+        chosen = Product.objects.all()
         if self.category is not None:
             chosen = chosen.filter(category=self.category)
         if self.which is Which.FAILED:
@@ -78,6 +81,7 @@ class Tally:
     """What is to be done, or was: products by what happens to them, and flags that change."""
 
     asked: int = 0
+    scored: int = 0
     derived: int = 0
     waiting: int = 0
     done: int = 0
@@ -86,53 +90,44 @@ class Tally:
     unknown: int = 0
 
 
-class _Step(Enum):
-    ASK = auto()
-    DERIVE = auto()
-    WAIT = auto()
-    NOTHING = auto()
+@dataclass
+class _Plan:
+    """What is to be done for one chunk of products."""
 
-
-@dataclass(frozen=True)
-class _Case:
-    """A product with the newest analysis of its present content by the job's model."""
-
-    product: Product
-    newest: Analysis | None
-
-    @property
-    def similarity(self) -> float | None:
-        """What the model said, or None where it has not, or could not."""
-        return self.newest.similarity if self.newest and self.newest.status == DONE else None
+    ask: list[int] = field(default_factory=list)
+    answers: list[bulk_results.Answer] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
 
 
 def look(job: Job, *, progress: Progress | None = None) -> Tally:
     """What `run` would do; nothing is written."""
-    tally = Tally()
+    tally, judge = Tally(), Judge(job.version, threshold=job.threshold)
     for cases in _chunks(job, progress):
-        _count(tally, job, cases)
+        _plan(job, cases, judge, tally, ranked=False)
     return tally
 
 
 def run(job: Job, *, progress: Progress | None = None) -> Tally:
-    """Derive what can be derived and ask for the rest, chunk by chunk, each in a transaction."""
-    tally = Tally()
+    """Answer what is known and ask for the rest, chunk by chunk, each in short transactions.
+
+    Raises `Replaced` where another version is activated meanwhile, or a rollback takes this one
+    back: its scores must not come in after that.
+    """
+    tally, judge = Tally(), Judge(job.version, threshold=job.threshold)
     for cases in _chunks(job, progress):
-        steps = _count(tally, job, cases)
-        with transaction.atomic():
-            _derive(job, steps[_Step.DERIVE])
-            if steps[_Step.ASK]:
-                analyze.request(
-                    [case.product for case in steps[_Step.ASK]],
-                    version=job.version,
-                    threshold=job.threshold,
-                )
-            if job.is_about_thresholds:
-                # Nobody has begun with these, so they can still take the threshold wanted now.
-                waiting = [case.newest.pk for case in steps[_Step.WAIT] if case.newest]
-                Analysis.objects.pending().filter(pk__in=waiting).update(
-                    threshold_override=job.threshold
-                )
+        plan = _plan(job, cases, judge, tally)
+        bulk_results.write(plan.answers, version=job.version, threshold_override=job.threshold)
+        for start in range(0, len(plan.ask), ASK_AT_ONCE):
+            asked = among("pk", plan.ask[start : start + ASK_AT_ONCE])
+            products = Product.objects.filter(asked).order_by("pk")
+            with transaction.atomic():
+                versions.check_not_replaced(job.version)
+                analyze.request(products, version=job.version, threshold=job.threshold)
+        if job.is_about_thresholds and plan.waiting:
+            # Nobody has begun with these, so they can still take the threshold wanted now.
+            Analysis.objects.pending().filter(among("pk", plan.waiting)).update(
+                threshold_override=job.threshold
+            )
     return tally
 
 
@@ -150,37 +145,30 @@ def newest_key() -> int:
 
 
 # ── Which product needs what ──────────────────────────────────────────────────────────────────
-def _chunks(job: Job, progress: Progress | None) -> Iterator[list[_Case]]:
+def _chunks(job: Job, progress: Progress | None) -> Iterator[list[Case]]:
     products = job.products().order_by("pk")
     total, done, last = products.count(), 0, 0
-    while chunk := list(products.filter(pk__gt=last)[:CHUNK]):
-        yield _cases(job, chunk)
-        last = chunk[-1].pk
+    while chunk := rescore.cases(products.filter(pk__gt=last)[:CHUNK], job.version):
+        yield chunk
+        last = chunk[-1].product_id
         done += len(chunk)
+        reset_queries()  # with DEBUG on, Django keeps each, however long the run
         if progress:
             progress(done, max(done, total))
 
 
-def _cases(job: Job, products: Sequence[Product]) -> list[_Case]:
-    keys = (
-        Analysis.objects.filter(
-            product__in=products,
-            model_version=job.version,
-            content_hash=F("product__content_hash"),
-        )
-        .order_by()
-        .values("product")
-        .annotate(newest=Max("pk"))
-        .values("newest")
-    )
-    newest = {row.product_id: row for row in Analysis.objects.filter(pk__in=keys)}
-    return [_Case(product, newest.get(product.pk)) for product in products]
+class _Step(Enum):
+    ASK = auto()
+    SCORE = auto()
+    DERIVE = auto()
+    WAIT = auto()
+    NOTHING = auto()
 
 
-def _step(job: Job, case: _Case) -> _Step:
+def _step(job: Job, case: Case, judge: Judge) -> _Step:
     newest = case.newest
     if newest is None:
-        return _Step.NOTHING if job.which is Which.FAILED else _Step.ASK
+        return _Step.NOTHING if job.which is Which.FAILED else _Step.SCORE
     if newest.status in (PENDING, RUNNING):
         return _Step.WAIT
     if job.which is Which.FAILED:
@@ -190,61 +178,50 @@ def _step(job: Job, case: _Case) -> _Step:
     if newest.status == FAILED:
         # A photo that failed fails at any threshold: `FAILED` is there to try it again.
         return _Step.NOTHING if job.is_about_thresholds else _Step.ASK
-    if newest.threshold_used != _threshold(job, case):
+    if newest.threshold_used != judge.threshold(case):
         return _Step.DERIVE
     if not job.is_about_thresholds:
-        return _Step.ASK
-    return _Step.NOTHING if case.product.analysis_id == newest.pk else _Step.DERIVE
+        return _Step.SCORE
+    if case.current_id != newest.pk or judge.is_recalibrated(case):
+        return _Step.DERIVE
+    return _Step.NOTHING
 
 
-def _threshold(job: Job, case: _Case) -> float:
-    return versions.threshold_for(
-        job.version, category=case.product.category, override=job.threshold
-    )
-
-
-def _count(tally: Tally, job: Job, cases: Sequence[_Case]) -> dict[_Step, list[_Case]]:
+def _plan(
+    job: Job, cases: Sequence[Case], judge: Judge, tally: Tally, *, ranked: bool = True
+) -> _Plan:
     """Sort the cases by what is to be done, and add them to the tally."""
-    steps: dict[_Step, list[_Case]] = {step: [] for step in _Step}
+    plan, to_score = _Plan(), []
     for case in cases:
-        step = _step(job, case)
-        steps[step].append(case)
-        if step not in (_Step.ASK, _Step.DERIVE):
-            continue
-        if case.similarity is None:
-            tally.unknown += 1
-            continue
-        flagged = case.similarity < _threshold(job, case)
-        was_flagged = bool(case.product.analysis and case.product.analysis.is_mismatch)
-        tally.newly_flagged += flagged and not was_flagged
-        tally.no_longer_flagged += was_flagged and not flagged
-    tally.asked += len(steps[_Step.ASK])
-    tally.derived += len(steps[_Step.DERIVE])
-    tally.waiting += len(steps[_Step.WAIT])
-    tally.done += len(steps[_Step.NOTHING])
-    return steps
+        step = _step(job, case, judge)
+        if step is _Step.SCORE:
+            to_score.append(case)
+        elif step is _Step.ASK:
+            _ask(plan, tally, case)
+        elif step is _Step.DERIVE and (answer := judge.judge_anew(case)) is not None:
+            tally.derived += 1
+            _take(plan, tally, case, answer)
+        elif step is _Step.WAIT and case.newest is not None:
+            tally.waiting += 1
+            plan.waiting.append(case.newest.pk)
+        else:
+            tally.done += 1
+    for case, found in zip(to_score, judge.score(to_score, ranked=ranked), strict=True):
+        if found is None:
+            _ask(plan, tally, case)
+        else:
+            tally.scored += 1
+            _take(plan, tally, case, found)
+    return plan
 
 
-def _derive(job: Job, cases: Sequence[_Case]) -> None:
-    """Judge known similarities by the threshold that holds: new finished rows, no model."""
-    derived = []
-    for case in cases:
-        known = case.newest
-        if known is None or known.similarity is None:
-            continue
-        row = Analysis(
-            product=case.product,
-            model_version=job.version,
-            text=known.text,
-            image=known.image,
-            image_sha256=known.image_sha256,
-            content_hash=known.content_hash,
-            threshold_override=job.threshold,
-            top_categories=known.top_categories,
-            precision=known.precision,
-            finished_at=timezone.now(),
-        )
-        results.apply_score(row, known.similarity)
-        derived.append(row)
-    Analysis.objects.bulk_create(derived)
-    results.settle(derived)
+def _ask(plan: _Plan, tally: Tally, case: Case) -> None:
+    plan.ask.append(case.product_id)
+    tally.asked += 1
+    tally.unknown += 1
+
+
+def _take(plan: _Plan, tally: Tally, case: Case, answer: bulk_results.Answer) -> None:
+    plan.answers.append(answer)
+    tally.newly_flagged += answer.is_mismatch and not case.was_flagged
+    tally.no_longer_flagged += case.was_flagged and not answer.is_mismatch

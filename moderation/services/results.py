@@ -9,7 +9,7 @@ from django.db.models import F, OuterRef, Q, Subquery
 from moderation.clip import scoring
 from moderation.models import Analysis, Product
 
-from . import review, versions
+from . import review_queue, versions
 
 RESULT_FIELDS = [
     "status",
@@ -28,11 +28,10 @@ RESULT_FIELDS = [
 
 def apply_score(row: Analysis, score: float) -> None:
     """Judge a similarity by the threshold that holds for this row and mark the row done."""
-    threshold = versions.threshold_for(
-        row.model_version, category=row.product.category, override=row.threshold_override
-    )
+    version, category = row.model_version, row.product.category
+    threshold = versions.threshold_for(version, category=category, override=row.threshold_override)
     row.similarity = score
-    row.p_mismatch = row.model_version.p_mismatch(score)
+    row.p_mismatch = version.p_mismatch(score, category.name if category else None)
     row.threshold_used = threshold
     row.is_mismatch = scoring.judge(score, threshold=threshold).is_mismatch
     row.status, row.error = Analysis.Status.DONE, ""
@@ -46,7 +45,8 @@ def settle(answered: Sequence[Analysis]) -> None:
     """
     product_ids = [row.product_id for row in answered]
     # Two workers may settle the same product; in one order, so that they never wait in a ring.
-    list(Product.objects.select_for_update().filter(pk__in=product_ids).order_by("pk"))
+    locked = Product.objects.select_for_update().filter(pk__in=product_ids).order_by("pk")
+    list(locked.values_list("pk"))
     of_product = Analysis.objects.filter(
         pk__in=[row.pk for row in answered],
         product=OuterRef("pk"),
@@ -55,4 +55,4 @@ def settle(answered: Sequence[Analysis]) -> None:
     Product.objects.filter(pk__in=product_ids).annotate(
         newest=Subquery(of_product.values("pk")[:1])
     ).filter(Q(analysis=None) | Q(newest__gt=F("analysis"))).update(analysis=F("newest"))
-    review.follow([row for row in answered if row.status == Analysis.Status.DONE])
+    review_queue.follow([row for row in answered if row.status == Analysis.Status.DONE])

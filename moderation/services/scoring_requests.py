@@ -203,6 +203,6 @@ def _answer(version: ModelVersion, pair: Pair, *, image: np.ndarray, text: np.nd
     threshold = versions.threshold_for(version, category=pair.category, override=pair.threshold)
     return Answer(
         verdict=scoring.judge(score, threshold=threshold),
-        p_mismatch=version.p_mismatch(score),
+        p_mismatch=version.p_mismatch(score, pair.category.name if pair.category else None),
         model_version=version.name,
     )

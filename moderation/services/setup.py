@@ -17,6 +17,10 @@ _VIEW = [
     "view_reviewitem",
     "view_decision",
     "view_modelversion",
+    "view_trainingrun",
+    "view_evaluation",
+    "view_shadowreport",
+    "view_versionevent",
 ]
 GROUPS = {
     "moderator": [*_VIEW, "add_decision"],
@@ -29,6 +33,9 @@ GROUPS = {
         "change_category",
         "reanalyze",
         "export_labels",
+        "train",
+        "promote",
+        "set_threshold",
     ],
     # For programs: it sends listings and reads the answers.
     "shop": ["view_product", "add_product", "change_product"],

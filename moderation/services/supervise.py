@@ -1,5 +1,7 @@
 """Keeps a django-q cluster at work: starts it, watches its beat, kills and restarts it when stuck.
 
+Beside it, a training that is queued runs in a process of its own (`Trainer`).
+
 django-q restarts a worker that died, but a worker killed while it waits for the queue takes the
 queue's lock along: the cluster then looks alive and does nothing, for ever. Only the beat, which
 is written by the tasks themselves, tells the two apart; so it is the beat that is watched.
@@ -25,7 +27,7 @@ from django_q.tasks import async_task
 
 from moderation.models import WorkerBeat
 
-from . import worker
+from . import training, worker
 
 logger = logging.getLogger(__name__)
 
@@ -74,17 +76,67 @@ class Cluster:
         self.process.wait()
 
 
+@dataclass
+class Trainer:
+    """The process that trains, there only while a training is queued or runs.
+
+    It needs no queue: the row of the training is looked at, and whoever claims it has it. While
+    nothing is to be trained it costs no memory, and a training never takes a worker from analyses.
+    """
+
+    process: subprocess.Popen[bytes] | None = None
+    fruitless: int = 0  # starts in a row that left a training waiting
+    not_before: float = 0.0
+
+    def look(self) -> None:
+        """Start a process where a training waits and none runs here."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        training.sweep()
+        if training.queued() is None:
+            self.process, self.fruitless = None, 0
+        elif time.monotonic() >= self.not_before:
+            self._start()
+
+    def _start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(settings.BASE_DIR / "manage.py"), "run_training"],
+            start_new_session=True,
+        )
+        # One that cannot even claim its row must not be started in a tight loop.
+        self.fruitless += 1
+        self.not_before = time.monotonic() + min(60.0, 2.0**self.fruitless)
+
+    def ask_to_stop(self) -> None:
+        """The training goes back into the queue, to be taken up where it was."""
+        if self.process is not None:
+            self.process.terminate()
+
+    def stop(self, *, within: float = STOP_WITHIN) -> None:
+        if self.process is None:
+            return
+        self.ask_to_stop()
+        try:
+            self.process.wait(timeout=within)
+        except subprocess.TimeoutExpired:  # its row is taken back from the dead
+            self.process.kill()
+            self.process.wait()
+
+
 def supervise(*, should_stop: Callable[[], bool]) -> None:
     """Run a cluster until `should_stop()`; restart it when it dies or its beat goes stale."""
-    cluster = Cluster()
+    cluster, trainer = Cluster(), Trainer()
     cluster.start()
     try:
         while not should_stop():
             time.sleep(LOOK_EVERY)
             close_old_connections()
             look_after(cluster)
+            trainer.look()
     finally:
+        trainer.ask_to_stop()
         cluster.stop()
+        trainer.stop(within=5.0)
 
 
 def look_after(cluster: Cluster) -> None:

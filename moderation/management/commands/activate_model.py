@@ -18,9 +18,9 @@ class Command(BaseCommand):
     def handle(self, *, name: str, **options: Any) -> None:
         try:
             version = versions.obtain(name, progress=True)
+            versions.activate(version)
         except ModelError as error:
             raise CommandError(str(error)) from error
-        versions.activate(version)
         self.stdout.write(
             f"Active model: {version.name}. To judge the catalogue by it: "
             "python manage.py reanalyze --stale"

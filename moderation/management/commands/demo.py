@@ -9,7 +9,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from moderation.services import demo, review, worker
+from moderation.clip.finetune.refusals import MIN_OF_EACH
+from moderation.clip.finetune.settings import MIN_LABELS
+from moderation.services import demo, review_queue, worker
 from moderation.services.site import Site, SiteError
 
 
@@ -98,10 +100,21 @@ class Command(BaseCommand):
                 f"{found.budget.flagged} most suspicious and catch {found.budget.caught}; see "
                 "“Model and threshold” in the README."
             )
+        if found.lesson:
+            write(
+                f"\nTo see the model learn, put about {found.lesson.flagged} of the most "
+                f"suspicious in the queue, {found.lesson.caught} of them planted:\n"
+                f"  python manage.py set_threshold --value {found.lesson.threshold:.3f}\n"
+                "  python manage.py reanalyze --stale\n"
+                "Decide them and press “Improve the model”. It begins from "
+                f"{MIN_OF_EACH} matches and {MIN_OF_EACH} mismatches on and trains weights from "
+                f"{MIN_LABELS} decisions on, less those that are kept for judging. So few seldom "
+                "make a better model, and only a better one is put to work."
+            )
 
     def show_login(self, site: Site) -> None:
         self.stdout.write(
-            f"\nThe queue holds {review.counts().open} products: {site.address}/admin/queue/"
+            f"\nThe queue holds {review_queue.counts().open} products: {site.address}/admin/queue/"
             f"\nLog in as {demo.USERNAME} with the password {demo.PASSWORD}."
             f"\nAPI: {site.address}/docs\nCtrl-C stops everything."
         )

@@ -1,4 +1,4 @@
-"""`manage.py export_labels`: what was decided, as labels to train and measure with."""
+"""`manage.py export_labels`: what was decided, as labels or as a data set to train on."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -9,8 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from moderation.management.arguments import moment
 from moderation.management.progress import progress_bar
 from moderation.models import Decision
-from moderation.services import dataset, dataset_files, lookup
+from moderation.services import dataset, dataset_files, dataset_rows, lookup, snapshots
 from moderation.services.dataset_manifest import Filters, Manifest
+from moderation.services.snapshot_manifest import SnapshotManifest
 
 SHOWN = 20
 
@@ -18,17 +19,32 @@ SHOWN = 20
 class Command(BaseCommand):
     help = (
         "Write the decisions that stand as labels (1 match, 0 mismatch) with their photos and a "
-        "manifest. The same decisions give the same bytes."
+        "manifest. With --snapshot they are divided into parts to train and measure with. The "
+        "same decisions give the same bytes."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--output-dir", type=Path, required=True, metavar="DIR")
         parser.add_argument("--format", choices=dataset_files.FORMATS, default="csv")
+        parser.add_argument(
+            "--snapshot",
+            action="store_true",
+            help="train, validation, calibration, test and gold, which share no product, and the "
+            "shop's own listings",
+        )
+        parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the snapshot")
+        parser.add_argument(
+            "--max-listings",
+            type=int,
+            default=snapshots.MAX_LISTINGS,
+            metavar="N",
+            help="at most so many listings in the snapshot (%(default)s), drawn by their ids",
+        )
         parser.add_argument("--since", type=moment, metavar="TIME", help="decided at TIME or later")
         parser.add_argument("--until", type=moment, metavar="TIME", help="decided before TIME")
         parser.add_argument("--category", metavar="NAME")
         parser.add_argument("--model", metavar="NAME", help="judged with this model version")
-        parser.add_argument("--verdict", choices=[str(verdict) for verdict in dataset.LABELS])
+        parser.add_argument("--verdict", choices=[str(verdict) for verdict in dataset_rows.LABELS])
         parser.add_argument(
             "--no-images",
             action="store_true",
@@ -40,17 +56,52 @@ class Command(BaseCommand):
             **{name: options[name] for name in ("since", "until", "category", "model", "verdict")}
         )
         try:
-            with progress_bar("Exporting", unit="decisions") as progress:
-                manifest = dataset.export(
-                    options["output_dir"],
-                    filters=filters,
-                    format=options["format"],
-                    with_images=not options["no_images"],
-                    progress=progress,
-                )
+            if options["snapshot"]:
+                self.snapshot(filters, options)
+            else:
+                self.export(filters, options)
         except (dataset.DatasetError, lookup.UnknownName) as error:
             raise CommandError(str(error)) from error
+
+    def export(self, filters: Filters, options: dict[str, Any]) -> None:
+        with progress_bar("Exporting", unit="decisions") as progress:
+            manifest = dataset.export(
+                options["output_dir"],
+                filters=filters,
+                format=options["format"],
+                with_images=not options["no_images"],
+                progress=progress,
+            )
         self.show(manifest, options["output_dir"])
+
+    def snapshot(self, filters: Filters, options: dict[str, Any]) -> None:
+        if options["format"] != "csv":
+            raise CommandError("A snapshot is CSV only; leave out --format.")
+        with progress_bar("Reading photos", unit="photos") as progress:
+            manifest = snapshots.build(
+                options["output_dir"],
+                filters=filters,
+                with_images=not options["no_images"],
+                seed=options["seed"],
+                max_listings=options["max_listings"],
+                progress=progress,
+            )
+        self.show_snapshot(manifest, options["output_dir"])
+
+    def show_snapshot(self, manifest: SnapshotManifest, folder: Path) -> None:
+        self.stdout.write(f"{manifest.rows:,} labels in {folder}:")
+        for name, counts in manifest.parts.items():
+            self.stdout.write(
+                f"  {name + '.csv':16} {counts['matches']:7,} matches "
+                f"{counts['mismatches']:7,} mismatches in {counts['groups']:,} groups"
+            )
+        self.stdout.write(f"  {'listings.csv':16} {manifest.listings['rows']:7,} products")
+        if unclear := manifest.left_out["unclear"]:
+            reason = Decision.Reason.UNCLEAR.label
+            self.stdout.write(f"{unclear:,} left out: “{reason}” is no label.")
+        if disputed := manifest.left_out["disagreement"]:
+            self.stdout.write(f"{disputed:,} left out, because two people disagree.")
+        self.show_lost(manifest.without_photo)
 
     def show(self, manifest: Manifest, folder: Path) -> None:
         self.stdout.write(
@@ -60,7 +111,10 @@ class Command(BaseCommand):
         if manifest.unclear:
             reason = Decision.Reason.UNCLEAR.label
             self.stdout.write(f"{manifest.unclear:,} left out: “{reason}” is no label.")
-        if lost := manifest.without_photo:
+        self.show_lost(manifest.without_photo)
+
+    def show_lost(self, lost: list[str]) -> None:
+        if lost:
             more = ", …" if len(lost) > SHOWN else ""
             self.stdout.write(
                 f"{len(lost):,} left out, because the photo that was judged is gone from the "

@@ -1,5 +1,6 @@
 """`manage.py reanalyze`: score products again, or judge them anew by another threshold."""
 
+import json
 import time
 from argparse import ArgumentParser
 from datetime import UTC
@@ -11,7 +12,9 @@ from django.utils import timezone
 from moderation.clip.errors import ModelError
 from moderation.management.arguments import cosine, moment
 from moderation.management.progress import progress_bar
-from moderation.services import analyze, claims, lookup, reanalyze, versions, worker
+from moderation.management.shadow_text import as_text
+from moderation.models import ModelVersion
+from moderation.services import analyze, claims, lookup, reanalyze, shadow, versions, worker
 from moderation.services.reanalyze import Job, Which
 
 # A round derives and asks; the next one picks up what a worker had in hand meanwhile.
@@ -32,7 +35,14 @@ class Command(BaseCommand):
         which.add_argument(
             "--stale",
             action="store_true",
-            help="without a score, or scored by another model, content or threshold than holds now",
+            help="without a score, or scored by another model, content, threshold or calibration "
+            "than holds now",
+        )
+        which.add_argument(
+            "--shadow",
+            action="store_true",
+            help="every product by --model, beside the model that runs: report what its flags "
+            "would be and touch neither products nor queue",
         )
         parser.add_argument("--model", metavar="NAME", help="model version (default: the active)")
         parser.add_argument(
@@ -50,12 +60,18 @@ class Command(BaseCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
         parser.add_argument(
+            "--json", action="store_true", help="print the report of --shadow as JSON"
+        )
+        parser.add_argument(
             "--in-process", action="store_true", help="run the model here, not in the worker"
         )
 
     def handle(self, **options: Any) -> None:
         job: Job | None = None
         try:
+            if options["shadow"]:
+                self.shadow(options["model"], as_json=options["json"])
+                return
             job = self.job(options)
             if options["dry_run"]:
                 self.show_plan(job)
@@ -67,7 +83,7 @@ class Command(BaseCommand):
         except (ModelError, lookup.UnknownName) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            if job is None:  # while a model is fetched or its files are looked up
+            if job is None:  # in a shadow, or while a model's files are looked up
                 raise
             left = reanalyze.unanswered(job)
             self.stdout.write(
@@ -77,19 +93,35 @@ class Command(BaseCommand):
 
     def job(self, options: dict[str, Any]) -> Job:
         name, model = options["category"], options["model"]
+        version = lookup.version_by_name(model) if model else versions.current()
+        if model and version.status == ModelVersion.Status.CANDIDATE:
+            raise CommandError(
+                f"{version.name} is a candidate: its scores come into products and queue only "
+                "once it is promoted. Add --shadow to see what it would flag."
+            )
         if model:
-            versions.folder_of(lookup.version_by_name(model))  # here, not later in the worker
+            versions.folder_of(version)  # here, not later in the worker
         return Job(
             which=Which.FAILED
             if options["failed"]
             else Which.STALE
             if options["stale"]
             else Which.ALL,
-            version=lookup.version_by_name(model) if model else versions.current(),
+            version=version,
             category=lookup.category_by_name(name) if name else None,
             threshold=options["threshold"],
             since=options["since"],
         )
+
+    def shadow(self, model: str | None, *, as_json: bool) -> None:
+        if not model:
+            raise CommandError("--shadow compares a version; name it with --model NAME.")
+        with progress_bar("Scoring", unit="products") as progress:
+            found = shadow.run(lookup.version_by_name(model), progress=progress)
+        if as_json:
+            self.stdout.write(json.dumps(found.report, indent=2, ensure_ascii=False))
+        else:
+            self.stdout.write(as_text(found))
 
     def show_plan(self, job: Job) -> None:
         with progress_bar("Looking", unit="products") as progress:
@@ -97,6 +129,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Model: {job.version.name}\n"
             f"{tally.asked:,} products would be scored by the model.\n"
+            f"{tally.scored:,} would be scored from cached vectors.\n"
             f"{tally.derived:,} would be judged anew without running it.\n"
             f"{tally.waiting:,} wait for an answer already, {tally.done:,} need nothing.\n"
             f"Flags: {tally.newly_flagged:,} more, {tally.no_longer_flagged:,} fewer, "
@@ -114,6 +147,7 @@ class Command(BaseCommand):
         with progress_bar("Asking", unit="products") as progress:
             tally = reanalyze.run(job, progress=progress)
         self.stdout.write(
+            f"{tally.scored:,} scored from cached vectors, "
             f"{tally.derived:,} judged anew without the model, {tally.asked:,} asked for, "
             f"{tally.waiting:,} waiting already, {tally.done:,} done before."
         )

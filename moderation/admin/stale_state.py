@@ -1,0 +1,40 @@
+"""What pages say of products whose scores are out of date, and who may have them scored again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from moderation.clip.errors import ModelError
+from moderation.models import ModelVersion
+from moderation.services import stale, versions
+
+PROMOTE = "moderation.promote"
+
+
+@dataclass(frozen=True)
+class StaleState:
+    """The version that runs, and how many products do not carry its scores yet."""
+
+    version: ModelVersion
+    count: int
+    may_rescore: bool
+
+    @property
+    def words(self) -> str:
+        """The number, for people."""
+        more = self.count > stale.COUNTED_AT_MOST
+        return f"Over {stale.COUNTED_AT_MOST:,}" if more else f"{self.count:,}"
+
+
+def stale_state(request: HttpRequest) -> StaleState | None:
+    """None where nothing is out of date, or no model runs."""
+    try:
+        version = versions.current()
+    except ModelError:
+        return None
+    count = stale.count(version)
+    if not count:
+        return None
+    return StaleState(version, count, request.user.has_perm(PROMOTE))

@@ -1,0 +1,73 @@
+"""`manage.py improve`: from decisions to a better model at work, in one go."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from moderation.clip.errors import ClipError
+from moderation.management.training_progress import training_bar
+from moderation.models import TrainingRun
+from moderation.services import improve, training
+
+REFUSED = 3
+
+
+class Command(BaseCommand):
+    help = (
+        "Train on what was decided, evaluate, put the version to work if it is better, and score "
+        "the catalogue anew. Ends with 0 when done, 3 when nothing better came of it, 1 when "
+        "something was in the way."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--mode", choices=TrainingRun.Mode.values, default="auto")
+        parser.add_argument("--minutes", type=float, help="how long to train at most")
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--no-promote", action="store_true", help="stop after the evaluation")
+        parser.add_argument("--yes", action="store_true", help="do not ask before it begins")
+        parser.add_argument("--background", action="store_true", help="let the worker do it")
+
+    def handle(self, **options: Any) -> None:
+        if not (options["yes"] or options["no_promote"] or options["background"]):
+            self.confirm()
+        try:
+            run = training.request(
+                mode=options["mode"],
+                options={
+                    "minutes": options["minutes"],
+                    "seed": options["seed"],
+                    "improve": True,
+                    "promote": not options["no_promote"],
+                },
+                by=None,
+                foreground=not options["background"],
+            )
+            if options["background"]:
+                self.stdout.write(f"Training {run.pk} waits for the worker.")
+                return
+            with training_bar(self.stdout) as report:
+                run = training.run(run, report=report)
+        except ClipError as error:
+            raise CommandError(str(error)) from error
+        if run.status != TrainingRun.Status.DONE:
+            raise CommandError(run.error or f"Training {run.pk} was cancelled.")
+        if improve.was_for_nothing(run):
+            raise CommandError(
+                "The active version stays at work; see above why.", returncode=REFUSED
+            )
+
+    def confirm(self) -> None:
+        """Ask, where somebody is there to answer."""
+        self.stdout.write(
+            "A version that passes the gate replaces the active one, and the catalogue is scored "
+            "anew. `manage.py rollback` takes that back."
+        )
+        try:
+            answer = input("Go on? [y/N] ")
+        except EOFError:
+            answer = ""
+        if answer.strip().lower() not in ("y", "yes"):
+            raise CommandError("Nothing was done. Answer y, or add --yes.")

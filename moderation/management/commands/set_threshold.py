@@ -1,0 +1,137 @@
+"""`manage.py set_threshold`: choose the thresholds of a version by what they shall reach."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from moderation.clip.errors import ClipError
+from moderation.clip.labelled_scores import Estimate
+from moderation.management.arguments import cosine
+from moderation.services import lookup, thresholds, versions
+from moderation.services.thresholds import Effect, Evidence, Proposal, Target
+
+
+def share(text: str) -> float:
+    """A share between 0 and 1, both left out."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < 1:
+        raise ArgumentTypeError(f"{text!r} is no share; give a number between 0 and 1, like 0.9.")
+    return value
+
+
+def positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is no number above 0.")
+    return value
+
+
+class Command(BaseCommand):
+    help = (
+        "Choose the threshold of a model version by a target, show what it would do, and set it. "
+        "Only new analyses use it until `manage.py reanalyze --stale`."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        target = parser.add_mutually_exclusive_group(required=True)
+        target.add_argument("--budget", type=positive, metavar="N", help="reviews a day")
+        target.add_argument(
+            "--precision", type=share, metavar="P", help="share of mismatches among the flagged"
+        )
+        target.add_argument(
+            "--recall", type=share, metavar="R", help="share of all mismatches that is flagged"
+        )
+        target.add_argument("--value", type=cosine, metavar="X", help="this similarity")
+        parser.add_argument(
+            "--confidence",
+            type=share,
+            metavar="C",
+            help="for --precision (default 0.9); for --recall (default: on the mean)",
+        )
+        parser.add_argument(
+            "--arrivals",
+            type=positive,
+            metavar="N",
+            help="for --budget: new products a day (default: the mean of four weeks)",
+        )
+        clear = parser.add_mutually_exclusive_group()
+        clear.add_argument(
+            "--clear-precision",
+            type=share,
+            metavar="P",
+            help="also choose the band of clear mismatches, by its precision (90%% sure)",
+        )
+        clear.add_argument("--no-clear", action="store_true", help="remove that band")
+        parser.add_argument("--model", metavar="NAME", help="model version (default: the active)")
+        parser.add_argument("--dry-run", action="store_true", help="only say what it would do")
+
+    def handle(self, **options: Any) -> None:
+        name = options["model"]
+        try:
+            version = lookup.version_by_name(name) if name else versions.current()
+            found = thresholds.evidence(version)
+            proposal = thresholds.propose(found, target(options))
+        except (ClipError, lookup.UnknownName) as error:
+            raise CommandError(str(error)) from error
+        self.show(found, proposal)
+        if options["dry_run"]:
+            self.stdout.write("Nothing was set (--dry-run).")
+            return
+        thresholds.set_thresholds(version, proposal)
+        self.stdout.write(
+            "Set and logged. New analyses use it; for the finished ones run: "
+            "python manage.py reanalyze --stale"
+        )
+        if settings.CLIP_SIMILARITY_THRESHOLD is not None:
+            self.stderr.write(
+                f"CLIP_SIMILARITY_THRESHOLD is set to {settings.CLIP_SIMILARITY_THRESHOLD} and "
+                "still comes first; unset it."
+            )
+
+    def show(self, found: Evidence, proposal: Proposal) -> None:
+        version, labels = found.version, found.labels
+        self.stdout.write(
+            f"Model: {version.name}, {found.catalogue.total:,} products scored, {len(labels):,} "
+            f"of them judged ({labels.audited:,} drawn by lot), {found.arrivals:,.1f} new a day."
+        )
+        for sentence in proposal.sentences:
+            self.stdout.write(sentence)
+        self.line("Now", found.effect(version.threshold))
+        self.line("Then", found.effect(proposal.threshold))
+        if proposal.clear_threshold is not None:
+            self.line("Clear mismatches", found.effect(proposal.clear_threshold))
+
+    def line(self, name: str, effect: Effect) -> None:
+        self.stdout.write(
+            f"{name}: below {effect.threshold:.3f}, {effect.flagged:,} products "
+            f"({effect.share:.1%} of the catalogue); precision {words(effect.precision)}, "
+            f"recall {words(effect.recall)}"
+        )
+
+
+def target(options: dict[str, Any]) -> Target:
+    """What the command line asks for."""
+    kinds = ("budget", "precision", "recall", "value")
+    kind = next(kind for kind in kinds if options[kind] is not None)
+    return Target(
+        kind=kind,  # type: ignore[arg-type]
+        amount=options[kind],
+        confidence=options["confidence"],
+        arrivals=options["arrivals"],
+        clear_precision=0.0 if options["no_clear"] else options["clear_precision"],
+    )
+
+
+def words(estimate: Estimate | None) -> str:
+    """“87% (80% to 92%)”, or that nobody knows."""
+    if estimate is None:
+        return "unknown (not enough labels)"
+    return f"{estimate.value:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"

@@ -1,0 +1,124 @@
+"""Who is judged by lot: the audit of what passed and of a part of what is flagged, and gold.
+
+Labels of flagged products alone say nothing about what the model missed. So a random share of the
+products that passed is reviewed too, and a random share of the flagged ones with them; moderators
+see neither of the two kinds' scores, so they cannot tell one from the other. A draw is a hash of
+the product's id: whatever is scored again, and by whatever model, the same products are drawn.
+
+What passed near the threshold is drawn `NEAR_FACTOR` times as often: most of what the model missed
+lies there, so a label is worth more there. Each item keeps the probability it was drawn with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from moderation.models import Analysis, ModelVersion, ReviewItem
+
+FLAGGED, AUDIT = ReviewItem.Stratum.FLAGGED, ReviewItem.Stratum.AUDIT
+
+NEAR_FACTOR = 4.0
+# Near: P(mismatch) is at least this share of its value at the threshold ...
+NEAR_SHARE_OF_P = 0.25
+# ... or, where nothing is calibrated, the similarity is at most this much above the threshold.
+NEAR_UNCALIBRATED = 0.05
+_MOST_KEPT = 0.1
+# At this distance from the threshold an uncalibrated score leaves no doubt (“high confidence”).
+_NO_DOUBT = 0.15
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How a product comes into the queue: why, with which probability, and whether by lot."""
+
+    stratum: ReviewItem.Stratum
+    sampling_probability: float
+    in_audit: bool
+
+
+def lottery(external_id: str) -> float:
+    """The number that decides whether a product is drawn for the audit: [0, 1), stable."""
+    return _number("audit", external_id)
+
+
+def order(external_id: str) -> float:
+    """A product's place among the drawn, independent of whether and why it was drawn.
+
+    So the first of them are at any time a fair sample of all of them.
+    """
+    return _number("order", external_id)
+
+
+def drawn_for_gold(external_id: str) -> bool:
+    """Whether a second moderator shall judge this product too, whatever the model says of it."""
+    return _number("gold", external_id) < settings.GOLD_SHARE
+
+
+def kept_for_judging(external_id: str) -> bool:
+    """Whether nothing may be learned from this product before people have judged it.
+
+    What is drawn for gold, and what the audit draws at any score, but no more than a tenth of the
+    shop: else a model that learned from all listings could be judged by gold alone.
+    """
+    drawn = lottery(external_id) < min(settings.AUDIT_SHARE, _MOST_KEPT)
+    return drawn or drawn_for_gold(external_id)
+
+
+def _number(drawing: str, external_id: str) -> float:
+    """A number in [0, 1) that differs from drawing to drawing and never changes."""
+    digest = hashlib.sha256(f"clipmod {drawing}\n{external_id}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def entry(row: Analysis, *, external_id: str, near: float) -> Entry | None:
+    """How the product of a finished analysis enters the queue, or None where it does not.
+
+    `near` is the `near_margin` of the analysis' version.
+    """
+    ticket = lottery(external_id)
+    if row.is_mismatch:
+        return Entry(FLAGGED, 1.0, in_audit=ticket < settings.AUDIT_FLAGGED_SHARE)
+    if row.similarity is None or row.threshold_used is None:
+        return None
+    is_near = row.similarity < row.threshold_used + near
+    share = min(1.0, settings.AUDIT_SHARE * (NEAR_FACTOR if is_near else 1.0))
+    return Entry(AUDIT, share, in_audit=True) if ticket < share else None
+
+
+def near_margin(version: ModelVersion) -> float:
+    """How far above the threshold a passed product still counts as near, in cosine.
+
+    The distance at which P(mismatch) has fallen to `NEAR_SHARE_OF_P` of its value at the
+    threshold, found by halving.
+    """
+    at_threshold = version.p_mismatch(version.threshold)
+    if at_threshold is None:
+        return NEAR_UNCALIBRATED
+    low, high = 0.0, 2.0
+    for _ in range(24):
+        middle = (low + high) / 2
+        p = version.p_mismatch(version.threshold + middle)
+        if p is not None and p > NEAR_SHARE_OF_P * at_threshold:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def suspicion(row: Analysis) -> float:
+    """Order of the queue: P(mismatch) where calibrated, else minus the similarity."""
+    if row.p_mismatch is not None:
+        return row.p_mismatch
+    return -(row.similarity or 0.0)
+
+
+def uncertainty(row: Analysis) -> float:
+    """How little the model knows, 0 to 1: 4p(1 - p), or nearness to the threshold without P."""
+    if row.p_mismatch is not None:
+        return 4 * row.p_mismatch * (1 - row.p_mismatch)
+    if row.similarity is None or row.threshold_used is None:
+        return 0.0
+    return max(0.0, 1 - abs(row.similarity - row.threshold_used) / _NO_DOUBT)

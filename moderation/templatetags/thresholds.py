@@ -1,0 +1,53 @@
+"""How thresholds, estimates and calibrations are said on their page."""
+
+from __future__ import annotations
+
+import math
+
+from django import template
+
+from moderation.clip.calibration import Calibration
+from moderation.clip.labelled_scores import Estimate
+
+from .clipmod import percent
+
+register = template.Library()
+
+
+@register.filter
+def estimate(found: Estimate | None) -> str:
+    """“87% (80–92%)”, or that nobody knows."""
+    if found is None:
+        return "not enough labels"
+    return f"{found.value:.0%} ({100 * found.low:.0f}–{found.high:.0%})"
+
+
+@register.filter
+def thousands(count: float) -> str:
+    """1234.6 -> “1,235”; below ten one decimal, where there is one."""
+    return f"{count:,.1f}" if count < 10 and count != round(count) else f"{count:,.0f}"
+
+
+@register.filter
+def tenth_percent(share: float) -> str:
+    """0.0497 -> “5.0%”."""
+    return f"{share:.1%}"
+
+
+@register.filter
+def add_px(value: float, more: int) -> str:
+    """A pixel position moved down, with one decimal."""
+    return f"{value + more:.1f}"
+
+
+@register.filter
+def p_at(similarity: float, calibration: Calibration) -> str:
+    """P(mismatch) at a similarity, in percent."""
+    return percent(calibration.p_mismatch(similarity))
+
+
+@register.filter
+def odds_by_category(calibration: Calibration) -> list[tuple[str, str]]:
+    """(category, factor on the odds), the most suspicious first."""
+    by_offset = sorted(calibration.offsets.items(), key=lambda item: -item[1])
+    return [(name, f"{math.exp(offset):.2f}") for name, offset in by_offset]

@@ -1,0 +1,282 @@
+"""The audit by lot, second opinions and automatic action: what enters the queue and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from moderation.models import Analysis, AutomaticAction, Decision, Product, ReviewItem
+from moderation.services import analyze, audit, intake, results, review, review_claims
+
+pytestmark = pytest.mark.django_db
+
+Make = Callable[..., Any]
+THRESHOLD = 0.2
+
+
+@pytest.fixture(autouse=True)
+def shares(settings: Any) -> Any:
+    settings.AUDIT_SHARE, settings.AUDIT_FLAGGED_SHARE = 0.02, 0.1
+    return settings
+
+
+def an_id(*, low: float = 0.0, high: float = 1.0, gold: bool = False) -> str:
+    """A product id whose ticket lies in this range."""
+    return next(
+        name
+        for name in (f"P{number}" for number in range(10_000))
+        if low <= audit.lottery(name) < high and (audit._number("gold", name) < 0.1) == gold
+    )
+
+
+def score(product: Product, similarity: float) -> Analysis:
+    """A finished analysis of the product as it is now."""
+    analyze.request([product])
+    row = product.analyses.select_related("product", "model_version").latest("id")
+    row.threshold_override = THRESHOLD
+    results.apply_score(row, similarity)
+    row.save()
+    results.settle([row])
+    return row
+
+
+def only_item() -> ReviewItem:
+    return ReviewItem.objects.open().get()
+
+
+def decide(item: ReviewItem, moderator: User, verdict: str = "confirm") -> Decision:
+    reason = "other_product" if verdict == "confirm" else "matches"
+    return review.decide(item, moderator=moderator, verdict=verdict, reason=reason)
+
+
+# ── The lottery ───────────────────────────────────────────────────────────────────────────────
+def test_a_ticket_never_changes_and_tickets_are_spread_evenly() -> None:
+    assert audit.lottery("A1") == pytest.approx(0.4988, abs=1e-4)
+    names = [f"product {number}" for number in range(20_000)]
+
+    assert sum(audit.lottery(n) < 0.02 for n in names) == pytest.approx(400, abs=70)
+    drawn = [n for n in names if audit.lottery(n) < 0.1]
+    assert sum(audit.order(n) < 0.5 for n in drawn) == pytest.approx(len(drawn) / 2, abs=80)
+
+
+def test_what_passed_enters_by_lot_with_its_probability(make_product: Make) -> None:
+    drawn, left = make_product(an_id(high=0.02)), make_product(an_id(low=0.1))
+    score(drawn, 0.9), score(left, 0.9)
+
+    item = only_item()
+    assert (item.product, item.stratum, item.in_audit) == (drawn, "audit", True)
+    assert item.sampling_probability == pytest.approx(0.02)
+    assert item.lottery == pytest.approx(audit.order(drawn.external_id))
+
+
+def test_what_passed_near_the_threshold_is_drawn_more_often(make_product: Make) -> None:
+    product = make_product(an_id(low=0.03, high=0.08))
+    score(product, THRESHOLD + 0.01)
+    assert only_item().sampling_probability == pytest.approx(0.08)
+
+    far = make_product(an_id(low=0.02, high=0.03))
+    score(far, 0.9)
+    assert only_item().product == product
+
+
+def test_without_a_calibration_near_goes_by_similarity(make_product: Make, bundled: Any) -> None:
+    bundled.platt_a = bundled.platt_b = None
+    bundled.save()
+    assert audit.near_margin(bundled) == audit.NEAR_UNCALIBRATED
+    score(make_product(an_id(low=0.03, high=0.08)), THRESHOLD + 0.04)
+
+    item = only_item()
+    assert item.stratum == "audit" and 0.7 < item.uncertainty < 0.8
+
+
+def test_a_share_of_the_flagged_is_judged_blind_too(make_product: Make) -> None:
+    score(make_product(an_id(high=0.1)), 0.0), score(make_product(an_id(low=0.1)), 0.0)
+
+    drawn, other = ReviewItem.objects.order_by("product_id")
+    assert (drawn.stratum, drawn.in_audit, drawn.sampling_probability) == ("flagged", True, 1.0)
+    assert (other.stratum, other.in_audit) == ("flagged", False)
+
+
+def test_the_audit_survives_a_new_score_and_follows_the_flag(make_product: Make) -> None:
+    product = make_product(an_id(low=0.03, high=0.08))
+    score(product, THRESHOLD + 0.01)
+    item = only_item()
+
+    row = score(product, 0.9)  # far away now: it would not be drawn, but it was
+    item.refresh_from_db()
+    assert (item.state, item.analysis, item.stratum) == ("open", row, "audit")
+    assert item.sampling_probability == pytest.approx(0.08)
+
+    score(product, 0.0)
+    item.refresh_from_db()
+    assert (item.stratum, item.sampling_probability, item.in_audit) == ("flagged", 1.0, True)
+
+    score(product, 0.9)  # no longer flagged, and not among the drawn of that score
+    item.refresh_from_db()
+    assert item.state == "withdrawn"
+
+
+def test_a_drawn_product_that_is_no_longer_flagged_stays(make_product: Make) -> None:
+    product = make_product(an_id(high=0.02))
+    score(product, 0.0), score(product, 0.9)
+
+    item = only_item()
+    assert (item.stratum, item.in_audit) == ("audit", True)
+    assert item.sampling_probability == pytest.approx(0.02)
+
+
+def test_a_decided_audit_item_never_comes_back(make_product: Make, make_user: Make) -> None:
+    product = make_product(an_id(high=0.02))
+    score(product, 0.9)
+    decide(only_item(), make_user("anna"), "dismiss")
+    score(product, 0.9), score(product, 0.0)
+
+    assert not ReviewItem.objects.open().exists()
+
+
+def test_a_decision_keeps_how_its_item_came_into_the_queue(
+    make_product: Make, make_user: Make, shares: Any
+) -> None:
+    shares.QUEUE_AUDIT_SHARE = 1.0
+    score(make_product(an_id(high=0.02)), 0.9)
+    anna = make_user("anna")
+    item = review_claims.claim_next(anna)
+
+    row = decide(item, anna, "dismiss")
+    assert (row.stratum, row.picked_by, row.mode) == ("audit", "audit", "queue")
+    assert row.sampling_probability == pytest.approx(0.02)
+
+
+def test_a_changed_listing_reopens_with_the_decision_on_the_former(
+    make_product: Make, make_user: Make
+) -> None:
+    product = make_product(an_id(low=0.1))
+    score(product, 0.0)
+    first = decide(only_item(), make_user("anna"))
+    listing = intake.Listing(external_id=product.external_id, text="Another text", image=None)
+    score(intake.take(listing, source="import")[0], 0.0)
+
+    assert only_item().reopens == first
+
+
+# ── Second opinions ───────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def gold_item(make_product: Make, shares: Any) -> ReviewItem:
+    """An open flagged item of a product that two moderators shall judge."""
+    shares.GOLD_SHARE = 0.1
+    score(make_product(an_id(low=0.1, gold=True)), 0.0)
+    return only_item()
+
+
+def test_gold_asks_somebody_else_blind(gold_item: ReviewItem, make_user: Make) -> None:
+    anna, ben = make_user("anna"), make_user("ben")
+    decide(gold_item, anna)
+
+    second = only_item()
+    assert (second.second_of, second.is_blind) == (gold_item, True)
+    assert (second.stratum, second.in_audit) == (gold_item.stratum, gold_item.in_audit)
+    assert review_claims.claim_next(anna) is None
+    assert not review_claims.claim(second, moderator=anna)
+    with pytest.raises(review.ReviewError, match="somebody else's"):
+        decide(second, anna)
+    assert review_claims.claim_next(ben) == second
+    assert decide(second, ben).picked_by == "second"
+    assert not ReviewItem.objects.open().exists()  # and no third
+
+
+def test_a_second_opinion_outlives_a_new_score_but_not_a_new_text(
+    gold_item: ReviewItem, make_user: Make
+) -> None:
+    decide(gold_item, make_user("anna"))
+    score(gold_item.product, 0.9)
+    assert only_item().second_of == gold_item
+
+    listing = intake.Listing(external_id=gold_item.product.external_id, text="New", image=None)
+    intake.take(listing, source="import")
+    assert not ReviewItem.objects.open().exists()
+
+
+def test_an_undo_takes_the_question_for_a_second_opinion_back(
+    gold_item: ReviewItem, make_user: Make
+) -> None:
+    anna, ben = make_user("anna"), make_user("ben")
+    decide(gold_item, anna)
+    second = review_claims.claim_next(ben)
+    assert review.undo(moderator=anna) == gold_item
+
+    with pytest.raises(review.AlreadyDecided):
+        decide(second, ben)
+    assert only_item() == gold_item
+    decide(gold_item, anna, "dismiss")
+    assert only_item() == second  # asked again
+    decide(second, ben)
+
+
+def test_either_opinion_can_be_undone_and_the_other_stands(
+    gold_item: ReviewItem, make_user: Make
+) -> None:
+    anna, ben = make_user("anna"), make_user("ben")
+    first = decide(gold_item, anna)
+    second = only_item()
+    decide(second, ben)
+
+    assert review.undo(moderator=ben) == second
+    assert list(Decision.objects.standing()) == [first]
+    again = decide(second, ben, "dismiss")
+    assert review.undo(moderator=anna) == gold_item
+    score(gold_item.product, 0.0)  # the first is open; the second's verdict does not close it
+    assert only_item() == gold_item
+    with pytest.raises(review.ReviewError, match="in the queue again"):
+        review.undo(moderator=ben)
+    assert list(Decision.objects.standing()) == [again]
+
+
+def test_an_audit_item_of_gold_asks_for_a_second_opinion_too(
+    make_product: Make, make_user: Make, shares: Any
+) -> None:
+    shares.GOLD_SHARE = 0.1
+    score(make_product(an_id(high=0.02, gold=True)), 0.9)
+    decide(only_item(), make_user("anna"), "dismiss")
+
+    assert (only_item().stratum, only_item().second_of is not None) == ("audit", True)
+
+
+# ── Automatic action ──────────────────────────────────────────────────────────────────────────
+def test_clear_mismatches_wait_for_people_until_a_lead_says_otherwise(
+    make_product: Make, make_user: Make, bundled: Any, shares: Any
+) -> None:
+    shares.GOLD_SHARE = 1.0
+    bundled.clear_threshold = 0.1
+    bundled.save()
+    lead = make_user("lea", group="lead")
+    score(make_product("waits" + an_id(low=0.2)), -0.1)
+    assert not Decision.objects.exists()
+
+    AutomaticAction.objects.create(is_on=True, by=lead, reason="Nobody disagreed for a month.")
+    clear, doubtful = make_product(an_id(low=0.1)), make_product(an_id(low=0.1, gold=True))
+    blind = make_product(an_id(high=0.1))
+    score(clear, 0.05), score(doubtful, 0.15), score(blind, 0.05)
+
+    row = Decision.objects.get()
+    assert (row.item.product, row.item.state) == (clear, "decided")
+    assert (row.mode, row.verdict, row.reason) == ("automatic", "confirm", "other_product")
+    assert (row.moderator, row.stratum, row.picked_by) == (lead, "flagged", "")
+    assert review.last_decision(lead) is None  # not one of theirs to undo
+    assert not ReviewItem.objects.filter(second_of__isnull=False).exists()
+
+    AutomaticAction.objects.create(is_on=False, by=lead)
+    other = make_product("P-other")
+    score(other, 0.05)
+    assert ReviewItem.objects.get(product=other).state == "open"
+
+
+def test_what_will_judge_a_model_is_kept_from_it_but_never_most_of_a_shop(settings: Any) -> None:
+    settings.AUDIT_SHARE, settings.GOLD_SHARE = 1.0, 0.0
+    names = [f"product-{number}" for number in range(2000)]
+    kept = [name for name in names if audit.kept_for_judging(name)]
+    assert 0.08 < len(kept) / len(names) < 0.12
+    settings.AUDIT_SHARE, settings.GOLD_SHARE = 0.0, 1.0
+    assert all(audit.kept_for_judging(name) for name in names)
