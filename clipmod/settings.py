@@ -181,11 +181,13 @@ CLIP_TRAIN_LEARNING_RATE = env.number("CLIP_TRAIN_LEARNING_RATE", 5e-6, low=0, h
 CLIP_TRAIN_EPOCHS = env.integer("CLIP_TRAIN_EPOCHS", 3, low=1, high=1000)
 CLIP_CHECKPOINT_DIR = _folder("CLIP_CHECKPOINT_DIR", BASE_DIR / "checkpoints")
 CLIP_REPLAY_CSV = env.text("CLIP_REPLAY_CSV")
-if CLIP_REPLAY_CSV and not Path(CLIP_REPLAY_CSV).is_file():
-    raise ImproperlyConfigured(
-        f"CLIP_REPLAY_CSV is {CLIP_REPLAY_CSV!r}, and there is no such file; give the path of a "
-        "CSV with image_path,text,category, or leave it empty."
-    )
+if CLIP_REPLAY_CSV:
+    CLIP_REPLAY_CSV = str(_folder("CLIP_REPLAY_CSV", BASE_DIR))
+    if not Path(CLIP_REPLAY_CSV).is_file():
+        raise ImproperlyConfigured(
+            f"CLIP_REPLAY_CSV is {CLIP_REPLAY_CSV}, and there is no such file; give the path of a "
+            "CSV with image_path,text and perhaps category, or leave it empty."
+        )
 # ── Labels and the queue's order ──────────────────────────────────────────────────────────────
 AUDIT_SHARE = env.number("AUDIT_SHARE", 0.02, low=0, high=1)
 AUDIT_FLAGGED_SHARE = env.number("AUDIT_FLAGGED_SHARE", 0.1, low=0, high=1)

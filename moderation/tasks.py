@@ -18,6 +18,7 @@ from moderation.services import (
     rollback,
     shadow,
     stale,
+    version_log,
     versions,
     worker,
 )
@@ -79,7 +80,7 @@ def evaluate(version_id: int) -> None:
         with worker.beating(worker.me(), doing=f"evaluating {version.name}"):
             evaluation.evaluate(version)
     except (evaluation.NothingToEvaluate, ModelError) as error:
-        logger.error("%s was not evaluated: %s", version.name, error)
+        version_log.note_failure(version, reason=f"It was not evaluated: {error}")
 
 
 def promote(version_id: int, by_id: int, force_reason: str = "") -> None:
@@ -112,7 +113,7 @@ def rescore(version_id: int) -> None:
         with worker.beating(worker.me(), doing=f"scoring the catalogue by {version.name}"):
             stale.mend(version)
     except ModelError as error:
-        logger.error("The catalogue was not scored by %s: %s", version.name, error)
+        version_log.note_failure(version, reason=f"The catalogue was not scored: {error}")
     except TimeoutException:
         stale.ask(version)  # what is done stays done, and the next task goes on from there
         raise
@@ -129,7 +130,7 @@ def shadow_run(version_id: int) -> None:
         with worker.beating(worker.me(), doing=f"looking what {version.name} would flag"):
             shadow.run(version, progress=answer_in_between)
     except ModelError as error:
-        logger.error("There is no shadow report of %s: %s", version.name, error)
+        version_log.note_failure(version, reason=f"There is no shadow report: {error}")
     except TimeoutException:
         shadow.ask(version)  # the vectors that it has found are kept
         raise

@@ -130,6 +130,17 @@ def test_a_moderator_sees_the_pages_without_buttons(random: ModelVersion, make_u
     assert "Not enough labels: 3 mismatches and 3 matches" in shown
 
 
+def test_where_a_button_came_to_nothing_the_page_says_why(
+    bundled: ModelVersion, lead: Client
+) -> None:
+    press(lead, bundled, "evaluate")
+    run_what_was_asked()
+
+    found = page(lead, f"{BASE}/{bundled.pk}/change/")
+    assert "Could not be done</b>: It was not evaluated: " in found
+    assert VersionEvent.objects.get(version=bundled, kind="failed").reason
+
+
 def test_the_evaluate_button_measures_on_gold_and_audit(
     bundled: ModelVersion, lead: Client, make_user: Make
 ) -> None:

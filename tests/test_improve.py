@@ -24,7 +24,7 @@ from moderation.models import (
     TrainingRun,
     VersionEvent,
 )
-from moderation.services import catalogue_import, improve, training, versions
+from moderation.services import catalogue_import, improve, training, training_work, versions
 
 from .simulated_shop import decide_all, draw_shop
 
@@ -131,6 +131,30 @@ def test_the_loop_promotes_a_better_version_and_the_queue_follows(
     assert any(reason.startswith("Calibration only: ") for reason in again.reasons)
     assert "Not promoted. The gate refused" in again.log
     assert improve.was_refused(again)
+
+
+def test_cut_off_it_is_resumed_to_its_own_end(
+    bundled: ModelVersion, shop: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes on is the loop, and its end is told as the loop's, not as a training's."""
+
+    def cut_off(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken, pytest.raises(CommandError, match="--resume") as end:
+        broken.setattr(training_work, "train_within", cut_off)
+        run_improve("--mode", "calibrate")
+    assert end.value.returncode == 130
+    run = TrainingRun.objects.get()
+    monkeypatch.setattr(training, "cut_off", lambda: run)
+
+    out = StringIO()
+    call_command("train_clip", "--resume", stdout=out)
+
+    run.refresh_from_db()
+    assert run.version == versions.current() != bundled
+    assert "passed the gate" in out.getvalue()
+    assert "Next: " not in out.getvalue()
 
 
 def test_the_loop_runs_from_the_admins_button(

@@ -44,6 +44,7 @@ def start(tmp_path: Path, code: str = "", **variables: str) -> subprocess.Comple
         ("TIME_ZONE", "Mars/Phobos", "TIME_ZONE"),
         ("API_RATE", "lots", "API_RATE"),
         ("REDIS_URL", "localhost", "REDIS_URL"),
+        ("CLIP_REPLAY_CSV", "nowhere.csv", "there is no such file"),
     ],
 )
 def test_a_bad_value_stops_the_start_in_one_sentence(

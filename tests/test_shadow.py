@@ -185,6 +185,14 @@ def test_it_wants_another_version_than_the_active(shop: list[Product]) -> None:
         call_command("reanalyze", "--shadow", "--model", "bundled")
 
 
+@pytest.mark.parametrize("option", [["--dry-run"], ["--threshold", "0.3"], ["--in-process"]])
+def test_it_refuses_what_it_would_not_heed(option: list[str]) -> None:
+    with pytest.raises(CommandError, match=f"{option[0]} does not go with --shadow"):
+        call_command("reanalyze", "--shadow", "--model", "candidate", *option)
+    with pytest.raises(CommandError, match="--json prints the report of --shadow"):
+        call_command("reanalyze", "--stale", "--json")
+
+
 def test_the_admin_shows_the_report_with_photos(
     shop: list[Product], candidate: ModelVersion, client: Client, make_user: Make
 ) -> None:

@@ -16,7 +16,13 @@ from django.core.management.base import CommandError
 
 from moderation.clip.finetune.progress import Cancelled, Update
 from moderation.models import ModelVersion, TrainingRun
-from moderation.services import training, training_curve, training_result, versions
+from moderation.services import (
+    training,
+    training_curve,
+    training_result,
+    training_work,
+    versions,
+)
 
 from .clip_models import build_folder, photo
 from .live_project import LiveProject
@@ -157,6 +163,11 @@ def test_too_few_labels_are_refused_in_a_sentence(bundled: Any, tmp_path: Path) 
         (["--train-csv", "nowhere.csv"], "nowhere.csv cannot be read"),
         (["--val-csv", "pairs.csv"], "--val-csv goes with --train-csv"),
         (["--train-csv", "a.csv", "--dataset", "b"], "either --train-csv or --dataset"),
+        (["--image-base-path", "photos"], "--image-base-path goes with --train-csv"),
+        (["--train-csv", "a.csv", "--replay-csv", "b.csv"], "--replay-csv goes with training from"),
+        (["--seed", "-1"], "'-1' is no seed"),
+        (["--learning-rate", "nan"], "'nan' is no number above 0"),
+        (["--epochs", "0"], "'0' is no whole number above 0"),
         (["--resume"], "No training was cut off"),
         (["--model-name", "no/such/folder"], "There is no model folder no/such/folder"),
     ],
@@ -174,6 +185,19 @@ def test_a_second_training_is_refused(bundled: Any, pairs: Path) -> None:
 
     with pytest.raises(CommandError, match=r"Training \d+ is queued; wait until it is done"):
         train("--train-csv", str(pairs))
+
+
+@pytest.mark.django_db
+def test_ctrl_c_says_how_to_go_on(
+    bundled: Any, pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training_work, "train", stopped)
+    with pytest.raises(CommandError, match="train_clip --resume") as end:
+        train("--train-csv", str(pairs))
+    assert end.value.returncode == 130
 
 
 # ── Cut off ───────────────────────────────────────────────────────────────────────────────────

@@ -33,6 +33,7 @@ CHECKS = {
     "categories": "No category falls",
     "zero_shot": "Nothing forgotten",
     "calibration": "Calibrated",
+    "threshold": "Flags enough",
 }
 
 

@@ -76,6 +76,10 @@ def _share(percent: float) -> float:
     return round(percent / 100, 6)
 
 
+def _percent(share: float) -> float:
+    return round(100 * share, 4)
+
+
 def _tidy(number: float) -> float | None:
     """One decimal below ten, none above; None for nothing."""
     return round(number) if number >= 10 else round(number, 1) or None
@@ -98,5 +102,9 @@ def first_look(found: Evidence) -> dict[str, Any]:
     if holds.get("kind") in _AMOUNT:
         kind, amount = holds["kind"], holds["amount"]
         is_share = kind in ("precision", "recall")
-        start |= {"kind": kind, _AMOUNT[kind]: round(100 * amount, 4) if is_share else amount}
+        start |= {"kind": kind, _AMOUNT[kind]: _percent(amount) if is_share else amount}
+        if is_share and holds.get("confidence") is not None:
+            start[f"{kind}_confidence"] = _percent(holds["confidence"])
+    if holds.get("clear_precision"):
+        start["clear_precision"] = _percent(holds["clear_precision"])
     return start

@@ -79,6 +79,5 @@ def start(request: HttpRequest) -> dict[str, Any]:
         "may_train": request.user.has_perm(TRAIN),
         "may_promote": request.user.has_perm(PROMOTE),
         "live_run": TrainingRun.objects.filter(live=True).first(),
-        "last_run": TrainingRun.objects.filter(live=None).select_related("version").first(),
         "active_name": active,
     }

@@ -120,6 +120,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             "active": ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).first(),
             "goes_back_to": replaced.before["name"] if replaced else "",
             "stale": stale_state(request) if is_active else None,
+            "configured_path": settings.CLIP_MODEL_PATH,
             "putting_back": rollback.unfinished() is not None,
             "gate": gate,
             "shadow": version.shadows.select_related("baseline").defer("report").first(),

@@ -28,3 +28,28 @@ def cosine(text: str) -> float:
     if not -1 <= value <= 1:
         raise ArgumentTypeError(f"{text!r} is no threshold; give a number between -1 and 1.")
     return value
+
+
+def positive(text: str) -> float:
+    """A number above 0, such as minutes or a rate."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is no number above 0.")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number above 0."""
+    if not text.isdecimal() or not int(text):
+        raise ArgumentTypeError(f"{text!r} is no whole number above 0.")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A whole number that starts the dice: 0 or more."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is no seed; give a whole number, 0 or more.")
+    return int(text)

@@ -25,10 +25,7 @@ def _lines(shadow: ShadowReport) -> Iterator[str]:
         f"({report['flipped_share']:.2%} change); {report['flagged_before']:,} flagged now, "
         f"{report['flagged_after']:,} then."
     )
-    for side, words in (
-        ("mismatches", "confirmed mismatches"),
-        ("matches", "dismissed as matches"),
-    ):
+    for side, words in _DECIDED:
         found = report["decided"][side]
         yield (
             f"Of {found['products']:,} {words}: {found['flagged_before']:,} flagged now, "

@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
             name='VersionEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('calibrated', 'Calibrated'), ('threshold', 'Thresholds set'), ('promoted', 'Promoted'), ('forced', 'Promoted past the gate'), ('refused', 'Refused by the gate'), ('activated', 'Activated'), ('rolled_back', 'Rolled back to')], max_length=12)),
+                ('kind', models.CharField(choices=[('calibrated', 'Calibrated'), ('threshold', 'Thresholds set'), ('promoted', 'Promoted'), ('forced', 'Promoted past the gate'), ('refused', 'Refused by the gate'), ('activated', 'Activated'), ('rolled_back', 'Rolled back to'), ('failed', 'Could not be done')], max_length=12)),
                 ('reason', models.CharField(blank=True, max_length=500)),
                 ('before', models.JSONField(blank=True, default=dict, help_text='What it replaced.')),
                 ('after', models.JSONField(blank=True, default=dict)),

@@ -148,6 +148,7 @@ class VersionEvent(models.Model):
         REFUSED = "refused", "Refused by the gate"
         ACTIVATED = "activated", "Activated"
         ROLLED_BACK = "rolled_back", "Rolled back to"
+        FAILED = "failed", "Could not be done"
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=12, choices=Kind)

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from moderation.clip.finetune.progress import Report, Update
 from moderation.models import ModelVersion, ReviewItem, TrainingRun, VersionEvent
 
@@ -100,7 +102,10 @@ def _promote(run: TrainingRun, version: ModelVersion, report: Report) -> bool:
         say(report, "Refused", 1.0, f"Not promoted. {refused}")
         return False
     version.refresh_from_db()
-    say(report, "Promoted", PROMOTED, f"{version.name} passed the gate and is active now.")
+    sentence = f"{version.name} passed the gate and is active now."
+    if settings.CLIP_MODEL_PATH:
+        sentence += f" CLIP_MODEL_PATH ({settings.CLIP_MODEL_PATH}) still comes before it."
+    say(report, "Promoted", PROMOTED, sentence)
     return True
 
 

@@ -117,7 +117,7 @@ def evidence(version: ModelVersion) -> Evidence:
             weights=np.array([one.weight for one in found], dtype=np.float64),
             audit=np.array([one.in_audit for one in found], dtype=bool),
         ),
-        arrivals=arrivals_a_day(),
+        arrivals=held.held("arrivals", [], arrivals_a_day),
     )
 
 

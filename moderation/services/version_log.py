@@ -50,6 +50,11 @@ class Overtaken(ModelError):  # noqa: N818 - the sentence is the name's point
         )
 
 
+def note_failure(version: ModelVersion, *, reason: str) -> None:
+    """Log that something which a button asked for came to nothing, and why."""
+    VersionEvent.objects.create(version=version, kind=Kind.FAILED, reason=reason[:500])
+
+
 def switches() -> QuerySet[VersionEvent]:
     """The rows that tell of a change of the active version, the newest first."""
     found = VersionEvent.objects.filter(kind__in=SWITCHES)

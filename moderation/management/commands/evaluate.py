@@ -38,6 +38,8 @@ class Command(BaseCommand):
         name, output = options["model"], options["output"]
         if output and not output.absolute().parent.is_dir():
             raise CommandError(f"There is no folder {output.parent} for --output; make it first.")
+        if output and output.is_dir():
+            raise CommandError(f"--output is {output}, a folder; name a file in it.")
         try:
             version = lookup.version_by_name(name) if name else versions.current()
             with progress_bar("Scoring", unit="pairs") as progress:
@@ -61,6 +63,9 @@ class Command(BaseCommand):
             "report": found.report,
         }
         text = json.dumps(about, indent=2, ensure_ascii=False)
-        if output:
-            output.write_text(text + "\n", encoding="utf-8")
         self.stdout.write(text if options["json"] else report_table(found))
+        if output:
+            try:
+                output.write_text(text + "\n", encoding="utf-8")
+            except OSError as error:
+                raise CommandError(f"{output} cannot be written ({error.strerror}).") from error

@@ -8,11 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ClipError
+from moderation.management.arguments import positive, seed
+from moderation.management.training_end import GO_ON, check_improved
 from moderation.management.training_progress import training_bar
 from moderation.models import TrainingRun
-from moderation.services import improve, training
-
-REFUSED = 3
+from moderation.services import training
 
 
 class Command(BaseCommand):
@@ -24,8 +24,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--mode", choices=TrainingRun.Mode.values, default="auto")
-        parser.add_argument("--minutes", type=float, help="how long to train at most")
-        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--minutes", type=positive, help="how long to train at most")
+        parser.add_argument("--seed", type=seed, default=0)
         parser.add_argument("--no-promote", action="store_true", help="stop after the evaluation")
         parser.add_argument("--yes", action="store_true", help="do not ask before it begins")
         parser.add_argument("--background", action="store_true", help="let the worker do it")
@@ -52,12 +52,9 @@ class Command(BaseCommand):
                 run = training.run(run, report=report)
         except ClipError as error:
             raise CommandError(str(error)) from error
-        if run.status != TrainingRun.Status.DONE:
-            raise CommandError(run.error or f"Training {run.pk} was cancelled.")
-        if improve.was_for_nothing(run):
-            raise CommandError(
-                "The active version stays at work; see above why.", returncode=REFUSED
-            )
+        except KeyboardInterrupt as stopped:
+            raise CommandError(GO_ON, returncode=130) from stopped
+        check_improved(run)
 
     def confirm(self) -> None:
         """Ask, where somebody is there to answer."""

@@ -19,6 +19,7 @@ from moderation.services.reanalyze import Job, Which
 
 # A round derives and asks; the next one picks up what a worker had in hand meanwhile.
 ROUNDS = 3
+NOT_BESIDE_SHADOW = ("threshold", "since", "dry_run", "in_process")
 
 
 class Command(BaseCommand):
@@ -70,8 +71,11 @@ class Command(BaseCommand):
         job: Job | None = None
         try:
             if options["shadow"]:
+                self.refuse_beside_shadow(options)
                 self.shadow(options["model"], as_json=options["json"])
                 return
+            if options["json"]:
+                raise CommandError("--json prints the report of --shadow; add that, or leave it.")
             job = self.job(options)
             if options["dry_run"]:
                 self.show_plan(job)
@@ -89,6 +93,14 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"\nStopped watching. {left:,} products wait; a running worker goes on with them "
                 "in the background. Run the command again to go on with the rest."
+            )
+
+    def refuse_beside_shadow(self, options: dict[str, Any]) -> None:
+        given = [name for name in NOT_BESIDE_SHADOW if options[name] not in (None, False)]
+        for name in given:
+            raise CommandError(
+                f"--{name.replace('_', '-')} does not go with --shadow, which changes nothing and "
+                "judges by the versions' own thresholds; leave one of them out."
             )
 
     def job(self, options: dict[str, Any]) -> Job:

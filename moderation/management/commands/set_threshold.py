@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ClipError
 from moderation.clip.labelled_scores import Estimate
-from moderation.management.arguments import cosine
+from moderation.management.arguments import cosine, positive
 from moderation.services import lookup, thresholds, versions
 from moderation.services.thresholds import Effect, Evidence, Proposal, Target
 
@@ -21,16 +21,6 @@ def share(text: str) -> float:
         value = float("nan")
     if not 0 < value < 1:
         raise ArgumentTypeError(f"{text!r} is no share; give a number between 0 and 1, like 0.9.")
-    return value
-
-
-def positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is no number above 0.")
     return value
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ClipError
+from moderation.management.arguments import count, positive, seed
+from moderation.management.training_end import GO_ON, NOTHING_BETTER, check_improved
 from moderation.management.training_progress import training_bar
 from moderation.models import ModelVersion, TrainingRun
 from moderation.services import (
@@ -26,7 +28,6 @@ OPTIONS = (
     *("train_csv", "val_csv", "image_base_path", "replay_csv"),
 )
 Status = TrainingRun.Status
-NOTHING_GAINED = 3
 
 
 class Command(BaseCommand):
@@ -45,11 +46,11 @@ class Command(BaseCommand):
         add("--replay-csv", type=_file, metavar="CSV", help="true pairs that the base learned from")
         add("--model-name", metavar="NAME", help="what to start from (default: the active version)")
         add("--output-dir", default="", metavar="DIR", help="default: in CLIP_CHECKPOINT_DIR")
-        add("--epochs", type=int)
-        add("--batch-size", type=int)
-        add("--learning-rate", type=float)
-        add("--minutes", type=float, help="stop after this long and keep the best so far")
-        add("--seed", type=int, default=0)
+        add("--epochs", type=count)
+        add("--batch-size", type=count)
+        add("--learning-rate", type=positive)
+        add("--minutes", type=positive, help="stop after this long and keep the best so far")
+        add("--seed", type=seed, default=0)
         add("--device", choices=("auto", "cpu", "cuda", "mps"))
         add("--save-all-checkpoints", action="store_true", help="keep one for each epoch")
         add("--resume", action="store_true", help="go on with the training that was cut off")
@@ -68,7 +69,12 @@ class Command(BaseCommand):
                 run = training.run(run, report=report)
         except (ClipError, lookup.UnknownName) as error:
             raise CommandError(str(error)) from error
-        self.show_end(run)
+        except KeyboardInterrupt as stopped:
+            raise CommandError(GO_ON, returncode=130) from stopped
+        if run.options.get("improve"):  # a whole loop that was cut off
+            check_improved(run)
+        else:
+            self.show_end(run)
 
     def asked(self, options: dict[str, Any]) -> TrainingRun:
         """A new training by the command's options."""
@@ -76,6 +82,13 @@ class Command(BaseCommand):
             raise CommandError("Give either --train-csv or --dataset, not both.")
         if options["val_csv"] and not options["train_csv"]:
             raise CommandError("--val-csv goes with --train-csv; give that too.")
+        if options["image_base_path"] and not options["train_csv"]:
+            raise CommandError("--image-base-path goes with --train-csv; give that too.")
+        if options["replay_csv"] and options["train_csv"]:
+            raise CommandError(
+                "--replay-csv goes with training from decisions; a CSV of pairs has no listings "
+                "to adapt to. Leave one of the two out."
+            )
         wishes = {name: options[name] for name in OPTIONS}
         if options["device"] and options["device"] != "auto":
             wishes["device"] = options["device"]
@@ -123,7 +136,7 @@ class Command(BaseCommand):
         if words := training_curve.in_words(run.curve):
             write(words)
         if run.version is None:  # its last reason says so
-            raise CommandError("No candidate was made; see above why.", returncode=NOTHING_GAINED)
+            raise CommandError("No candidate was made; see above why.", returncode=NOTHING_BETTER)
         name = run.version.name
         write(self.style.SUCCESS(f"Model version {name} is a candidate: {run.version.location}"))
         write(
