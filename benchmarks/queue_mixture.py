@@ -127,7 +127,8 @@ class Queue:
         near = scores < threshold + audit.near_margin(version)
         ticket, place = rng.random(len(shop)), rng.random(len(shop))
         share = np.minimum(1, settings.AUDIT_SHARE * np.where(near, audit.NEAR_FACTOR, 1.0))
-        drawn = np.where(flagged, ticket < settings.AUDIT_FLAGGED_SHARE, ticket < share)
+        blind = 1 - (1 - settings.AUDIT_FLAGGED_SHARE) * (1 - settings.GOLD_SHARE)
+        drawn = np.where(flagged, ticket < blind, ticket < share)
         self.passed = np.flatnonzero(~flagged & ~drawn)
         self.categories, self.rng = shop.categories, rng
         self.order: list[int] = []

@@ -62,9 +62,10 @@ def sweep() -> int:
     """Return what dead workers held, and show that this one lives."""
     worker.beat(worker.me())
     worker.forget_old_beats()
+    swept = claims.sweep()  # first: nothing that goes wrong below may keep rows from coming back
     if rollback.unfinished():
         finish_rollback()
-    return claims.sweep()
+    return swept
 
 
 def finish_rollback() -> None:

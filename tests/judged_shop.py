@@ -46,6 +46,8 @@ def judge_all(
     decisions = []
     for product in products:
         row = Analysis.objects.filter(product=product).latest("pk")
+        # Nobody decides on what the model has not judged.
+        Analysis.objects.filter(pk=row.pk, status="pending").update(status="done")
         said, shown = product.text.split()[1], COLOURS[int(product.external_id[1:]) % len(COLOURS)]
         first = None
         for moderator in by:

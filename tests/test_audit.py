@@ -8,8 +8,15 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from moderation.models import Analysis, AutomaticAction, Decision, Product, ReviewItem
-from moderation.services import analyze, audit, intake, results, review, review_claims
+from moderation.models import (
+    Analysis,
+    AutomaticAction,
+    Decision,
+    ModelVersion,
+    Product,
+    ReviewItem,
+)
+from moderation.services import analyze, audit, intake, results, review, review_claims, versions
 
 pytestmark = pytest.mark.django_db
 
@@ -248,7 +255,7 @@ def test_an_audit_item_of_gold_asks_for_a_second_opinion_too(
 def test_clear_mismatches_wait_for_people_until_a_lead_says_otherwise(
     make_product: Make, make_user: Make, bundled: Any, shares: Any
 ) -> None:
-    shares.GOLD_SHARE = 1.0
+    shares.GOLD_SHARE = 0.1
     bundled.clear_threshold = 0.1
     bundled.save()
     lead = make_user("lea", group="lead")
@@ -256,9 +263,9 @@ def test_clear_mismatches_wait_for_people_until_a_lead_says_otherwise(
     assert not Decision.objects.exists()
 
     AutomaticAction.objects.create(is_on=True, by=lead, reason="Nobody disagreed for a month.")
-    clear, doubtful = make_product(an_id(low=0.1)), make_product(an_id(low=0.1, gold=True))
-    blind = make_product(an_id(high=0.1))
-    score(clear, 0.05), score(doubtful, 0.15), score(blind, 0.05)
+    clear, doubtful = make_product(an_id(low=0.1)), make_product(an_id(low=0.2))
+    blind, gold = make_product(an_id(high=0.1)), make_product(an_id(low=0.1, gold=True))
+    score(clear, 0.05), score(doubtful, 0.15), score(blind, 0.05), score(gold, 0.05)
 
     row = Decision.objects.get()
     assert (row.item.product, row.item.state) == (clear, "decided")
@@ -271,6 +278,53 @@ def test_clear_mismatches_wait_for_people_until_a_lead_says_otherwise(
     other = make_product("P-other")
     score(other, 0.05)
     assert ReviewItem.objects.get(product=other).state == "open"
+
+
+def test_a_late_answer_of_a_replaced_version_changes_nothing(
+    make_product: Make, bundled: Any, shares: Any
+) -> None:
+    """Its question was asked before, and answered after, that of the version which took over."""
+    product = make_product(an_id(low=0.2))
+    analyze.request([product])
+    late = product.analyses.select_related("product", "model_version").get()
+    other = ModelVersion.objects.create(name="other", source="folder", threshold=0.2)
+    newer = Analysis.objects.create(
+        product=product,
+        model_version=other,
+        content_hash=product.content_hash,
+        status="done",
+        similarity=0.9,
+        threshold_used=0.2,
+        is_mismatch=False,
+    )
+    Product.objects.filter(pk=product.pk).update(analysis=newer)
+    late.threshold_override = THRESHOLD
+    results.apply_score(late, 0.0)
+    late.save()
+    results.settle([late])
+
+    assert Product.objects.get().analysis == newer
+    assert not ReviewItem.objects.exists()
+
+
+def test_a_version_that_no_longer_answers_confirms_nothing_by_itself(
+    make_product: Make, make_user: Make, bundled: Any, shares: Any
+) -> None:
+    ModelVersion.objects.filter(pk=bundled.pk).update(clear_threshold=0.1)
+    product = make_product(an_id(low=0.2))
+    analyze.request([product])
+    versions.activate(ModelVersion.objects.create(name="other", source="folder", threshold=0.2))
+    lead = make_user("lea", group="lead")
+    AutomaticAction.objects.create(is_on=True, by=lead, reason="For the other one.")
+
+    row = product.analyses.select_related("product", "model_version").get()
+    row.threshold_override = THRESHOLD
+    results.apply_score(row, 0.05)
+    row.save()
+    results.settle([row])
+
+    assert only_item().product == product
+    assert not Decision.objects.exists()
 
 
 def test_what_will_judge_a_model_is_kept_from_it_but_never_most_of_a_shop(settings: Any) -> None:

@@ -157,6 +157,29 @@ def test_cut_off_it_is_resumed_to_its_own_end(
     assert "Next: " not in out.getvalue()
 
 
+def test_what_was_rolled_back_meanwhile_is_not_promoted_again(
+    bundled: ModelVersion, shop: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop was cut off after its promotion, and is taken up after somebody took that back."""
+
+    def cut_off(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken, pytest.raises(CommandError):
+        broken.setattr(improve, "_score_anew", cut_off)
+        run_improve("--mode", "calibrate")
+    assert versions.current() != bundled
+    call_command("rollback", stdout=StringIO())
+
+    with pytest.raises(CommandError, match="The active version stays at work"):
+        call_command("train_clip", "--resume", stdout=StringIO())
+
+    assert versions.current() == bundled
+    run = TrainingRun.objects.get()
+    assert run.status == "done"
+    assert "was promoted and is no longer active: left so" in run.log
+
+
 def test_the_loop_runs_from_the_admins_button(
     bundled: ModelVersion, shop: set[str], make_user: Make, client: Client
 ) -> None:

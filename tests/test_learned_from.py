@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from moderation.clip import grouping
-from moderation.models import ModelVersion, TrainingRun
+from moderation.models import Analysis, ModelVersion, TrainingRun
 from moderation.services import intake, judged_pairs, learned_from
+from moderation.services import judged as judged_labels
 
 from . import judged_shop
 
@@ -104,6 +105,42 @@ def test_photos_of_our_own_data_sets_are_read_once(
 
     kept.write_bytes(kept.read_bytes()[:200])  # cut off: as if it were not there
     assert len(judged_pairs.gold_and_audit(unseen_by=[bundled])) == 12
+
+
+def test_a_csv_that_begins_with_a_byte_order_mark_is_read(
+    bundled: ModelVersion, judged: list[str], tmp_path: Path
+) -> None:
+    trained_on(tmp_path / "data", bundled, [])
+    rows = f"image_path,text,label\nelsewhere.jpg,{judged[4]},1\n"
+    (tmp_path / "data" / "train.csv").write_text(rows, encoding="utf-8-sig")
+
+    left = {pair.text for pair in judged_pairs.gold_and_audit(unseen_by=[bundled])}
+
+    assert left == set(judged) - {judged[4]}
+
+
+def test_thresholds_and_probabilities_are_not_fitted_on_what_the_weights_learned(
+    bundled: ModelVersion, judged: list[str], tmp_path: Path, settings: Any
+) -> None:
+    Analysis.objects.update(similarity=0.3)
+    run = trained_on(tmp_path / "data", bundled, [])
+    head = "image_path,text,label\n"
+    (tmp_path / "data" / "train.csv").write_text(f"{head}a.jpg,{judged[4]},1\n")
+    (tmp_path / "data" / "listings.csv").write_text(f"{head}b.jpg,{judged[5]},\n")
+    # What the probabilities were fitted on trained no weights.
+    (tmp_path / "data" / "calibration.csv").write_text(f"{head}c.jpg,{judged[6]},1\n")
+
+    assert len(judged_labels.judged(bundled)) == len(judged) - 2
+
+    TrainingRun.objects.filter(pk=run.pk).update(mode="calibrate")
+    assert len(judged_labels.judged(bundled)) == len(judged)
+
+    TrainingRun.objects.filter(pk=run.pk).update(mode="full")
+    (tmp_path / "data" / "train.csv").unlink()
+    settings.GOLD_SHARE = 0.0
+    assert judged_labels.judged(bundled) == []  # nobody knows what it has learned from
+    settings.GOLD_SHARE = 1.0
+    assert len(judged_labels.judged(bundled)) == len(judged)
 
 
 def test_thousands_of_photos_are_compared_in_seconds(tmp_path: Path) -> None:

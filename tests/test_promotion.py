@@ -13,8 +13,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from moderation.clip.errors import ModelError
-from moderation.models import Evaluation, ModelVersion, VersionEvent
-from moderation.services import promotion, versions
+from moderation.models import Analysis, Evaluation, ModelVersion, VersionEvent
+from moderation.services import activation, promotion, versions
 
 from . import judged_shop
 from .clip_models import build_folder
@@ -50,6 +50,21 @@ def test_a_worse_candidate_is_refused_with_its_table(
     stored = Evaluation.objects.get(pk=event.after["evaluation"])
     assert (stored.version, stored.baseline, stored.passed) == (random, bundled, False)
     assert {check["name"] for check in stored.report["checks"]} >= {"labels", "better"}
+
+
+def test_what_waits_for_the_former_version_is_asked_of_the_new_one(
+    judged: list[Any], random: ModelVersion, bundled: ModelVersion, make_user: Make
+) -> None:
+    judged_shop.taken_in(61)  # one more than was judged
+    waiting = Analysis.objects.pending()
+    assert set(waiting.values_list("model_version", flat=True)) == {bundled.pk}
+    lead = make_user("lena", group="lead")
+
+    promotion.promote(random, by=lead, force_reason="for the test")
+    assert set(waiting.values_list("model_version", flat=True)) == {random.pk}
+
+    activation.activate(bundled, by=lead)
+    assert set(waiting.values_list("model_version", flat=True)) == {bundled.pk}
 
 
 def test_a_better_candidate_becomes_active_and_the_log_says_what_it_replaced(

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 
-from moderation.models import Analysis, Product, ReviewItem
+from moderation.models import Analysis, Decision, Product, ReviewItem
 from moderation.services import intake, results, review
 
 from .conftest import photo
@@ -27,14 +28,14 @@ def decided(make_item: Make, make_user: Make) -> ReviewItem:
     return ReviewItem.objects.get(pk=item.pk)
 
 
-def change(**changes: Any) -> None:
-    """Change the product and let the model flag it again."""
+def change(*, similarity: float = 0.0, **changes: Any) -> None:
+    """Change the product and let the model judge it again, by a threshold of 0.99."""
     product = Product.objects.get(external_id="A1")
     listing = {"text": product.text, "image": None, "category": None, **changes}
     intake.take(intake.Listing("A1", **listing), source="import")
     row = Analysis.objects.pending().select_related("product", "model_version").get()
     row.threshold_override = 0.99
-    results.apply_score(row, 0.0)
+    results.apply_score(row, similarity)
     with transaction.atomic():
         row.save()
         results.settle([row])
@@ -67,6 +68,40 @@ def test_a_new_photo_is_shown_beside_the_old_one(
     assert "The photo changed since this listing was decided" in page
     assert old in page
     assert Product.objects.get().image.url in page
+
+
+def test_it_comes_back_though_the_model_lets_the_new_text_pass(
+    decided: ReviewItem, client: Client, make_user: Make
+) -> None:
+    change(text="A blue ball", similarity=1.0)
+    item = ReviewItem.objects.open().get()
+    assert (item.stratum, item.in_audit) == ("reopened", False)
+    assert "The text changed since this listing was decided" in shown(client, make_user)
+
+    row = Analysis.objects.get(pk=item.analysis_id)
+    with transaction.atomic():
+        results.settle([row])  # scored anew it stays, until somebody decides
+    assert ReviewItem.objects.open().get() == item
+    ben = User.objects.get(username="ben")
+    review.decide(item, moderator=ben, verdict="dismiss", reason="matches")
+    assert not ReviewItem.objects.open().exists()
+
+
+def test_what_only_a_band_decided_does_not_come_back_for_people(
+    make_item: Make, make_user: Make
+) -> None:
+    item = make_item("A1", text="A red ball")
+    ReviewItem.objects.update(state="decided")
+    Decision.objects.create(
+        item=item,
+        analysis=item.analysis,
+        moderator=make_user("lea", group="lead"),
+        verdict="confirm",
+        reason="other_product",
+        mode="automatic",
+    )
+    change(text="A blue ball", similarity=1.0)
+    assert not ReviewItem.objects.open().exists()
 
 
 def test_a_blind_judgement_is_not_told_what_was_decided(

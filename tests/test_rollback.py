@@ -161,6 +161,45 @@ def test_a_worker_that_is_answering_does_not_come_after_the_rollback(
     assert picture() == before
 
 
+def test_what_the_former_version_answered_late_does_not_stop_it(
+    shop: ModelVersion, other: ModelVersion, make_user: Make, run_worker: Make
+) -> None:
+    """A question was in a worker's hands at the switch; its answer opened an item of its own."""
+    from moderation.services import analyze, claims
+
+    intake.take(
+        intake.Listing("P99", text="A red ball", image=photo("blue", mark=99)), source="import"
+    )
+    Analysis.objects.pending().update(threshold_override=0.99)  # flagged for sure
+    batch = next(claims.claim_batches(size=8, owner="test/0/0"))
+    forced(other, make_user("lena", group="lead"))
+    analyze.answer(batch)
+    late = ReviewItem.objects.open().get(product__external_id="P99")
+
+    assert rollback.rollback() == shop
+
+    assert rollback.unfinished() is None
+    assert ReviewItem.objects.open().get(product__external_id="P99") == late
+
+
+def test_a_rollback_that_cannot_go_on_does_not_stop_the_sweeper(
+    shop: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moderation import tasks
+
+    swept = []
+
+    def broken() -> None:
+        raise RuntimeError("for the test")
+
+    monkeypatch.setattr(tasks.rollback, "unfinished", lambda: True)
+    monkeypatch.setattr(tasks, "finish_rollback", broken)
+    monkeypatch.setattr(tasks.claims, "sweep", lambda: swept.append(1))
+    with pytest.raises(RuntimeError):
+        tasks.sweep()
+    assert swept
+
+
 def test_twice_goes_back_two_versions_and_then_there_is_nothing(
     shop: ModelVersion, other: ModelVersion, make_user: Make, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -183,6 +184,30 @@ def test_it_wants_another_version_than_the_active(shop: list[Product]) -> None:
         call_command("reanalyze", "--shadow")
     with pytest.raises(CommandError, match="is the model that runs now"):
         call_command("reanalyze", "--shadow", "--model", "bundled")
+
+
+def test_vectors_of_another_machine_are_no_unreadable_photos(
+    shop: list[Product], candidate: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache was filled in fp32; this machine computes in bf16, and one photo is new."""
+    Embedding.objects.filter(content_hash=shop[3].image_sha256).delete()
+
+    class Encoder:
+        precision = "bf16"
+
+        def encode_files(self, paths: list[Path]) -> list[np.ndarray]:
+            return [np.eye(DIM, dtype=np.float32)[0] for _ in paths]
+
+        def encode_texts(self, texts: list[str]) -> list[np.ndarray]:
+            return [np.eye(DIM, dtype=np.float32)[0] for _ in texts]
+
+    loaded = SimpleNamespace(encoder=Encoder(), version_id=candidate.pk, forebears=())
+    monkeypatch.setattr(shadow, "engine_for", lambda version: loaded)
+
+    report = shadow.run(candidate).report
+
+    assert report["unreadable"] == 0
+    assert report["photos_encoded"] == report["texts_encoded"] == 4
 
 
 @pytest.mark.parametrize("option", [["--dry-run"], ["--threshold", "0.3"], ["--in-process"]])

@@ -20,7 +20,15 @@ from django_q.tasks import async_task
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
-from moderation.services import promotion, rollback, shadow, stale, versions, worker
+from moderation.services import (
+    activation,
+    promotion,
+    rollback,
+    shadow,
+    stale,
+    versions,
+    worker,
+)
 
 from . import cells
 from .lists import ReadOnlyAdmin
@@ -204,7 +212,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             return
         try:
             versions.folder_of(chosen[0])  # its files must be here before anything relies on it
-            versions.activate(chosen[0], by=_user(request))
+            activation.activate(chosen[0], by=_user(request))
         except ModelError as error:
             self.message_user(request, f"Not activated: {error}", messages.ERROR)
             return

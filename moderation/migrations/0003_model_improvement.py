@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='decision',
             name='stratum',
-            field=models.CharField(blank=True, choices=[('flagged', 'Flagged by the model'), ('audit', 'Random audit of what passed')], max_length=10),
+            field=models.CharField(blank=True, choices=[('flagged', 'Flagged by the model'), ('audit', 'Random audit of what passed'), ('reopened', 'Decided before, then changed')], max_length=10),
         ),
         migrations.AddField(
             model_name='modelversion',
@@ -186,7 +186,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='reviewitem',
             name='stratum',
-            field=models.CharField(choices=[('flagged', 'Flagged by the model'), ('audit', 'Random audit of what passed')], default='flagged', max_length=10),
+            field=models.CharField(choices=[('flagged', 'Flagged by the model'), ('audit', 'Random audit of what passed'), ('reopened', 'Decided before, then changed')], default='flagged', max_length=10),
         ),
         migrations.AddIndex(
             model_name='reviewitem',

@@ -19,6 +19,7 @@ from django.conf import settings
 from moderation.models import Analysis, ModelVersion, ReviewItem
 
 FLAGGED, AUDIT = ReviewItem.Stratum.FLAGGED, ReviewItem.Stratum.AUDIT
+REOPENED = ReviewItem.Stratum.REOPENED
 
 NEAR_FACTOR = 4.0
 # Near: P(mismatch) is at least this share of its value at the threshold ...
@@ -37,6 +38,11 @@ class Entry:
     stratum: ReviewItem.Stratum
     sampling_probability: float
     in_audit: bool
+
+
+# What was decided before, then changed, and is neither flagged nor drawn now. Who changes a listing
+# is no random draw, so nothing is estimated from these.
+REOPENED_ENTRY = Entry(REOPENED, 1.0, in_audit=False)
 
 
 def lottery(external_id: str) -> float:
@@ -80,7 +86,8 @@ def entry(row: Analysis, *, external_id: str, near: float) -> Entry | None:
     """
     ticket = lottery(external_id)
     if row.is_mismatch:
-        return Entry(FLAGGED, 1.0, in_audit=ticket < settings.AUDIT_FLAGGED_SHARE)
+        by_lot = ticket < settings.AUDIT_FLAGGED_SHARE or drawn_for_gold(external_id)
+        return Entry(FLAGGED, 1.0, in_audit=by_lot)
     if row.similarity is None or row.threshold_used is None:
         return None
     is_near = row.similarity < row.threshold_used + near

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import F, Max
 from django.utils import timezone
 
-from moderation.models import Analysis, ModelVersion, Product, ReviewItem
+from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
 
 from . import audit, results, versions
 from .one_parameter import among
@@ -116,10 +116,21 @@ def _concerned(answers: Iterable[Answer], ids: Sequence[int], version: ModelVers
     """The products whose answer may move the queue; for the others it would find nothing to do."""
     near = audit.near_margin(version)
     waiting = ReviewItem.objects.open().filter(among("product", ids))
+    changed = (
+        Decision.objects.standing()
+        .by_people()
+        .filter(among("analysis__product", ids))
+        .exclude(analysis__content_hash=F("analysis__product__content_hash"))
+    )
     entering = {
         answer.product_id for answer in answers if answer.is_mismatch or _drawn(answer, near=near)
     }
-    return sorted(entering.union(waiting.values_list("product_id", flat=True)))
+    return sorted(
+        entering.union(
+            waiting.values_list("product_id", flat=True),
+            changed.order_by().values_list("analysis__product", flat=True),
+        )
+    )
 
 
 def _drawn(answer: Answer, *, near: float) -> bool:

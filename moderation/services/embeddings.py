@@ -85,14 +85,15 @@ class Known:
 
 
 def _stored_precision(forebears: Sequence[Forebear]) -> str:
-    """The precision that the nearest cached vectors were computed in; empty where there are none.
+    """The precision that the newest of the nearest cached vectors have; empty where none are.
 
     Which one `auto` means on this machine only torch could tell, and it takes seconds to load.
     """
     for forebear in forebears:
         stored = Embedding.objects.filter(model_version_id=forebear.version_id)
-        if (precision := stored.values_list("precision", flat=True).first()) is not None:
-            return precision
+        newest = stored.order_by("-pk").values_list("precision", flat=True).first()
+        if newest is not None:
+            return newest
     return ""
 
 
@@ -101,7 +102,7 @@ def image_vectors(
 ) -> dict[str, np.ndarray | ImageError]:
     """SHA-256 -> unit vector [d], or why the photo cannot be used; `photos` are (sha256, path)."""
     paths = dict(photos)
-    vectors: dict[str, np.ndarray | ImageError] = {**_known(engine).find("image", list(paths))}
+    vectors: dict[str, np.ndarray | ImageError] = {**known_of(engine).find("image", list(paths))}
     missing = [sha for sha in paths if sha not in vectors]
     for sha, encoded in zip(
         missing, engine.encoder.encode_files([paths[sha] for sha in missing]), strict=True
@@ -114,7 +115,7 @@ def image_vectors(
 def text_vectors(engine: Engine, texts: Sequence[str]) -> dict[str, np.ndarray]:
     """Text -> unit vector [d]."""
     hashes = {text: text_sha256(text) for text in texts}
-    cached = _known(engine).find("text", list(hashes.values()))
+    cached = known_of(engine).find("text", list(hashes.values()))
     missing = [text for text, sha in hashes.items() if sha not in cached]
     if missing:
         fresh = {
@@ -126,7 +127,8 @@ def text_vectors(engine: Engine, texts: Sequence[str]) -> dict[str, np.ndarray]:
     return {text: cached[sha] for text, sha in hashes.items()}
 
 
-def _known(engine: Engine) -> Known:
+def known_of(engine: Engine) -> Known:
+    """What the cache knows in the precision in which this engine computes."""
     return Known(engine.forebears or (Forebear(engine.version_id),), engine.encoder.precision)
 
 

@@ -45,7 +45,7 @@ def evaluate(
         pairs, lost = pairs_file.read(csv, image_base_path=image_base_path)
         pairs = with_categories(pairs)
     else:
-        pairs = judged_pairs.gold_and_audit(unseen_by=[version])
+        pairs = judged_pairs.gold_and_audit(unseen_by=[version], alive=alive(progress))
     if not pairs:
         raise NothingToEvaluate(
             "There are no gold or audit decisions that this version has not learned from; review "
@@ -62,6 +62,11 @@ def evaluate(
         dataset_sha256=judged_pairs.sha256_of(pairs),
         report=report | {"threshold": versions.threshold_for(version), **unreadable(lost)},
     )
+
+
+def alive(progress: Progress | None) -> Callable[[], None]:
+    """What tells, through `progress`, that work goes on whose length is not known yet."""
+    return lambda: progress(0, 1) if progress else None
 
 
 def unreadable(lost: Sequence[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.conf import settings
 from moderation.clip.finetune.progress import Report, Update
 from moderation.models import ModelVersion, ReviewItem, TrainingRun, VersionEvent
 
-from . import analyze, claims, reanalyze, training_work, versions, worker
+from . import analyze, claims, reanalyze, training_work, version_log, versions, worker
 from .training_log import Keeper, part
 
 ACTIVE = ModelVersion.Status.ACTIVE
@@ -43,6 +43,9 @@ def improve(run: TrainingRun, keeper: Keeper) -> None:
     if not run.options.get("promote", True):
         say(keeper, "Evaluated", 1.0, f"Not promoted, as asked: {version.name} stays a candidate.")
         return
+    if version.status != ACTIVE and was_active(version):
+        say(keeper, "Done", 1.0, f"{version.name} was promoted and is no longer active: left so.")
+        return
     if version.status != ACTIVE and not _promote(run, version, keeper):
         return
     before = Queue.now()
@@ -55,9 +58,16 @@ def say(report: Report, doing: str, progress: float, line: str) -> None:
     report(Update(doing, progress, line=line))
 
 
+def was_active(version: ModelVersion) -> bool:
+    """Whether it was promoted once: whoever has replaced it since meant it."""
+    return version.events.filter(kind__in=version_log.SWITCHES).exists()
+
+
 def was_for_nothing(run: TrainingRun) -> bool:
-    """Whether nothing better came of it: no candidate, or one that the gate turned down."""
-    return run.version is None or was_refused(run)
+    """Whether nothing better is at work: no candidate, a refused one, or one taken back since."""
+    if run.version is None or was_refused(run):
+        return True
+    return run.version.status != ACTIVE and was_active(run.version)
 
 
 def was_refused(run: TrainingRun) -> bool:

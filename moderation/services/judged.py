@@ -11,6 +11,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, When
 from moderation.models import Decision, ModelVersion, ReviewItem
 
 from . import audit
+from .learned_from import Names, names_learned
 
 # Enough for any interval, and few enough to be read while a page is asked for.
 NEWEST = 20_000
@@ -31,9 +32,11 @@ class Judged:
 def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged]:
     """The newest standing label of each content that this version has scored, newest first.
 
-    Left out: verdicts by a band's automatic action, "cannot be told from the photo", and products
-    whose present score is of another version and other content. `own_thresholds` False leaves out
-    categories whose threshold was set by hand.
+    Left out: verdicts by a band's automatic action, "cannot be told from the photo", products whose
+    present score is of another version and other content, what came back only because it changed,
+    and pairs that the version's weights have learned from: of those it knows too much. Where it is
+    no longer known which those are, only products drawn for gold stay. `own_thresholds` False
+    leaves out categories whose threshold was set by hand.
     """
     newer = Decision.objects.standing().filter(
         analysis__product=OuterRef("analysis__product"),
@@ -53,6 +56,7 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
         .filter(~Exists(newer), verdict__in=[Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS])
         .exclude(mode=Decision.Mode.AUTOMATIC)
         .exclude(reason=Decision.Reason.UNCLEAR)
+        .exclude(stratum=ReviewItem.Stratum.REOPENED)
         .annotate(
             score=Case(
                 When(as_decided, then=F("analysis__similarity")),
@@ -63,15 +67,18 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
     )
     if not own_thresholds:
         chosen = chosen.filter(**{f"{product}__category__threshold__isnull": True})
-    return list(_rows(chosen, category=f"{product}__category__name"))
+    seen = names_learned(version)
+    return list(_rows(chosen, seen, category=f"{product}__category__name"))
 
 
-def _rows(decisions: Any, *, category: str) -> Iterator[Judged]:
+def _rows(decisions: Any, seen: Names, *, category: str) -> Iterator[Judged]:
     fields = ("score", "verdict", "sampling_probability", "stratum", "item__in_audit", category)
-    external_id = "analysis__product__external_id"
-    for score, verdict, probability, stratum, in_audit, name, product in (
-        decisions.order_by("-pk").values_list(*fields, external_id)[:NEWEST].iterator()
+    pair = ("analysis__product__external_id", "analysis__image_sha256", "analysis__text")
+    for score, verdict, probability, stratum, in_audit, name, product, sha256, text in (
+        decisions.order_by("-pk").values_list(*fields, *pair)[:NEWEST].iterator()
     ):
+        if seen.hold(sha256, text) or not (seen.is_whole or audit.drawn_for_gold(product)):
+            continue
         yield Judged(
             similarity=score,
             is_match=verdict == Decision.Verdict.DISMISS,

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,15 @@ class Pair:
     category_row: Category | None = field(default=None, compare=False)
 
 
-def gold_and_audit(*, unseen_by: Iterable[ModelVersion] = ()) -> list[Pair]:
-    """Every gold and audit pair that stands, but for what one of these versions learned from."""
+def gold_and_audit(
+    *, unseen_by: Iterable[ModelVersion] = (), alive: Callable[[], None] = lambda: None
+) -> list[Pair]:
+    """Every gold and audit pair that stands, but for what one of these versions learned from.
+
+    `alive` is called now and then: many photos may have to be read.
+    """
     pairs = _grouped(_decided())
-    seen = learned_from(unseen_by)
+    seen = learned_from(unseen_by, alive=alive)
     held = seen.holds([(pair.image, pair.image_sha256, pair.text) for pair in pairs])
     kept = [
         pair
@@ -75,6 +80,7 @@ def _decided() -> list[Pair]:
         Decision.objects.standing()
         .filter(mode=Decision.Mode.QUEUE, verdict__in=LABELS)
         .exclude(reason=Decision.Reason.UNCLEAR)
+        .exclude(stratum=ReviewItem.Stratum.REOPENED)  # came in by no draw
     )
     twice = (
         labels.order_by()

@@ -11,9 +11,10 @@ import logging
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 _FILES = ("train.csv", "validation.csv", "calibration.csv", "listings.csv")
 # Beside the data set: to read ten thousand photos once more would take half a minute.
 _KEPT = "photo-signatures.npz"
+_READ_AT_ONCE = 500
 
 
 def title(text: str) -> str:
@@ -62,8 +64,10 @@ class Seen:
         return [was or bool(alike.get(path)) for was, (path, *_) in zip(found, pairs, strict=True)]
 
 
-def learned_from(versions: Iterable[ModelVersion]) -> Seen:
-    """What these versions, or those they come from, have seen."""
+def learned_from(
+    versions: Iterable[ModelVersion], *, alive: Callable[[], None] = lambda: None
+) -> Seen:
+    """What these versions, or those they come from, have seen; `alive` is called now and then."""
     seen = Seen()
     for run in TrainingRun.objects.filter(version__in=_lineage(versions)).exclude(dataset=""):
         folder = Path(run.dataset)
@@ -75,7 +79,7 @@ def learned_from(versions: Iterable[ModelVersion]) -> Seen:
             seen.photos.add(row.get("image_sha256") or Path(row["image_path"]).stem)
             seen.titles.add(title(row["text"]))
             names.add(row["image_path"])
-        found = _of_data_set(run, sorted(names))
+        found = _of_data_set(run, sorted(names), alive=alive)
         if len(found) < len(names):
             logger.warning(
                 "%d of the photos that version %s was trained on cannot be read: near-duplicates "
@@ -88,11 +92,60 @@ def learned_from(versions: Iterable[ModelVersion]) -> Seen:
     return seen
 
 
-def _rows(folder: Path) -> Iterator[dict[str, str]]:
-    for name in _FILES:
+@dataclass(frozen=True)
+class Names:
+    """The photos (SHA-256) and titles by which the weights of a version were trained or chosen."""
+
+    photos: frozenset[str] = frozenset()
+    titles: frozenset[str] = frozenset()
+    is_whole: bool = True
+
+    def hold(self, sha256: str, text: str) -> bool:
+        """Whether the pair is among them; near-duplicate photos are not looked for."""
+        return sha256 in self.photos or title(text) in self.titles
+
+
+def names_learned(version: ModelVersion) -> Names:
+    """By name only, so that a page can ask: what the weights of this version have learned from.
+
+    A calibration changes no weights, and the part that probabilities are fitted on trains none.
+    """
+    runs = TrainingRun.objects.filter(version__in=_lineage([version])).exclude(dataset="")
+    parts = [
+        _names(Path(run.dataset), _changed_at(Path(run.dataset)))
+        for run in runs.exclude(mode=TrainingRun.Mode.CALIBRATE).order_by("pk")
+    ]
+    return Names(
+        photos=frozenset().union(*(part.photos for part in parts)),
+        titles=frozenset().union(*(part.titles for part in parts)),
+        is_whole=all(part.is_whole for part in parts),
+    )
+
+
+def _changed_at(folder: Path) -> int | None:
+    try:
+        return (folder / _FILES[0]).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=8)
+def _names(folder: Path, changed_at: int | None) -> Names:
+    if changed_at is None:
+        return Names(is_whole=False)
+    photos, titles = set(), set()
+    for row in _rows(folder, [name for name in _FILES if name != "calibration.csv"]):
+        photos.add(row.get("image_sha256") or Path(row["image_path"]).stem)
+        titles.add(title(row["text"]))
+    return Names(frozenset(photos), frozenset(titles))
+
+
+def _rows(folder: Path, files: Sequence[str] = _FILES) -> Iterator[dict[str, str]]:
+    for name in files:
         path = folder / name
         if path.is_file():
-            with path.open(newline="", encoding="utf-8") as file:
+            # A spreadsheet's CSV may begin with a byte order mark, and is kept as it came.
+            with path.open(newline="", encoding="utf-8-sig") as file:
                 yield from csv.DictReader(file)
 
 
@@ -107,7 +160,9 @@ def _lineage(versions: Iterable[ModelVersion]) -> list[ModelVersion]:
 
 
 # ── Photos ────────────────────────────────────────────────────────────────────────────────────
-def _of_data_set(run: TrainingRun, names: Sequence[str]) -> dict[str, np.ndarray]:
+def _of_data_set(
+    run: TrainingRun, names: Sequence[str], *, alive: Callable[[], None]
+) -> dict[str, np.ndarray]:
     """The signatures of a training's photos by their paths in its files, as far as they are there.
 
     Where the data set is ours they are kept beside it: its photos never change.
@@ -116,7 +171,11 @@ def _of_data_set(run: TrainingRun, names: Sequence[str]) -> dict[str, np.ndarray
     is_ours = home != (ours := Path(settings.CLIP_CHECKPOINT_DIR)) and home.is_relative_to(ours)
     found = _kept(home / _KEPT) if is_ours else {}
     missing = {name: path for name in names if name not in found and (path := _find(run, name))}
-    read = _signatures(list(missing.values()))
+    read: dict[Path, np.ndarray] = {}
+    paths = list(missing.values())
+    for start in range(0, len(paths), _READ_AT_ONCE):
+        alive()
+        read |= _signatures(paths[start : start + _READ_AT_ONCE])
     found |= {name: read[path] for name, path in missing.items() if path in read}
     if is_ours and read:
         _keep(home / _KEPT, found)

@@ -14,7 +14,7 @@ from moderation.clip.assess import assess
 from moderation.clip.gate import Check
 from moderation.models import Evaluation, ModelVersion, VersionEvent
 
-from . import evaluation, judged_pairs, version_log, versions, zero_shot
+from . import analyze, evaluation, judged_pairs, version_log, versions, zero_shot
 from .evaluation import Progress
 
 Status = ModelVersion.Status
@@ -59,7 +59,9 @@ def compare(
     Pairs that either has learned from are left out. Raises `ModelError` where a model's files
     are not there.
     """
-    pairs = judged_pairs.gold_and_audit(unseen_by=[candidate, active])
+    pairs = judged_pairs.gold_and_audit(
+        unseen_by=[candidate, active], alive=evaluation.alive(progress)
+    )
     similar = [evaluation.score(side, pairs, progress=progress) for side in (active, candidate)]
     known = np.isfinite(similar[0]) & np.isfinite(similar[1])
     lost = sorted({pair.image.name for pair, ok in zip(pairs, known, strict=True) if not ok})
@@ -129,6 +131,7 @@ def promote(
                 "compared; promote again to compare it as it is now."
             )
         versions.activate(candidate, by=by, kind=kind, reason=reason[:500])
+    analyze.move_questions(active, to=versions.current())
     return report
 
 

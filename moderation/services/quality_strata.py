@@ -52,6 +52,7 @@ def groups_since(since: datetime) -> dict[Key, Counts]:
     items = (
         ReviewItem.objects.filter(opened_at__gte=since, second_of=None)
         .exclude(state=ReviewItem.State.WITHDRAWN)
+        .exclude(stratum=ReviewItem.Stratum.REOPENED)  # these came in by no draw
         .order_by()
         .annotate(week=TruncWeek("opened_at"), share=F("sampling_probability"))
         .values("week", "share", entered=F("stratum"))

@@ -38,6 +38,8 @@ class Before:
     def entry(self, item: ReviewItem, row: Analysis) -> audit.Entry | None:
         """How this item was in the queue, or None where it was not."""
         share = self.drawn.get(item.pk)
+        if share is None and item.stratum == audit.REOPENED and not row.is_mismatch:
+            return audit.REOPENED_ENTRY
         if row.is_mismatch:
             return audit.Entry(audit.FLAGGED, 1.0, in_audit=share is not None)
         return None if share is None else audit.Entry(audit.AUDIT, share, in_audit=True)
@@ -62,9 +64,11 @@ def put_back(products: QuerySet[Product], *, version: ModelVersion, before: Befo
     placed: list[ReviewItem] = []
     for key, items in _items(there, concerned).items():
         row, entry = rows[key], entries[key]
-        kept = next((item for item in reversed(items) if before.had(item, row)), None)
-        if kept is not None:
-            entry = before.entry(kept, row)
+        had = next((item for item in reversed(items) if before.had(item, row)), None)
+        if had is not None:
+            entry = before.entry(had, row)
+        # An analysis has one item: also where its answer came late, after the switch.
+        kept = next((item for item in items if item.analysis_id == row.pk), had)
         if entry is None or (key, row.content_hash) in decided:
             kept = entry = None
         closed += [item.pk for item in items if item.state == State.OPEN and item is not kept]

@@ -19,7 +19,7 @@ WITHDRAWN = ReviewItem.State.WITHDRAWN
 
 _FOLLOWS = [
     *("analysis", "suspicion", "uncertainty"),
-    *("stratum", "sampling_probability", "in_audit"),
+    *("stratum", "sampling_probability", "in_audit", "lottery"),
 ]
 
 
@@ -27,8 +27,8 @@ def follow(analyses: Sequence[Analysis]) -> None:
     """Let the queue follow finished analyses (in their transaction, their products locked).
 
     A flagged product, or one drawn by lot, gets one open item; a product that is neither any
-    longer, or whose photo or text changed, loses it. What was decided stays decided while photo
-    and text are the same.
+    longer, or whose photo or text changed, loses it. What people decided stays decided while photo
+    and text are the same, and is asked again once they changed, whatever the model says of them.
     """
     newest = {row.product_id: row for row in sorted(analyses, key=lambda row: row.pk)}
     open_items = {
@@ -43,30 +43,34 @@ def follow(analyses: Sequence[Analysis]) -> None:
     asked = {row.model_version for row in newest.values()}
     margins = {version: audit.near_margin(version) for version in asked}
     created, moved, withdrawn = [], [], []
-    for product_id, content_hash, external_id in Product.objects.filter(pk__in=newest).values_list(
-        "pk", "content_hash", "external_id"
-    ):
+    for product_id, content_hash, external_id, current in Product.objects.filter(
+        pk__in=newest
+    ).values_list("pk", "content_hash", "external_id", "analysis"):
         row, item = newest[product_id], open_items.get(product_id)
-        if content_hash != row.content_hash or (item and item.analysis_id > row.pk):
-            continue
+        if content_hash != row.content_hash or (current or 0) > row.pk:
+            continue  # of a former photo or text, or a late answer: the product has a newer one
         same = item if item and item.analysis.content_hash == row.content_hash else None
         if same and same.second_of_id:
             continue  # it asks about what was decided, whatever the model says now
-        entry = None
-        if (product_id, content_hash) not in past.decided:
+        entry, is_decided = None, (product_id, content_hash) in past.decided
+        if not is_decided:
             entry = audit.entry(row, external_id=external_id, near=margins[row.model_version])
             entry = _kept(same, row, entry) if same else entry
         if same and entry:
             # The same item, so that whoever looks at it can still decide.
+            same.lottery = audit.order(external_id)  # items older than the audit have none
             moved.append(_placed(same, row, entry))
             continue
         if item:
             withdrawn.append(item.pk)
+        former = past.former.get(product_id)
+        if entry is None and former in past.by_people and not is_decided:
+            entry = audit.REOPENED_ENTRY
         if entry:
             fresh = ReviewItem(
                 product_id=product_id,
                 lottery=audit.order(external_id),
-                reopens_id=past.former.get(product_id),
+                reopens_id=former,
             )
             created.append(_placed(fresh, row, entry))
     update_each(moved, _FOLLOWS)
@@ -80,6 +84,7 @@ class _Past:
 
     decided: set[tuple[int, str]] = field(default_factory=set)
     former: dict[int, int] = field(default_factory=dict)
+    by_people: set[int] = field(default_factory=set)  # of the former ones
 
 
 def _past(newest: dict[int, Analysis]) -> _Past:
@@ -88,12 +93,14 @@ def _past(newest: dict[int, Analysis]) -> _Past:
         Decision.objects.standing()
         .filter(analysis__product__in=newest, item__second_of=None)
         .order_by("pk")
-        .values_list("pk", "analysis__product_id", "analysis__content_hash")
+        .values_list("pk", "analysis__product_id", "analysis__content_hash", "mode")
     )
-    for pk, product_id, content_hash in standing:
+    for pk, product_id, content_hash, mode in standing:
         past.decided.add((product_id, content_hash))
         if content_hash != newest[product_id].content_hash:
             past.former[product_id] = pk
+            if mode == Decision.Mode.QUEUE:
+                past.by_people.add(pk)
     return past
 
 
@@ -108,6 +115,8 @@ def _kept(item: ReviewItem, row: Analysis, entry: audit.Entry | None) -> audit.E
         return audit.Entry(audit.AUDIT, share, in_audit=True)
     if entry and item.in_audit:
         return audit.Entry(entry.stratum, entry.sampling_probability, in_audit=True)
+    if entry is None and item.stratum == audit.REOPENED:
+        return audit.REOPENED_ENTRY
     return entry
 
 
@@ -147,9 +156,12 @@ def _clear(items: Sequence[ReviewItem]) -> list[ReviewItem]:
     """Those in their category's band of clear mismatches, and not drawn for people to judge."""
     flagged = [item for item in items if item.stratum == audit.FLAGGED and not item.in_audit]
     products = Product.objects.select_related("category").in_bulk([i.product_id for i in flagged])
+    answering = versions.current().pk if flagged else None
     clear = []
     for item in flagged:
         row = item.analysis
+        if row.model_version_id != answering:
+            continue  # the band was warranted, and turned on, for the version that answers now
         limit = versions.clear_threshold_for(
             row.model_version,
             category=products[item.product_id].category,

@@ -130,16 +130,14 @@ def _chunks() -> Iterator[tuple[list[_Row], int, int]]:
 
 def _fill(judge: Judge, rows: Sequence[_Row], tally: Tally) -> None:
     """Encode what cannot be had from cached vectors, and keep it there; loads the model once."""
-    _, has_image = judge.known.matrix("image", [row.image_sha256 for row in rows])
-    hashes = [embeddings.text_sha256(row.text) for row in rows]
-    _, has_text = judge.known.matrix("text", hashes)
-    photos = {
-        r.image_sha256: r.image for r, there in zip(rows, has_image, strict=True) if not there
-    }
-    texts = {row.text for row, there in zip(rows, has_text, strict=True) if not there}
+    photos, texts = _not_known(judge, rows)
     if not photos and not texts:
         return
     engine = engine_for(judge.version)
+    if judge.known.precision != engine.encoder.precision:
+        # What the cache holds was computed on another machine, or it is empty.
+        judge.known = embeddings.known_of(engine)
+        photos, texts = _not_known(judge, rows)
     root, missing, unread = Path(settings.MEDIA_ROOT), list(photos.items()), sorted(texts)
     for start in range(0, len(missing), ENCODED_AT_ONCE):
         part = missing[start : start + ENCODED_AT_ONCE]
@@ -148,7 +146,17 @@ def _fill(judge: Judge, rows: Sequence[_Row], tally: Tally) -> None:
         embeddings.text_vectors(engine, unread[start : start + ENCODED_AT_ONCE])
     tally.photos_encoded += len(missing)
     tally.texts_encoded += len(unread)
-    judge.known = embeddings.Known.of(judge.version)  # its precision is known now
+
+
+def _not_known(judge: Judge, rows: Sequence[_Row]) -> tuple[dict[str, str], set[str]]:
+    """Photos (SHA-256 -> file) and texts without a cached vector."""
+    _, has_image = judge.known.matrix("image", [row.image_sha256 for row in rows])
+    hashes = [embeddings.text_sha256(row.text) for row in rows]
+    _, has_text = judge.known.matrix("text", hashes)
+    photos = {
+        r.image_sha256: r.image for r, there in zip(rows, has_image, strict=True) if not there
+    }
+    return photos, {row.text for row, there in zip(rows, has_text, strict=True) if not there}
 
 
 def _before(now: Judge, rows: Sequence[_Row], tally: Tally) -> dict[int, tuple[float, float]]:

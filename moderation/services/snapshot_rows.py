@@ -87,6 +87,8 @@ def _source(row: Mapping[str, Any], stratum: str, *, is_gold: bool) -> str:
         return "gold"
     if stratum == ReviewItem.Stratum.AUDIT or row["in_audit"]:
         return "audit"
+    if stratum == ReviewItem.Stratum.REOPENED:
+        return "reopened"
     if row["picked_by"] == ReviewItem.Pick.UNCERTAIN:
         return "uncertain"
     return "flagged"

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ModelError
-from moderation.services import versions
+from moderation.services import activation, versions
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *, name: str, **options: Any) -> None:
         try:
             version = versions.obtain(name, progress=True)
-            versions.activate(version)
+            activation.activate(version)
         except ModelError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
