@@ -8,12 +8,18 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from moderation.clip import checkpoint
+from moderation.clip.errors import ModelError
+from moderation.clip.finetune import adapt_rows, adapt_vectors, auto
+from moderation.clip.finetune.adapt import _own, adapt
 from moderation.clip.finetune.adapt_judge import chosen_ratio
+from moderation.clip.finetune.adapt_loop import Adapter, AdaptSettings
+from moderation.clip.finetune.adapt_vectors_judge import _Shuffled, farthest_allowed, held_back
 from moderation.clip.finetune.auto import MIN_LISTINGS, plan
 from moderation.clip.finetune.data import FinetuneData, Listings
 from moderation.clip.finetune.progress import Cancelled, Update
@@ -22,10 +28,17 @@ from moderation.clip.finetune.refusals import DataRefused
 from moderation.clip.finetune.retain import made_up_pictures, made_up_texts, vocabulary
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import SMALL, FinetuneSettings
+from moderation.clip.finetune.tune import Tuned
+from moderation.clip.negatives import Negatives, Prompts, colour_bits
+from moderation.clip.pretrain_data import Rows
+from moderation.clip.pretrain_model import PretrainSettings
 from tests.clip_models import build_folder
 from tests.finetune_shop import write_shop
 
 ROOT = Path(__file__).resolve().parent.parent
+QUICK = FinetuneSettings(
+    mode="adapt", epochs=2, batch_size=16, learning_rate=1e-3, device="cpu", precision="fp32"
+)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +136,6 @@ def test_a_large_model_learns_projections_that_fold_exactly(
     from safetensors.torch import load_file
 
     from moderation.clip.encoder import Encoder
-    from moderation.clip.finetune import auto
 
     monkeypatch.setattr(auto, "SMALL", 0)
     result = adapted(tiny, shop, tmp_path)
@@ -215,6 +227,241 @@ def test_auto_leaves_the_towers_of_a_large_model_alone(tmp_path: Path, shop: Pat
     os.truncate(tmp_path / "model.safetensors", 4 * SMALL + 4)
     chosen = plan(data, model=tmp_path, device="cpu")
     assert chosen.steps == ["head"] if len(data.train) >= 100 else ["calibrate"]
+
+
+# ── Without categories ────────────────────────────────────────────────────────────────────────
+def _unnamed(shop: Path) -> FinetuneData:
+    data = data_of(shop)
+    assert data.listings is not None
+    bare = replace(data.listings, categories=[""] * len(data.listings))
+    return replace(data, listings=bare)
+
+
+def _rows(texts: list[str], categories: list[str]) -> Rows:
+    pixels = np.random.default_rng(0).integers(0, 255, (len(texts), 16, 16, 3), dtype=np.uint8)
+    hashes = np.arange(len(texts), dtype=np.uint64)
+    return Rows(texts, categories, ["shop"] * len(texts), pixels, hashes)
+
+
+def test_a_row_without_category_is_a_kind_of_its_own_title() -> None:
+    rows = _rows(
+        ["Red mug", "red MUG!", "Red cup", "Red lid", "Blue shirt", "Blue shirt 2"],
+        ["", "", "", "", "Shirts", "Shirts"],
+    )
+    negatives = Negatives(rows)
+    bits = np.array([colour_bits(text) for text in rows.texts])
+    maybe = negatives.maybe_true(negatives.kind, bits, negatives.kind, bits)
+    expected = np.eye(6, dtype=bool)
+    expected[0, 1] = expected[1, 0] = expected[4, 5] = expected[5, 4] = True
+    np.testing.assert_array_equal(maybe, expected)
+    rng = np.random.default_rng(0)
+    for row in range(6):
+        other = negatives.other_category(row, rng=rng)
+        assert negatives.kind[other] != negatives.kind[row]
+    assert negatives.other_type(0, rng=rng) is None
+    prompts = Prompts(negatives)
+    assert prompts.categories == ["shirts"]  # of a title nobody knows what it is a case of
+    chosen, texts, _colours = prompts.draw(negatives.kind, rng=rng)
+    types, _of_colour = prompts.positives(negatives.kind, bits, chosen=chosen)
+    assert len(texts) == 1
+    assert types[:, 0].tolist() == [False] * 4 + [True] * 2
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_shop_without_categories_is_learnt_from_as_well(
+    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    if large:
+        monkeypatch.setattr(auto, "SMALL", 0)
+    losses: list[np.ndarray] = []
+    real = adapt_vectors._maybe_true
+    monkeypatch.setattr(
+        adapt_vectors, "_maybe_true", lambda *of: losses.append(real(*of)) or losses[-1]
+    )
+    result = finetune(tiny, _unnamed(shop), tmp_path, settings=QUICK)
+    assert result.metrics["adapt"]["listings"] > 40
+    assert weights(tmp_path / "final_model") != weights(tiny)
+    # Of another product's texts next to none may be true: they are what is learnt from.
+    assert all(maybe.mean() < 0.05 for maybe in losses)
+    assert bool(losses) == large
+
+
+# ── Memory ────────────────────────────────────────────────────────────────────────────────────
+def test_where_memory_runs_out_the_batch_is_taken_in_smaller_parts(
+    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    sizes: list[int] = []
+    real = Adapter.loss
+
+    def loss(self: Adapter, batch: np.ndarray, **how: object) -> object:
+        sizes.append(len(batch))
+        if len(batch) > 10:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(self, batch, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Adapter, "loss", loss)
+    settings = replace(QUICK, batch_size=64, epochs=1)
+    result = finetune(tiny, data_of(shop), tmp_path, settings=settings)
+    steps = result.metrics["adapt"]["steps"]
+    assert sizes.count(8) == 8 * steps  # 32, 16 and then 8 rows in each of eight lanes
+    assert set(sizes) == {32, 16, 8}
+
+
+def test_too_little_memory_for_a_few_pairs_is_said(
+    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loss(self: Adapter, batch: np.ndarray, **how: object) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr(Adapter, "loss", loss)
+    with pytest.raises(ModelError, match="too little memory to train on even 8 pairs at a time"):
+        finetune(tiny, data_of(shop), tmp_path, settings=replace(QUICK, batch_size=64))
+
+
+# ── Signs of life, and what a state belongs to ────────────────────────────────────────────────
+def test_it_is_never_silent_for_long_and_never_goes_back(
+    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapt_rows, "_CHUNK", 10)
+    data, seen = data_of(shop), []
+    assert data.listings is not None
+    adapt(
+        tiny, replace(data, replay=data.listings.take(np.arange(20))), settings=QUICK,
+        state=tmp_path / "state", tell=seen.append,
+    )  # fmt: skip
+    done = [update.progress for update in seen]
+    assert done == sorted(done)
+    doing = [update.doing for update in seen]
+    assert doing.count("Reading the listings") == -(-len(data.listings) // 10)
+    assert doing.count("Reading the pairs to replay") == 2
+    assert doing.count("Choosing which listings to learn from") > 1  # said again while it goes on
+    # Each point of the curve is told once.
+    points = [update.point["step"] for update in seen if update.point]
+    assert len(points) == len(set(points))
+
+
+def test_a_state_belongs_to_its_data_and_precision(shop: Path, tiny: Path, tmp_path: Path) -> None:
+    data = data_of(shop)
+    fewer = replace(data, validation=data.validation.take(np.arange(5)))
+    made = [
+        _own(tmp_path / "state", tiny, of, SimpleNamespace(
+            settings=PretrainSettings(), own=AdaptSettings(), bf16=bf16))  # type: ignore[arg-type]
+        for of, bf16 in ((data, False), (fewer, False), (data, True))
+    ]  # fmt: skip
+    assert len(set(made)) == 3
+
+
+# ── A large model's projections ───────────────────────────────────────────────────────────────
+def test_a_title_or_a_picture_never_judges_what_it_was_learnt_from() -> None:
+    paths = [Path(f"{n}.png") for n in range(100)]
+    texts = [f"Thing {n // 3}" for n in range(90)] + [f"own {n}" for n in range(10)]
+    paths[95] = paths[94]
+    listings = Listings(paths, texts, [""] * 100)
+    for seed in range(5):
+        held, rest = held_back(listings, share=0.1, rng=np.random.default_rng(seed))
+        assert sorted([*held, *rest]) == list(range(100))
+        assert 7 <= len(held) <= 10
+        assert not {texts[row] for row in held} & {texts[row] for row in rest}
+        assert not {paths[row] for row in held} & {paths[row] for row in rest}
+
+
+def test_a_shuffled_text_that_says_the_same_is_no_mismatch() -> None:
+    class Same:
+        def images(self, paths: list[Path]) -> np.ndarray:
+            return np.eye(len(paths), 4, dtype=np.float32)
+
+        texts = images
+
+    pairs = Listings([Path("x.png")] * 4, ["Mug", "mug!", "Mug", "Cap"], [""] * 4)
+    for seed in range(9):
+        made = _Shuffled(pairs, Same(), rng=np.random.default_rng(seed))  # type: ignore[arg-type]
+        for row, other in zip(made.rows, made.other, strict=True):
+            assert (row == 3) != (other == 3)
+
+
+def test_projections_go_no_further_than_replayed_pairs_allow() -> None:
+    judged = {0.0: 0.5, 0.5: 0.7, 1.0: 0.9}
+    assert farthest_allowed(judged, {}) == 1.0
+    assert farthest_allowed(judged, {0.0: 0.9, 0.5: 0.89, 1.0: 0.88}) == 0.5
+    assert farthest_allowed(judged, {0.0: 0.9, 0.5: 0.8, 1.0: 0.8}) == 0.0
+
+
+def test_a_large_model_is_judged_by_the_pairs_to_replay(
+    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto, "SMALL", 0)
+    data = data_of(shop)
+    assert data.listings is not None
+    old = data.listings.take(np.arange(20))
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    replay = Listings(
+        [*old.images, tmp_path / "broken.png"], [*old.texts, "gone"], [*old.categories, ""]
+    )
+    result = finetune(tiny, replace(data, replay=replay), tmp_path / "out", settings=QUICK)
+    assert set(result.metrics["adapt"]["replayed"]) == set(result.metrics["adapt"]["judged"])
+    assert any("ROC-AUC on pairs to replay" in reason for reason in result.reasons)
+
+
+# ── What auto chooses ─────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("large", "gpu", "labels", "mode"),
+    [
+        (False, False, 200, "full"),
+        (False, True, 5000, "full"),
+        (True, False, 200, "head"),
+        (True, True, 2999, "head"),
+        (True, True, 3000, "last"),
+        (True, False, 5000, "head"),
+    ],
+)
+def test_auto_goes_by_the_models_size_first(
+    tiny: Path, shop: Path, monkeypatch: pytest.MonkeyPatch, large: bool, gpu: bool, labels: int,
+    mode: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(auto, "SMALL", 0 if large else SMALL)
+    monkeypatch.setattr(auto, "choose_device", lambda device: "cuda" if gpu else "cpu")
+    data = read_csvs(shop, None, shop.parent)
+    none = data.train.take(np.array([], dtype=int))
+    train = data.train.take(np.resize(np.arange(len(data.train)), labels))
+    chosen = plan(FinetuneData(train, none, none), model=tiny, device="auto")
+    assert chosen.steps == [mode]
+    assert any(f"{mode}, from {labels:,} decisions" in reason for reason in chosen.reasons)
+
+
+def test_a_mode_that_does_not_use_the_pairs_to_replay_says_so(tiny: Path, shop: Path) -> None:
+    data = data_of(shop)
+    assert data.listings is not None
+    data = replace(data, replay=data.listings.take(np.arange(20)))
+    for mode in ("head", "last", "full"):
+        found = auto.chosen(data, model=tiny, settings=FinetuneSettings(mode=mode))
+        assert found.reasons == [f"The mode {mode} does not use the 20 pairs to replay."]
+    found = auto.chosen(data, model=tiny, settings=FinetuneSettings(mode="adapt"))
+    assert not any("does not use" in reason for reason in found.reasons)
+
+
+@pytest.mark.parametrize(("minutes", "mode"), [(None, "full"), (5.0, "calibrate")])
+def test_where_listings_teach_nothing_the_decisions_do(
+    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    minutes: float | None, mode: str,
+) -> None:  # fmt: skip
+    from moderation.clip.finetune import adapt as module
+
+    monkeypatch.setattr(auto, "MIN_LISTINGS", 5)
+    monkeypatch.setattr(
+        module, "adapt", lambda folder, data, **how: Tuned(folder, reasons=["In vain."])
+    )
+    seen: list[float] = []
+    settings = replace(QUICK, mode="auto", minutes=minutes)
+    result = finetune(
+        tiny, data_of(shop), tmp_path, settings=settings,
+        report=lambda update: seen.append(update.progress),
+    )  # fmt: skip
+    assert "In vain." in result.reasons
+    assert ("full" in result.metrics) == (mode == "full")
+    assert any("full, from" in reason for reason in result.reasons) == (mode == "full")
+    assert seen == sorted(seen)
 
 
 def main() -> None:

@@ -245,3 +245,11 @@ def test_the_command_it_prints_finds_the_photos(shop: Path, tmp_path: Path) -> N
     assert command == "train_clip"
     data = read_csvs(asked["--train-csv"], asked["--val-csv"], asked["--image-base-path"])
     assert sum(map(len, (data.train, data.validation, data.calibration))) == 40
+
+
+def test_a_column_without_a_name_is_no_overlong_row(shop: Path) -> None:
+    """pandas writes its index under an empty name."""
+    lines = [f"{number},{line}" for number, line in enumerate(good())]
+    report = check(write(shop, [*lines, "40,1.jpg,red, and blue,1"], header="," + HEADER))
+    assert found(report) == {"overlong_row": [42]}
+    assert len(report.usable) == 40

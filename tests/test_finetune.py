@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
+import shutil
+import weakref
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,17 +16,23 @@ import numpy as np
 import pytest
 
 from moderation.clip.checkpoint import BUNDLED_FOLDER, read_about, weights_sha256
+from moderation.clip.cores import CorePool
+from moderation.clip.device import trains_in_bf16
 from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ModelError
+from moderation.clip.finetune import loop
 from moderation.clip.finetune.data import FinetuneData, Listings
+from moderation.clip.finetune.features import EncoderVectors
 from moderation.clip.finetune.guard import ZeroShot
 from moderation.clip.finetune.interpolate import interpolate, nearest_of_the_best
 from moderation.clip.finetune.negatives import Swaps
 from moderation.clip.finetune.output import remove
-from moderation.clip.finetune.progress import Update, in_silence
+from moderation.clip.finetune.processes import Processes
+from moderation.clip.finetune.progress import Cancelled, Update, in_silence
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import FinetuneSettings
+from moderation.clip.finetune.tune import tune
 from tests.finetune_shop import write_shop
 
 UNTOUCHED = ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json")
@@ -302,3 +314,135 @@ def test_only_what_was_written_is_removed(tmp_path: Path) -> None:
     (tmp_path / "out" / "mine.txt").unlink()
     remove(tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_going_on_refuses_another_ones_half_written_result_too(
+    data: FinetuneData, head: FinetuneResult, output: Path
+) -> None:
+    folder = output / "half"
+    train(data, folder, mode="calibrate")
+    shutil.rmtree(folder / "final_model")
+    settings = FinetuneSettings(mode="calibrate", device="cpu", precision="fp32")
+    with pytest.raises(ModelError, match="holds what came of another model than"):
+        finetune(head.folder, data, folder, settings=settings, resume=True)
+    assert not (folder / "final_model").exists()
+    finetune(BUNDLED_FOLDER, data, folder, settings=settings, resume=True)
+    assert (folder / "final_model").is_dir()
+
+
+def test_vectors_of_the_encoder_are_those_that_the_cache_would_give(data: FinetuneData) -> None:
+    from moderation.services.embeddings import rounded
+
+    vectors = EncoderVectors(BUNDLED_FOLDER, device="cpu", precision="fp32")
+    images, texts = data.validation.images[:20], data.validation.texts[:20]
+    plain = vectors.encoder.encode_files(images), vectors.encoder.encode_texts(texts)
+    for found, encoded in zip((vectors.images(images), vectors.texts(texts)), plain, strict=True):
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, np.stack([rounded(one) for one in encoded]))
+
+
+def test_towers_tell_that_they_are_alive_while_they_encode(
+    data: FinetuneData, tmp_path: Path
+) -> None:
+    """Before the first step, after each epoch and for each ratio, and may be stopped there."""
+    seen: list[Update] = []
+    tuned = FinetuneSettings(mode="full", epochs=1, batch_size=64, device="cpu", precision="fp32")
+
+    def started(mode: str, tell: Callable[[Update], None]) -> None:
+        tune(
+            BUNDLED_FOLDER, data, mode=mode, settings=tuned, state=tmp_path / mode,
+            processes=Processes(), tell=tell,
+        )  # fmt: skip
+
+    started("last", seen.append)
+    done = [update.progress for update in seen]
+    assert done == sorted(done)
+    counts = Counter(update.doing for update in seen)
+    assert counts["Loading the model"] > len(data.train) / 32  # each part of the training pairs
+    assert counts["Choosing how far to go"] > 5  # more than once for each of the five ratios
+    assert sum(update.point is not None for update in seen) == 1
+
+    def stop(update: Update) -> None:
+        stop.calls += 1  # type: ignore[attr-defined]
+        if stop.calls == 2:  # type: ignore[attr-defined]
+            raise Cancelled("Enough.")
+
+    stop.calls = 0  # type: ignore[attr-defined]
+    with pytest.raises(Cancelled):
+        started("full", stop)
+
+
+# ── Memory and precision ──────────────────────────────────────────────────────────────────────
+class Big:
+    """Stands for the activations of a step."""
+
+
+def test_a_failed_call_on_the_cores_keeps_nothing_once_its_error_is_forgotten() -> None:
+    kept: list[weakref.ref[Big]] = []
+
+    def fail(_item: int) -> None:
+        activations = Big()
+        kept.append(weakref.ref(activations))
+        raise MemoryError
+
+    cores = CorePool(1)
+    gc.disable()
+    try:
+        with contextlib.suppress(MemoryError):
+            cores.map(fail, [1])
+        cores.map(lambda _item: None, [1])  # the thread has put the failed call down by now
+        assert [one() for one in kept] == [None]
+    finally:
+        gc.enable()
+
+
+def test_what_a_step_too_large_held_is_free_before_a_smaller_one(
+    data: FinetuneData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    kept: list[weakref.ref[Big]] = []
+    left: list[int] = []
+
+    class Learner:
+        weights = {"w": torch.nn.Parameter(torch.ones(1))}
+        scale, bias = torch.nn.Parameter(torch.ones(())), torch.nn.Parameter(torch.ones(()))
+
+        def loss(self, rows: np.ndarray, *, epoch: int) -> torch.Tensor:
+            if len(rows) > 1:
+                activations = Big()
+                activations.own = activations  # type: ignore[attr-defined] # only gc frees it
+                kept.append(weakref.ref(activations))
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            left.append(sum(one() is not None for one in kept))
+            return (self.weights["w"] * float(rows.sum())).sum() + 0 * self.scale
+
+    gc.disable()
+    try:
+        run = loop.Run(micro=4)
+        learner = Learner()
+        loss = loop._gradients(learner, np.arange(4), run, of=4, cores=CorePool(1))  # type: ignore[arg-type]
+    finally:
+        gc.enable()
+    assert (run.micro, float(loss), float(learner.weights["w"].grad)) == (1, 1.5, 1.5)  # type: ignore[arg-type]
+    assert len(kept) == 2
+    assert left == [0] * 4
+
+
+@pytest.mark.parametrize(
+    ("wanted", "supported", "bf16"),
+    [("auto", True, True), ("fp16", True, True), ("fp32", True, False), ("auto", False, False)],
+)
+def test_a_gpu_trains_in_bf16_where_it_has_it(
+    monkeypatch: pytest.MonkeyPatch, wanted: str, supported: bool, bf16: bool
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: (
+            including_emulation or supported)
+    )  # fmt: skip
+    assert trains_in_bf16("cuda", wanted) == bf16
+    assert not trains_in_bf16("cpu", "fp32")
+    assert trains_in_bf16("cpu", "bf16")

@@ -129,3 +129,41 @@ def test_a_snapshot_takes_replayed_pairs_from_a_file_of_their_own(
     assert (data.replay.images, data.replay.texts) == ([tmp_path / "300.png"], ["old thing"])
     with pytest.raises(DataRefused, match="There is no file"):
         read_folder(tmp_path, replay_csv=tmp_path / "gone.csv")
+
+
+@pytest.mark.parametrize("link", ["title", "near-duplicate", "group", "title within a group"])
+def test_what_links_the_two_files_is_refused_too(
+    write: Callable[..., Path], tmp_path: Path, link: str
+) -> None:
+    """No byte is shared: the same title, nearly the same picture, or the same named group."""
+    header = "image_path,text,label,group"
+    train, val = (
+        [(path, text, f"{label},") for path, text, label in rows(count, start=at)]
+        for count, at in ((60, 0), (40, 100))
+    )
+    if link == "title":
+        val[0] = ("100.png", "THING 7!", "0,")
+    elif link == "near-duplicate":
+        photo(7).save(tmp_path / "saved7.jpg", quality=90)
+        val[0] = ("saved7.jpg", "another text", "0,")
+    elif link == "group":
+        train[7], val[0] = ("7.png", "thing 7", "0,mine"), ("100.png", "thing 100", "0,mine")
+    else:
+        # The title of one row, whose group by name is another row's.
+        train[7], train[8] = ("7.png", "thing 7", "0,mine"), ("8.png", "thing 8", "0,mine")
+        val[0] = ("100.png", "thing 8", "0,")
+    one = write(train, header=header)
+    two = write(val, name="val.csv", header=header)
+    with pytest.raises(DataRefused, match=r"1 groups stand in both the train.csv and the val.csv"):
+        read_csvs(one, two, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["train.csv", "val.csv"])
+def test_a_file_of_nothing_but_a_header_is_refused(
+    write: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    write(rows(60))
+    write(rows(40, start=100), name="val.csv")
+    (tmp_path / name).write_text("image_path,text,label\n")
+    with pytest.raises(DataRefused, match=f"{name} has a header and no rows"):
+        read_csvs(tmp_path / "train.csv", tmp_path / "val.csv", tmp_path)

@@ -326,3 +326,14 @@ def test_too_few_audited_for_a_recall_say_how_many_more() -> None:
     found = by_recall(labels, target=0.95)
     assert isinstance(found, NotEnoughLabels)
     assert found.more > 60
+
+
+def test_a_part_of_a_label_never_counts_for_the_target() -> None:
+    """29 mismatches and a match, some with three times the weight: as good as 22.9 labels. Of 22,
+    21 are mismatches at most, and that does not show 80%; 22 of 22 would."""
+    weights, wrong = np.ones(30), np.ones(30, bool)
+    weights[:5], wrong[5] = 3.0, False
+    # All of one score: there is one threshold to test.
+    labels = LabelledScores(np.full(30, 0.1), wrong, weights, ~wrong)
+    assert binomial_tail(22, 22, 0.8) < 0.025 < binomial_tail(21, 22, 0.8)
+    assert isinstance(by_precision(labels, target=0.8, confidence=0.9), NotEnoughLabels)

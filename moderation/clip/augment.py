@@ -71,12 +71,12 @@ def vary_text(text: str, *, category: str, rng: np.random.Generator) -> str:
     """One way of saying the same: as it is, with words dropped, or only colour and category.
 
     Colour words and the words of the category are never dropped from a thinned text, so what is
-    left is still true of the photo.
+    left is still true of the photo. Without a category there is nothing to say in its place.
     """
     choice = rng.random()
     if choice < 0.15:
         return text
-    if choice < 0.35:
+    if choice < 0.35 and category:
         return _templated(text, category=category, rng=rng)
     return _thinned(text, category=category, rng=rng)
 

@@ -30,10 +30,19 @@ class CorePool:
         self._pid = 0
         os.register_at_fork(after_in_child=self._forget)
 
-    def map(self, function: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
-        """Call `function` on each item, one core per call; results in order."""
+    def map(
+        self,
+        function: Callable[[In], Out],
+        items: Iterable[In],
+        *,
+        each: Callable[[], None] = lambda: None,
+    ) -> list[Out]:
+        """Call `function` on each item, one core per call; results in order.
+
+        `each` is called in this thread after each result, and may raise to stop.
+        """
         narrow, _ = self._executors()
-        return _results([narrow.submit(function, item) for item in items])
+        return _results([narrow.submit(function, item) for item in items], each=each)
 
     def wide(self, function: Callable[[In], Out], item: In) -> Out:
         """Call `function` once, on all cores: best for one or two pictures."""
@@ -82,9 +91,16 @@ def _single_threaded(cores: int) -> ThreadPoolExecutor:
     return pool
 
 
-def _results(futures: list[Future[Out]]) -> list[Out]:
+def _results(futures: list[Future[Out]], *, each: Callable[[], None]) -> list[Out]:
+    """The results in order. No name here holds a future: an error's traceback holds this frame, and
+    a future its error, and that circle would keep what the failed call had in memory."""
+    found: list[Out] = []
+    futures.reverse()
     try:
-        return [future.result() for future in futures]
+        while futures:
+            found.append(futures.pop().result())
+            each()
+        return found
     finally:
-        for future in futures:
-            future.cancel()
+        while futures:
+            futures.pop().cancel()

@@ -107,7 +107,7 @@ def read(path: Path) -> Table:
     """The rows of a CSV. Raises `DatasetRefused`."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restkey="", restval="", strict=True)
+            reader = csv.DictReader(file, restval="", strict=True)
             columns = list(reader.fieldnames or [])
             rows = [(reader.line_num, row) for row in reader]
     except FileNotFoundError as error:
@@ -122,7 +122,8 @@ def read(path: Path) -> Table:
             f"{path.name} has no column {', '.join(missing)}; it needs {','.join(COLUMNS)}, and "
             f"its first line is {','.join(columns) or 'empty'}."
         )
-    return Table(columns, rows, [line for line, row in rows if "" in row])
+    # Fields beyond the header come under None, which no column is called (an index column is "").
+    return Table(columns, rows, [line for line, row in rows if None in row])
 
 
 def check(table: Table, *, folder: Path, progress: Progress = lambda done, total: None) -> Report:

@@ -61,6 +61,19 @@ def choose_precision(device: Device, wanted: str | None = "auto") -> Precision:
     return "bf16" if device == "cpu" and cpu_has_fast_bf16() else "fp32"
 
 
+def trains_in_bf16(device: Device, wanted: str | None = "auto") -> bool:
+    """Whether to train in bf16: gradients leave fp16's range, so fp16 is no choice there.
+
+    A GPU that has no bf16 of its own emulates it, which is slower than fp32.
+    """
+    chosen = choose_precision(device, wanted)
+    if device != "cuda" or (wanted or "").lower() == "fp32":
+        return chosen == "bf16"
+    import torch
+
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 @cache
 def cpu_has_fast_bf16() -> bool:
     """Whether the CPU multiplies bf16 matrices natively, and clearly faster than fp32 ones.

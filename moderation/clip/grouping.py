@@ -54,13 +54,14 @@ def signature(image: Image.Image) -> np.ndarray:
 def groups(
     *,
     images: Sequence[str],
-    signatures: np.ndarray,
+    signatures: np.ndarray | None,
     titles: Sequence[str],
     products: Sequence[str] = (),
 ) -> list[int]:
     """For each of n rows the position of the first row of its group.
 
-    `images` names each row's photo by the hash of its bytes; `signatures` [n, 768] uint8.
+    `images` names each row's photo by the hash of its bytes; `signatures` [n, 768] uint8. Where
+    none are at hand, near-duplicates stay unknown.
     `products`, where known, link too: a listing that was changed is the same listing.
     """
     links = _Links(len(images))
@@ -70,8 +71,9 @@ def groups(
     first: dict[str, int] = {}
     for row, image in enumerate(images):
         links.join(first.setdefault(image, row), row)
-    distinct = np.array(sorted(first.values()), dtype=np.int64)
-    _join_near_duplicates(links, distinct, signatures)
+    if signatures is not None:
+        distinct = np.array(sorted(first.values()), dtype=np.int64)
+        _join_near_duplicates(links, distinct, signatures)
     _join_titles(links, images, titles)
     return [links.root(row) for row in range(len(images))]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moderation.clip.augment import COLOURS, TEMPLATES, colours_in, readable, swap_colour, vary_text
+from moderation.clip.pretrain_data import normalised
 
 if TYPE_CHECKING:
     import torch
@@ -40,21 +41,36 @@ def head_noun(category: str) -> str:
     return words[-1].rstrip("s") if words else ""
 
 
+def kind_name(category: str, text: str) -> tuple[bool, str]:
+    """What names the kind of a row, and those without a category come last: its title.
+
+    Were they one kind, each could be true of all others' pictures, and nothing would be a mismatch.
+    """
+    return (False, category) if category else (True, normalised(text))
+
+
 class Negatives:
     """Mismatched texts by general rules over the categories and colours of the training rows."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
-        names = sorted(set(zip(rows.sources, rows.categories, strict=True)))
+        own = [
+            (alone, source, name)
+            for source, (alone, name) in zip(
+                rows.sources, map(kind_name, rows.categories, rows.texts), strict=True
+            )
+        ]  # [n]
+        names = sorted(set(own))
         place = {name: i for i, name in enumerate(names)}
-        self.kind = np.array(
-            [place[name] for name in zip(rows.sources, rows.categories, strict=True)]
-        )  # [n]
+        self.kind = np.array([place[name] for name in own])  # [n]
+        self.named = sum(not alone for alone, _source, _name in names)  # kinds with a category
         sources = sorted(set(rows.sources))
-        self.source = np.array([sources.index(source) for source, _category in names])  # [kinds]
-        nouns = [head_noun(category) for _source, category in names]
-        self.noun = np.array([sorted(set(nouns)).index(noun) for noun in nouns])  # [kinds]
-        self.members = [np.flatnonzero(self.kind == k) for k in range(len(names))]
+        self.source = np.array([sources.index(source) for _, source, _ in names])  # [kinds]
+        nouns = [name if alone else head_noun(name) for alone, _source, name in names]
+        numbers = {noun: number for number, noun in enumerate(sorted(set(nouns)))}
+        self.noun = np.array([numbers[noun] for noun in nouns])  # [kinds]
+        order = np.argsort(self.kind, kind="stable")
+        self.members = np.split(order, np.cumsum(np.bincount(self.kind))[:-1])
         self.near = self._near()
         counts: dict[str, int] = {}
         for text in rows.texts:
@@ -64,15 +80,19 @@ class Negatives:
         self.colours = sorted(colour for colour, count in counts.items() if count >= enough)
 
     def _near(self) -> list[np.ndarray]:
-        """For each kind, the others of its source whose average picture is most like its own."""
+        """For each kind, the others of its source whose average picture is most like its own.
+
+        A title alone has none: what looks most like one product may well be the same product.
+        """
         thumbs = self.rows.pixels[:, ::8, ::8].astype(np.float32)  # [n, s/8, s/8, 3]
-        mean = np.stack([thumbs[rows].mean(axis=0).ravel() for rows in self.members])
-        near = []
+        named = self.members[: self.named]
+        mean = np.array([thumbs[rows].mean(axis=0).ravel() for rows in named])
+        source, near = self.source[: self.named], []
         for k in range(len(mean)):
-            others = np.flatnonzero((self.source == self.source[k]) & (np.arange(len(mean)) != k))
+            others = np.flatnonzero((source == source[k]) & (np.arange(len(mean)) != k))
             distance = ((mean[others] - mean[k]) ** 2).sum(axis=1)
             near.append(others[np.argsort(distance, kind="stable")[:NEAR]])
-        return near
+        return near + [np.zeros(0, np.int64)] * (len(self.members) - self.named)
 
     def other_type(self, row: int, *, rng: np.random.Generator) -> int | None:
         """A row of another category of the same broad group, common categories more often."""
@@ -124,12 +144,13 @@ class Prompts:
     """Short texts of every category and every colour, and which of them a picture matches."""
 
     def __init__(self, negatives: Negatives) -> None:
-        rows = negatives.rows
-        names = [rows.categories[members[0]] for members in negatives.members]
-        self.categories = [readable(name) for name in names]  # [k], one for each kind
+        rows, named = negatives.rows, negatives.named
+        names = [rows.categories[members[0]] for members in negatives.members[:named]]
+        self.categories = [readable(name) for name in names]  # [k], one for each named kind
         self.colours = negatives.colours  # [c]
-        same_noun = negatives.noun[:, None] == negatives.noun[None]  # [k, k]
-        same_source = negatives.source[:, None] == negatives.source[None]
+        noun, source = negatives.noun[:named], negatives.source[:named]
+        same_noun = noun[:, None] == noun[None]  # [k, k]
+        same_source = source[:, None] == source[None]
         # In another source the same noun is as true: "T-Shirt" of one, "Tshirts" of another.
         self.true = np.where(same_source, np.eye(len(names), dtype=bool), same_noun)
         self.bits = np.array([colour_bits(colour) for colour in self.colours], dtype=np.int64)
@@ -142,7 +163,8 @@ class Prompts:
         The kinds at hand and some by chance, all in one randomly chosen wording.
         """
         template = TEMPLATES[rng.integers(len(TEMPLATES))]
-        chosen = np.union1d(kinds, rng.permutation(len(self.categories))[:EXTRA_PROMPTS])
+        count = len(self.categories)
+        chosen = np.union1d(kinds[kinds < count], rng.permutation(count)[:EXTRA_PROMPTS])
         return (
             chosen,
             [template.format(self.categories[kind]) for kind in chosen],
@@ -152,11 +174,16 @@ class Prompts:
     def positives(
         self, kinds: np.ndarray, bits: np.ndarray, *, chosen: np.ndarray
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """[b, p] and [b, c] bool: the prompts true of pictures of these kinds and colours."""
+        """[b, p] and [b, c] bool: the prompts true of pictures of these kinds and colours.
+
+        No category's prompt is known to be true of a picture without one.
+        """
         import torch
 
         colours = (bits[:, None] & self.bits[None]) != 0
-        return torch.from_numpy(self.true[np.ix_(kinds, chosen)]), torch.from_numpy(colours)
+        types, named = np.zeros((len(kinds), len(chosen)), bool), kinds < len(self.categories)
+        types[named] = self.true[np.ix_(kinds[named], chosen)]
+        return torch.from_numpy(types), torch.from_numpy(colours)
 
 
 def held_out_pairs(negatives: Negatives, *, seed: int) -> list[tuple[int, str, int, str]]:

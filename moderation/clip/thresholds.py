@@ -86,7 +86,9 @@ def by_precision(labels: LabelledScores, *, target: float, confidence: float) ->
             begun = begun or size >= least * start
             if not begun:
                 continue
-            if binomial_tail(math.floor(share * size + 1e-9), math.floor(size), target) > level:
+            count = math.floor(size)
+            # Of that many, or the part of a label that is cut off would count for the target.
+            if binomial_tail(math.floor(share * count + 1e-9), count, target) > level:
                 break
             best = max(threshold, best if best is not None else threshold)
     if best is not None:

@@ -19,15 +19,17 @@ from pathlib import Path
 import numpy as np
 
 from moderation.clip import checkpoint
-from moderation.clip.device import choose_device, choose_precision
+from moderation.clip.device import choose_device, is_out_of_memory, trains_in_bf16
 from moderation.clip.finetune.adapt_judge import Judge
-from moderation.clip.finetune.adapt_loop import Adapter, AdaptSettings
+from moderation.clip.finetune.adapt_loop import LEAST_ROWS, Adapter, AdaptSettings
 from moderation.clip.finetune.adapt_rows import decided_rows, listing_rows
 from moderation.clip.finetune.adapt_vectors import adapt_vectors
 from moderation.clip.finetune.auto import trains_whole
 from moderation.clip.finetune.data import FinetuneData, Listings
 from moderation.clip.finetune.features import Vectors
-from moderation.clip.finetune.progress import Update
+from moderation.clip.finetune.fingerprint import fingerprint
+from moderation.clip.finetune.memory import free, too_little
+from moderation.clip.finetune.progress import SignsOfLife, Update
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.finetune.tune import Tuned
 from moderation.clip.preprocess import ImageTransform
@@ -61,22 +63,31 @@ def adapt(
     assert data.listings is not None
     if not trains_whole(folder, device=settings.device):
         return adapt_vectors(folder, data, settings=settings, tell=tell, vectors=vectors)
-    tell(Update("Reading the listings", 0.0))
+    signs = SignsOfLife(tell)
+
+    def reading(what: str, start: float, end: float) -> Callable[[float], None]:
+        return lambda done: signs.tell(Update(f"Reading {what}", start + (end - start) * done))
+
     transform = ImageTransform.from_folder(folder)
     size = _image_size(folder)
     side = round(size * _STORED)
-    parts = _parts(data, settings, transform=transform, side=side)
+    parts = _parts(data, settings, transform=transform, side=side, reading=reading)
     device = choose_device(settings.device)
+    decided = decided_rows(
+        data.train, transform=transform, side=side, tell=reading("the decisions", 0.03, 0.035)
+    )
+    signs.tell(Update("Choosing which listings to learn from", 0.04))
     adapter = Adapter(
         joined([parts.learnt, *([parts.replayed] if parts.replayed else [])]),
         _pretrain_settings(settings, size=size, count=len(parts.learnt), device=device),
         listings=len(parts.learnt),
         own=AdaptSettings(retain_weight=0.0) if parts.replayed else AdaptSettings(),
-        decided=decided_rows(data.train, transform=transform, side=side),
+        decided=decided,
         transform=transform,
         device=device,
-        bf16=choose_precision(device, settings.precision) == "bf16",
+        bf16=trains_in_bf16(device, settings.precision),
         start_from=folder,
+        alive=signs.again,
     )
     judge = Judge(
         adapter,
@@ -85,6 +96,7 @@ def adapt(
         replay=parts.replayed_held,
         transform=transform,
         side=side,
+        tell=reading("the decisions", 0.045, 0.05),
     )
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if device == "cpu" else threads)  # each lane is one thread
@@ -93,11 +105,11 @@ def adapt(
             adapter,
             state=_own(state, folder, data, adapter),
             settings=settings,
-            tell=tell,
+            tell=signs.tell,
         )
     finally:
         torch.set_num_threads(threads)
-    return judge.choose(folder, tell=tell)
+    return judge.choose(folder, tell=signs.tell)
 
 
 @dataclass(frozen=True)
@@ -109,22 +121,30 @@ class _Parts:
 
 
 def _parts(
-    data: FinetuneData, settings: FinetuneSettings, *, transform: ImageTransform, side: int
+    data: FinetuneData,
+    settings: FinetuneSettings,
+    *,
+    transform: ImageTransform,
+    side: int,
+    reading: Callable[[str, float, float], Callable[[float], None]],
 ) -> _Parts:
     """Listings and, where there are any, replayed pairs: what is learnt from, what is held back."""
 
-    def divided(listings: Listings, share: float, source: str) -> tuple[Rows, Rows]:
-        rows = listing_rows(listings, source=source, transform=transform, side=side)
+    def divided(
+        listings: Listings, share: float, source: str, tell: Callable[[float], None]
+    ) -> tuple[Rows, Rows]:
+        rows = listing_rows(listings, source=source, transform=transform, side=side, tell=tell)
         learnt, held = split_by_family(rows, share=share)
         return rows.take(learnt), rows.take(held)
 
     assert data.listings is not None
-    own = divided(data.listings, HELD_OUT, "shop")
+    own = divided(data.listings, HELD_OUT, "shop", reading("the listings", 0.0, 0.02))
     if data.replay is None:
         return _Parts(*own)
     rng = np.random.default_rng(settings.seed)
     chosen = rng.permutation(len(data.replay))[:REPLAYED]
-    return _Parts(*own, *divided(data.replay.take(np.sort(chosen)), REPLAY_HELD_OUT, "replay"))
+    replay, tell = data.replay.take(np.sort(chosen)), reading("the pairs to replay", 0.02, 0.03)
+    return _Parts(*own, *divided(replay, REPLAY_HELD_OUT, "replay", tell))
 
 
 def _image_size(folder: Path) -> int:
@@ -148,7 +168,7 @@ def _train(
     losses: list[float] = []
     adapter.started = saved = time.monotonic()
     while adapter.progress() < 1:
-        losses.append(adapter.step_once())
+        losses.append(_step(adapter))
         point = None
         if adapter.step % _POINT_EVERY == 0 or adapter.progress() >= 1:
             point = {"step": float(adapter.step), "train": float(np.mean(losses))}
@@ -160,14 +180,27 @@ def _train(
         tell(Update(doing, 0.05 + 0.85 * min(adapter.progress(), 1), point=point))
 
 
+def _step(adapter: Adapter) -> float:
+    """One update, in smaller parts where memory runs out. Raises `ModelError` where they cannot
+    be smaller."""
+    while True:
+        try:
+            return adapter.step_once()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if not adapter.divide():
+                raise too_little(f"{LEAST_ROWS} pairs") from error
+        free()  # out of the handler, which holds the error and with it the tensors
+
+
 def _own(state: Path, folder: Path, data: FinetuneData, adapter: Adapter) -> Path:
     """The state's file with a hash of all that decides what comes out in its name."""
     assert data.listings is not None
     digest = hashlib.sha256(checkpoint.weights_sha256(folder).encode())
-    digest.update(json.dumps([asdict(adapter.settings), asdict(adapter.own)]).encode())
-    replayed = data.replay.texts if data.replay else []
-    digest.update(json.dumps([data.listings.texts, data.train.texts, replayed]).encode())
-    digest.update(data.train.labels.tobytes())
+    numbers = [asdict(adapter.settings), asdict(adapter.own), adapter.bf16]
+    kinds = [part.categories for part in (data.listings, data.replay) if part is not None]
+    digest.update(json.dumps([numbers, fingerprint(data), kinds]).encode())
     state.parent.mkdir(parents=True, exist_ok=True)
     return state.with_name(f"{state.name}-{digest.hexdigest()[:16]}")
 

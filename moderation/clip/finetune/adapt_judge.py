@@ -18,11 +18,13 @@ from moderation.clip.finetune.adapt_loop import Adapter
 from moderation.clip.finetune.adapt_rows import pictures
 from moderation.clip.finetune.data import LabelledPairs
 from moderation.clip.finetune.progress import Update
+from moderation.clip.finetune.retain import made_up_pictures, made_up_texts
 from moderation.clip.finetune.tune import Tuned
 from moderation.clip.metrics import average_precision, roc_auc
 from moderation.clip.negatives import Negatives, held_out_pairs
 from moderation.clip.preprocess import ImageTransform
 from moderation.clip.pretrain_data import Rows
+from moderation.clip.pretrain_model import encode_images
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 RETAINED = 0.985
 # Most that the ROC-AUC on held-back replayed pairs may fall.
 FORGOTTEN = 0.015
+_ASKED = 500  # made-up pictures and texts that a model is asked about
 RATIOS = tuple(step / 20 for step in range(0, 21, 2))
 
 Figures = dict[str, float]
@@ -49,7 +52,9 @@ class Judge:
         replay: Rows | None,
         transform: ImageTransform,
         side: int,
+        tell: Callable[[float], None] = lambda done: None,
     ) -> None:
+        """`tell` gets the share of the validation part's pictures that are read."""
         import torch
 
         self.adapter = adapter
@@ -57,7 +62,7 @@ class Judge:
         self.replay = MadePairs(replay, seed=adapter.settings.seed) if replay else None
         self.validation = validation
         self.validation_pixels = torch.from_numpy(
-            pictures(validation.images, transform=transform, side=side)
+            pictures(validation.images, transform=transform, side=side, tell=tell)
         )
 
     def choose(self, folder: Path, *, tell: Callable[[Update], None]) -> Tuned:
@@ -99,7 +104,7 @@ class Judge:
         if self.replay:
             found["replayed"] = roc_auc(*self.replay.judged(adapter, model))
         else:
-            found["retained"] = adapter.retained(model)
+            found["retained"] = retained(adapter, model)
         return found
 
 
@@ -122,6 +127,28 @@ class MadePairs:
         """The labels and this model's cosines [m]."""
         image = adapter.vectors(model, self.pixels)[self.rows]
         return self.labels, (image * adapter.text_vectors(model, self.texts)).sum(axis=1)
+
+
+def retained(adapter: Adapter, model: Any) -> float:
+    """Correlation of this model's cosines with the base's, 500 made-up pictures by texts."""
+    import torch
+
+    rng = np.random.default_rng(adapter.settings.seed)
+    generator = torch.Generator().manual_seed(adapter.settings.seed)
+    rows = torch.from_numpy(rng.integers(0, len(adapter.rows), size=_ASKED))
+    shown = made_up_pictures(
+        adapter.pixels[rows].to(adapter.device),
+        size=adapter.settings.image_size, rng=rng, generator=generator,
+    )  # fmt: skip
+    texts = made_up_texts(adapter.words, count=_ASKED, rng=rng)
+    cosines = []
+    for one in (adapter.base, model):
+        with torch.inference_mode():
+            image = torch.nn.functional.normalize(
+                encode_images(one, adapter.normalised(shown)), dim=-1
+            )
+        cosines.append(image.float().cpu().numpy() @ adapter.text_vectors(one, texts).T)
+    return float(np.corrcoef(cosines[0].ravel(), cosines[1].ravel())[0, 1])
 
 
 def mixed(base: Any, adapted: Any, ratio: float) -> Any:

@@ -7,6 +7,8 @@ so that a run that was killed ends where it would have ended.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +18,7 @@ import numpy as np
 
 from moderation.clip.augment import vary_images
 from moderation.clip.finetune.adapt_rows import Decided
-from moderation.clip.finetune.retain import (
-    drift,
-    made_up_pictures,
-    made_up_texts,
-    vocabulary,
-)
+from moderation.clip.finetune.retain import drift, made_up_pictures, made_up_texts, vocabulary
 from moderation.clip.preprocess import ImageTransform
 from moderation.clip.pretrain_data import Rows
 from moderation.clip.pretrain_loop import Lane, Trainer
@@ -30,7 +27,7 @@ from moderation.clip.pretrain_model import PretrainSettings, encode_images, enco
 if TYPE_CHECKING:
     import torch
 
-_ASKED = 500  # made-up pictures and texts that a model is asked about afterwards
+LEAST_ROWS = 8  # of a lane: with fewer, hardly any other text tells what a picture is not
 
 
 @dataclass(frozen=True)
@@ -65,10 +62,12 @@ class Adapter(Trainer):
         device: str,
         bf16: bool,
         start_from: Path,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
+        """`alive` is called every few pictures that are encoded, and may raise to stop."""
         import torch
 
-        self.transform = transform
+        self.transform, self.alive = transform, alive
         super().__init__(rows, settings, device=device, bf16=bf16, start_from=start_from)
         self.listings, self.own, self.decided = listings, own, decided
         self.base = deepcopy(self.average).requires_grad_(False)
@@ -109,6 +108,7 @@ class Adapter(Trainer):
         size, found = self.settings.image_size, []
         with torch.inference_mode():
             for part in pixels.split(256):
+                self.alive()
                 shown = functional.interpolate(
                     part.permute(0, 3, 1, 2).float() / 255, size=size, mode="bilinear",
                     antialias=True, align_corners=False,
@@ -123,33 +123,12 @@ class Adapter(Trainer):
         import torch
         from torch.nn import functional
 
+        found = []
         with torch.inference_mode():
-            found = [
-                encode_texts(model, texts[start : start + 2048], self.tokenizer)
-                for start in range(0, len(texts), 2048)
-            ]
+            for start in range(0, len(texts), 2048):
+                self.alive()
+                found.append(encode_texts(model, texts[start : start + 2048], self.tokenizer))
             return functional.normalize(torch.cat(found), dim=-1).float().cpu().numpy()
-
-    def retained(self, model: Any) -> float:
-        """Correlation of this model's cosines with the base's, 500 made-up pictures by texts."""
-        import torch
-
-        rng = np.random.default_rng(self.settings.seed)
-        generator = torch.Generator().manual_seed(self.settings.seed)
-        rows = torch.from_numpy(rng.integers(0, len(self.rows), size=_ASKED))
-        pictures = made_up_pictures(
-            self.pixels[rows].to(self.device),
-            size=self.settings.image_size, rng=rng, generator=generator,
-        )  # fmt: skip
-        texts = made_up_texts(self.words, count=_ASKED, rng=rng)
-        cosines = []
-        for one in (self.base, model):
-            with torch.inference_mode():
-                image = torch.nn.functional.normalize(
-                    encode_images(one, self.normalised(pictures)), dim=-1
-                )
-            cosines.append(image.float().cpu().numpy() @ self.text_vectors(one, texts).T)
-        return float(np.corrcoef(cosines[0].ravel(), cosines[1].ravel())[0, 1])
 
     # ── Steps ─────────────────────────────────────────────────────────────────────────────────
     def batch(self) -> np.ndarray:
@@ -176,6 +155,24 @@ class Adapter(Trainer):
             self.kept, self.chosen_again = self.choose(self.average), True
         self.lanes = [self._lane(number) for number in range(len(self.lanes))]
         return self.train_step(self.batch(), done=self.progress())
+
+    def divide(self) -> bool:
+        """Where memory ran out: twice as many lanes of half the rows, no more of them at a time, so
+        that the batch stays what it was. False where they would be too small to learn from."""
+        lanes = 2 * len(self.lanes)
+        if self.settings.batch_size // lanes < LEAST_ROWS:
+            return False
+        self.pool.shutdown()  # others of the failed step may still be adding to the gradients
+        self.pool = ThreadPoolExecutor(self.settings.lanes)
+        self._lanes(lanes)
+        return True
+
+    def _lanes(self, count: int) -> None:
+        import torch
+
+        while len(self.lanes) < count:
+            tokenizer = deepcopy(self.tokenizer)
+            self.lanes.append(Lane(self.rng, torch.Generator(), tokenizer))  # `_lane` seeds it
 
     def _lane(self, number: int) -> Lane:
         seed = [self.settings.seed, self.step, number]
@@ -241,7 +238,7 @@ class Adapter(Trainer):
         import torch
 
         own = {"kept": torch.from_numpy(self.kept), "chosen_again": self.chosen_again}
-        return super().state() | own
+        return super().state() | own | {"lanes": len(self.lanes)}
 
     def load(self, path: Path) -> None:
         import torch
@@ -249,3 +246,4 @@ class Adapter(Trainer):
         super().load(path)
         state = torch.load(path, weights_only=True)
         self.kept, self.chosen_again = state["kept"].numpy(), state["chosen_again"]
+        self._lanes(state["lanes"])

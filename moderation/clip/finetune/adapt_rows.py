@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from moderation.clip.pretrain_data import Rows, difference_hash
 
 if TYPE_CHECKING:
     from PIL import Image
+
+Found = TypeVar("Found")
+
+_CHUNK = 500  # pictures between two signs of life
 
 
 @dataclass(frozen=True)
@@ -32,10 +37,17 @@ class Decided:
         return len(self.texts)
 
 
-def listing_rows(listings: Listings, *, source: str, transform: ImageTransform, side: int) -> Rows:
+def listing_rows(
+    listings: Listings,
+    *,
+    source: str,
+    transform: ImageTransform,
+    side: int,
+    tell: Callable[[float], None] = lambda done: None,
+) -> Rows:
     """The listings with pictures that can be opened; `source` names where all of them come from.
 
-    Raises `ModelError` where none can be.
+    `tell` gets the share that is read. Raises `ModelError` where none can be opened.
     """
 
     def load(path: Path) -> tuple[np.ndarray, int] | None:
@@ -45,39 +57,57 @@ def listing_rows(listings: Listings, *, source: str, transform: ImageTransform, 
             return None
         return stored(image, transform=transform, side=side), difference_hash(image)
 
-    with ThreadPoolExecutor(cpu_cores()) as pool:
-        loaded = list(pool.map(load, listings.images))
+    loaded = _read(listings.images, load, tell=tell)
     good = [place for place, found in enumerate(loaded) if found is not None]
     if not good:
         raise ModelError(f"None of the {len(loaded):,} pictures of the {source} can be opened.")
     return Rows(
         texts=[listings.texts[place] for place in good],
-        categories=[listings.categories[place] or "product" for place in good],
+        categories=[listings.categories[place] for place in good],
         sources=[source] * len(good),
         pixels=np.stack([found[0] for found in loaded if found is not None]),
         hashes=np.array([found[1] for found in loaded if found is not None], dtype=np.uint64),
     )
 
 
-def decided_rows(pairs: LabelledPairs, *, transform: ImageTransform, side: int) -> Decided:
+def decided_rows(
+    pairs: LabelledPairs,
+    *,
+    transform: ImageTransform,
+    side: int,
+    tell: Callable[[float], None] = lambda done: None,
+) -> Decided:
     return Decided(
-        pixels=pictures(pairs.images, transform=transform, side=side),
+        pixels=pictures(pairs.images, transform=transform, side=side, tell=tell),
         texts=pairs.texts,
         labels=np.asarray(pairs.labels),
     )
 
 
-def pictures(paths: list[Path], *, transform: ImageTransform, side: int) -> np.ndarray:
-    with ThreadPoolExecutor(cpu_cores()) as pool:
-        found = list(
-            pool.map(
-                lambda path: stored(
-                    to_rgb(open_image(path, shortest_edge=side)), transform=transform, side=side
-                ),
-                paths,
-            )
-        )
+def pictures(
+    paths: list[Path],
+    *,
+    transform: ImageTransform,
+    side: int,
+    tell: Callable[[float], None] = lambda done: None,
+) -> np.ndarray:
+    def load(path: Path) -> np.ndarray:
+        return stored(to_rgb(open_image(path, shortest_edge=side)), transform=transform, side=side)
+
+    found = _read(paths, load, tell=tell)
     return np.stack(found) if found else np.zeros((0, side, side, 3), np.uint8)
+
+
+def _read(
+    paths: list[Path], load: Callable[[Path], Found], *, tell: Callable[[float], None]
+) -> list[Found]:
+    """What `load` makes of each file, in order; chunk by chunk, so that `tell` can end it soon."""
+    found: list[Found] = []
+    with ThreadPoolExecutor(cpu_cores()) as pool:
+        for start in range(0, len(paths), _CHUNK):
+            tell(start / len(paths))
+            found += pool.map(load, paths[start : start + _CHUNK])
+    return found
 
 
 def stored(image: Image.Image, *, transform: ImageTransform, side: int) -> np.ndarray:

@@ -9,32 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moderation.clip.finetune.data import FinetuneData, LabelledPairs
+from moderation.clip.finetune.adapt_vectors_judge import (
+    Maps,
+    farthest_allowed,
+    held_back,
+    judgements,
+    mixed,
+    replayed_aucs,
+)
+from moderation.clip.finetune.data import FinetuneData
 from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors
 from moderation.clip.finetune.head import IMAGE_MAP, PROJECTIONS, TEXT_MAP
 from moderation.clip.finetune.losses import balanced, pair_losses
 from moderation.clip.finetune.output import base_tensors
-from moderation.clip.finetune.progress import Update
+from moderation.clip.finetune.progress import SignsOfLife, Update, rising
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.finetune.tune import Tuned
 from moderation.clip.losses import contrastive_loss
-from moderation.clip.metrics import average_precision
-from moderation.clip.negatives import colour_bits
-
-if TYPE_CHECKING:
-    import torch
+from moderation.clip.negatives import colour_bits, kind_name
 
 LEFT_OUT = 0.12  # share of the listings, the lowest scores
 HELD_OUT = 0.1  # share of the listings by which the ratio is chosen
 _BATCH, _EPOCHS, _RATE, _PULL = 256, 10, 5e-4, 3.0
 _SCALE = 30.0  # of cosines in both losses; CLIP's own 100 lets single wrong listings shout
-_RATIOS = tuple(number / 10 for number in range(11))
-
-Maps = dict[str, "torch.Tensor"]
 
 
 def adapt_vectors(
@@ -47,21 +47,24 @@ def adapt_vectors(
 ) -> Tuned:
     """New projections for the model in `folder`; `vectors` may answer for its encoder.
 
-    A killed run begins anew: what takes time are the vectors, and those are the cache's.
+    A killed run begins anew: what takes time are the vectors, and those are the cache's. Pairs to
+    replay are not learnt from; they only judge what was forgotten.
     """
     assert data.listings is not None
+    signs = SignsOfLife(rising(tell))
     if vectors is None:
         vectors = EncoderVectors(folder, device=settings.device, precision=settings.precision)
-    source = Remembered(vectors, tell=lambda doing, done: tell(Update(doing, 0.7 * done)))
+    source = Remembered(vectors, tell=lambda doing, done: signs.tell(Update(doing, 0.7 * done)))
     image = source.images(data.listings.images)  # [n, d]
     text = source.texts(data.listings.texts)  # [n, d]
     rng = np.random.default_rng(settings.seed)
-    order = rng.permutation(len(image))
-    held, rest = np.split(order, [int(HELD_OUT * len(order))])
+    held, rest = held_back(data.listings, share=HELD_OUT, rng=rng)
     scores = (image[rest] * text[rest]).sum(axis=1)
     learnt = rest[np.argsort(scores, kind="stable")[int(LEFT_OUT * len(rest)) :]]
-    maps = _train(image, text, learnt, data, source, settings=settings, tell=tell)
-    ratio, judged = _ratio(maps, image[held], text[held], data.validation, source, rng=rng)
+    maps = _train(image, text, learnt, data, source, settings=settings, tell=signs.tell)
+    judged = judgements(maps, data.listings.take(held), data.validation, source, rng=rng)
+    replayed = replayed_aucs(maps, data.replay, source, seed=settings.seed, alive=signs.again)
+    ratio = farthest_allowed(judged, replayed)
     chosen = mixed(maps, ratio)
     projections = base_tensors(folder, tuple(PROJECTIONS.values()))
     return Tuned(
@@ -76,22 +79,16 @@ def adapt_vectors(
         reasons=[
             f"Both projections learnt from {len(learnt):,} listings and go {ratio:.0%} of the way; "
             f"average precision on what was held back {judged[0.0]:.3f} before, "
-            f"{judged[ratio]:.3f} after."
+            f"{judged[ratio]:.3f} after{_kept(ratio, replayed)}."
         ],
         metrics={
             "listings": len(learnt),
             "left_out": len(rest) - len(learnt),
             "ratio": ratio,
             "judged": {str(one): round(value, 4) for one, value in judged.items()},
+            "replayed": {str(one): round(value, 4) for one, value in replayed.items()},
         },
     )
-
-
-def mixed(maps: Mapping[str, torch.Tensor], ratio: float) -> Maps:
-    """Identity + ratio * (map - identity)."""
-    import torch
-
-    return {name: torch.eye(len(one)).lerp(one.detach(), ratio) for name, one in maps.items()}
 
 
 def _train(
@@ -119,7 +116,9 @@ def _train(
     ]
     label = torch.tensor(data.train.labels, dtype=torch.float32)
     weight = torch.tensor(balanced(data.train.labels, data.train.weights), dtype=torch.float32)
-    kinds = np.unique(listings.categories, return_inverse=True)[1]
+    names = list(map(kind_name, listings.categories, listings.texts))
+    place = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    kinds = np.array([place[name] for name in names])
     bits = np.array([colour_bits(one) for one in listings.texts], dtype=np.int64)
     scale, bias = (
         torch.tensor(_SCALE),
@@ -159,7 +158,7 @@ def _train(
 
 
 def _maybe_true(kinds: np.ndarray, bits: np.ndarray) -> np.ndarray:
-    """[b, b] bool: another listing of the category whose text names no other colour."""
+    """[b, b] bool: another listing of the kind whose text names no other colour."""
     same = kinds[:, None] == kinds[None]
     colour = ((bits[:, None] & bits[None]) != 0) | (bits[:, None] == 0) | (bits[None] == 0)
     maybe = same & colour
@@ -167,37 +166,7 @@ def _maybe_true(kinds: np.ndarray, bits: np.ndarray) -> np.ndarray:
     return maybe
 
 
-def _ratio(
-    maps: Maps,
-    image: np.ndarray,
-    text: np.ndarray,
-    validation: LabelledPairs,
-    source: Vectors,
-    *,
-    rng: np.random.Generator,
-) -> tuple[float, dict[float, float]]:
-    """The smallest ratio of the best judgement, and the judgement of each: the mean average
-    precision of held-back listings against shuffled texts, and of the validation part."""
-    other = rng.permutation(len(text))
-    decided = (source.images(validation.images), source.texts(validation.texts))
-    judged = {}
-    for ratio in _RATIOS:
-        turned = mixed(maps, ratio)
-        found = []
-        if len(text) > 1:
-            own, chance = _cosines(turned, image, text), _cosines(turned, image, text[other])
-            labels = np.repeat([1, 0], len(own))
-            found.append(average_precision(labels, np.concatenate([own, chance])))
-        if len(set(validation.labels.tolist())) == 2:
-            found.append(average_precision(validation.labels, _cosines(turned, *decided)))
-        judged[ratio] = float(np.mean(found)) if found else 0.0
-    return max(judged, key=lambda ratio: (judged[ratio], -ratio)), judged
-
-
-def _cosines(maps: Maps, image: np.ndarray, text: np.ndarray) -> np.ndarray:
-    """Cosines [m] of paired vectors [m, d] after the maps."""
-    turned = []
-    for vectors, name in ((image, IMAGE_MAP), (text, TEXT_MAP)):
-        moved = vectors @ maps[name].numpy().T
-        turned.append(moved / np.linalg.norm(moved, axis=1, keepdims=True))
-    return np.asarray((turned[0] * turned[1]).sum(axis=1))
+def _kept(ratio: float, replayed: Mapping[float, float]) -> str:
+    if not replayed:
+        return ""
+    return f"; ROC-AUC on pairs to replay {replayed[0.0]:.3f} and {replayed[ratio]:.3f}"

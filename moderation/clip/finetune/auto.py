@@ -1,4 +1,4 @@
-"""Mode `auto`: which steps to take, by the number of labels and listings, the model, the device."""
+"""Which steps to take: those asked for, or by the number of labels and listings, model, device."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from pathlib import Path
 from moderation.clip import checkpoint
 from moderation.clip.device import choose_device
 from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.settings import MIN_LABELS, SMALL
+from moderation.clip.finetune.settings import MIN_LABELS, SMALL, FinetuneSettings
 
 # Fewer listings than this are learnt by heart rather than learnt from.
 MIN_LISTINGS = 500
+# From so many labels on the last blocks of a large model learn more than its projections do.
+LAST_FROM = 3000
+_LABELLED = ("head", "last", "full")  # modes that learn from decided pairs
+_TRAINS = {
+    "head": "the two projections, on cached features, since the model is large",
+    "last": "the last blocks of both towers, since the model is large and there is a GPU",
+    "full": "all weights, since the model is small",
+}
 
 
 @dataclass(frozen=True)
@@ -22,42 +30,94 @@ class Plan:
     reasons: list[str] = field(default_factory=list)
 
 
+def chosen(data: FinetuneData, *, model: Path, settings: FinetuneSettings) -> Plan:
+    """The mode that was asked for, unless labels are too few; `plan` where none was."""
+    mode, listings = settings.mode, len(data.listings or ())
+    if mode == "auto":
+        return plan(data, model=model, device=settings.device)
+    if mode == "adapt" and 0 < listings < MIN_LISTINGS:
+        return Plan(
+            [mode],
+            [
+                f"{listings:,} listings are few to adapt to (auto does it from {MIN_LISTINGS:,} "
+                "on): the model may learn them by heart. It was asked for, so it was done."
+            ],
+        )
+    if mode in _LABELLED and (labels := label_count(data)) < MIN_LABELS:
+        return Plan(
+            ["calibrate"],
+            [f"{labels} labels are too few to train weights (at least {MIN_LABELS})."],
+        )
+    return Plan([mode], _without_replay(data, mode))
+
+
 def plan(data: FinetuneData, *, model: Path, device: str) -> Plan:
     """What to do with this data and the model in the folder `model`.
 
     The shop's listings teach most (DESIGN 7), the decisions beside them as hard negatives and as
-    judges. Without enough listings the decisions teach alone: a large model's two projections, or
-    all of a small one. Under a hundred labels only the calibration is fitted.
+    judges. Without enough listings the decisions teach alone.
     """
-    whole = trains_whole(model, device=device)
-    labels = len(data.train) + len(data.validation) + len(data.calibration)
     listings = len(data.listings) if data.listings is not None else 0
-    where = (
-        "all weights"
-        if whole
-        else "the two projections, on cached features, since the model is large and there is no GPU"
-    )
     if listings >= MIN_LISTINGS:
+        where = (
+            "all weights"
+            if trains_whole(model, device=device)
+            else "the two projections, on cached features, since the model is large and there is "
+            "no GPU"
+        )
         return Plan(
             ["adapt"],
             [
                 f"adapt, because {listings:,} listings of the shop are there to learn from; it "
                 f"trains {where}.",
-                f"The {labels:,} decisions serve as hard examples and as the judge.",
+                f"The {label_count(data):,} decisions serve as hard examples and as the judge.",
             ],
         )
     few = f"{listings:,} listings are too few to adapt to (at least {MIN_LISTINGS:,})."
+    decided = by_decisions(data, model=model, device=device)
+    return Plan(decided.steps, [few, *decided.reasons])
+
+
+def by_decisions(data: FinetuneData, *, model: Path, device: str) -> Plan:
+    """What the decisions can teach alone: a small model all of it; a large one its projections, or
+    from 3,000 labels on, with a GPU, its last blocks. Too few only calibrate."""
+    labels = label_count(data)
     if labels < MIN_LABELS:
         return Plan(
             ["calibrate"],
-            [few, f"calibrate, because {labels} labels are too few to train weights "
-             f"(at least {MIN_LABELS})."],
-        )  # fmt: skip
-    mode = "full" if whole else "head"
-    return Plan([mode], [few, f"{mode}, from {labels:,} decisions; it trains {where}."])
+            [
+                f"calibrate, because {labels} labels are too few to train weights "
+                f"(at least {MIN_LABELS})."
+            ],
+        )
+    mode = "full"
+    if not _is_small(model):
+        mode = "last" if labels >= LAST_FROM and choose_device(device) != "cpu" else "head"
+    return Plan(
+        [mode],
+        [
+            f"{mode}, from {labels:,} decisions; it trains {_TRAINS[mode]}.",
+            *_without_replay(data, mode),
+        ],
+    )
+
+
+def label_count(data: FinetuneData) -> int:
+    """The decided pairs of all parts."""
+    return len(data.train) + len(data.validation) + len(data.calibration)
 
 
 def trains_whole(model: Path, *, device: str) -> bool:
-    """Whether all weights of this model can be trained here within minutes."""
+    """Whether all weights of this model can be adapted here within minutes."""
+    return _is_small(model) or choose_device(device) != "cpu"
+
+
+def _is_small(model: Path) -> bool:
     size = sum(path.stat().st_size for path in checkpoint.weight_files(model))
-    return size // 4 < SMALL or choose_device(device) != "cpu"
+    return size // 4 < SMALL
+
+
+def _without_replay(data: FinetuneData, mode: str) -> list[str]:
+    if data.replay is None or mode not in _LABELLED:
+        return []
+    return [f"The mode {mode} does not use the {len(data.replay):,} pairs to replay."]

@@ -11,19 +11,17 @@ import numpy as np
 
 from moderation.clip import checkpoint
 from moderation.clip.calibration import Calibration, PlattScaling, fit_calibration, flattened
-from moderation.clip.errors import ImageError
 from moderation.clip.finetune.carry_over import (
     SAMPLE,
     platt_carried_over,
     threshold_of_same_share,
 )
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs, together
-from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors
+from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors, opens
 from moderation.clip.finetune.fingerprint import fingerprint
 from moderation.clip.finetune.head import IMAGE_MAP, TEXT_MAP
 from moderation.clip.finetune.progress import Update
 from moderation.clip.finetune.settings import FinetuneSettings
-from moderation.clip.images import open_image
 from moderation.clip.metrics import average_precision, roc_auc
 from moderation.clip.scoring import DEFAULT_THRESHOLD
 
@@ -134,18 +132,10 @@ def _shop(data: FinetuneData) -> tuple[list[Path], list[str]]:
     listings = data.listings
     if listings is not None and len(listings) >= MIN_LISTINGS:
         order = np.random.default_rng(0).permutation(len(listings))[:SAMPLE]
-        chosen = [i for i in order if _opens(listings.images[i])]
+        chosen = [i for i in order if opens(listings.images[i])]
         return [listings.images[i] for i in chosen], [listings.texts[i] for i in chosen]
     parts = (data.train, data.validation, data.calibration)
     return [p for part in parts for p in part.images], [t for part in parts for t in part.texts]
-
-
-def _opens(path: Path) -> bool:
-    try:
-        open_image(path, shortest_edge=1)
-    except ImageError:
-        return False
-    return True
 
 
 def _calibration(

@@ -11,6 +11,7 @@ import numpy as np
 
 from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ImageError
+from moderation.clip.images import open_image
 
 _CHUNK = 128  # items between two signs of life
 
@@ -26,7 +27,11 @@ class Vectors(Protocol):
 
 
 class EncoderVectors:
-    """Vectors straight from the model of a folder, which is loaded when it is first asked."""
+    """Vectors straight from the model of a folder, which is loaded when it is first asked.
+
+    They are rounded as a cache of float16 gives them back, so that a training that may not use the
+    cache (one of several processes) starts from the same vectors as one that may.
+    """
 
     def __init__(self, folder: Path, *, device: str, precision: str) -> None:
         self.folder, self.device, self.precision = folder, device, precision
@@ -41,10 +46,10 @@ class EncoderVectors:
         for vector in found:
             if isinstance(vector, ImageError):
                 raise vector
-        return np.stack([vector for vector in found if not isinstance(vector, ImageError)])
+        return _rounded([vector for vector in found if not isinstance(vector, ImageError)])
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
-        return self.encoder.encode_texts(texts)
+        return _rounded(list(self.encoder.encode_texts(texts)))
 
 
 class Remembered:
@@ -74,6 +79,21 @@ class Remembered:
             chunk = new[start : start + 8 * _CHUNK]
             self._texts.update(zip(chunk, self.source.texts(chunk), strict=True))
         return _stacked([self._texts[text] for text in texts])
+
+
+def opens(path: Path) -> bool:
+    """Whether the file holds a picture that can be read."""
+    try:
+        open_image(path, shortest_edge=1)
+    except ImageError:
+        return False
+    return True
+
+
+def _rounded(vectors: list[np.ndarray]) -> np.ndarray:
+    """Unit vectors [n, d] with the digits of float16; rounding moves a length by 0.0002."""
+    found = _stacked(vectors).astype(np.float16).astype(np.float32)
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
 def _stacked(vectors: list[np.ndarray]) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 
 from moderation.clip.cores import CorePool
 from moderation.clip.device import is_out_of_memory
-from moderation.clip.errors import ModelError
+from moderation.clip.finetune.memory import free, too_little
 from moderation.clip.finetune.processes import Processes
 from moderation.clip.finetune.progress import Update
 from moderation.clip.finetune.settings import Recipe
@@ -124,9 +124,12 @@ def _end_epoch(
     tell: Callable[[Update], None],
 ) -> None:
     """Validate, keep the best weights, and stop where nothing has got better for some epochs."""
+    done = run.epoch * steps + run.step
+    tell(
+        Update(f"Validating epoch {run.epoch + 1} of {recipe.epochs}", done / steps / recipe.epochs)
+    )
     held_out = processes.from_first(learner.validation_loss())
     mean = run.train_loss / max(run.step, 1)
-    done = run.epoch * steps + run.step
     run.epoch, run.step, run.train_loss = run.epoch + 1, 0, 0.0
     if held_out < run.best_loss:
         run.best_loss, run.best_epoch, run.best = held_out, run.epoch, copied(learner.weights)
@@ -157,7 +160,7 @@ def _gradients(
 
     def gradient(part: np.ndarray) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
         loss = learner.loss(part, epoch=run.epoch) / of
-        return loss.detach().double().cpu(), torch.autograd.grad(loss, weights, allow_unused=True)
+        return loss.detach().cpu().double(), torch.autograd.grad(loss, weights, allow_unused=True)
 
     while True:
         for weight in weights:
@@ -175,13 +178,9 @@ def _gradients(
             if not is_out_of_memory(error):
                 raise
             if run.micro == 1:
-                raise ModelError(
-                    "There is too little memory to train on even one pair at a time; free some, "
-                    "or use the mode head."
-                ) from error
+                raise too_little("one pair") from error
         run.micro = math.ceil(run.micro / 2)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free()
 
 
 def _waves(rows: np.ndarray, size: int, *, lanes: int) -> Iterator[list[np.ndarray]]:

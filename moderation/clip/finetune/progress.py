@@ -30,6 +30,24 @@ class Cancelled(ClipError):  # noqa: N818 - nothing went wrong
     """Somebody asked the training to stop."""
 
 
+class SignsOfLife:
+    """Passes updates on, and repeats the last one from within work that cannot say how far it is.
+
+    Who reads them takes a training that is silent for long for dead.
+    """
+
+    def __init__(self, tell: Report) -> None:
+        self._tell, self._last = tell, Update("", 0.0)
+
+    def tell(self, update: Update) -> None:
+        self._last = replace(update, point=None, line="")
+        self._tell(update)
+
+    def again(self) -> None:
+        """The last update once more, without its point and line."""
+        self._tell(self._last)
+
+
 def in_silence(_update: Update) -> None:
     """A report that nobody reads."""
 

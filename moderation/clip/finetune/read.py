@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from moderation.clip import grouping, partition
-from moderation.clip.finetune.data import FinetuneData, LabelledPairs, Listings
+from moderation.clip.finetune.data import FinetuneData, LabelledPairs, Listings, together
 from moderation.clip.finetune.refusals import (
     DataRefused,
     check_counts,
@@ -57,21 +57,25 @@ def read_csvs(
     """The guide's files: columns image_path,text,label (1 match, 0 mismatch), more are welcome.
 
     With `val_csv` its rows are halved into validation and calibration; without it both come out of
-    `train_csv`. Rows of one group (same or near-identical picture, same
-    title, or same `group`) stay in one part. Raises
-    `DataRefused`.
+    `train_csv`. Rows of one group (same or near-identical picture, same title, or same `group`)
+    stay in one part, and may not stand in both files. Raises `DataRefused`.
     """
     train, signatures, note = _labelled(train_csv, image_base_path)
-    train, notes = grouped(train, signatures), [note]
+    notes = [note]
     if val_csv is None:
-        train, held_out = divided(train, VALIDATION_SHARE + CALIBRATION_SHARE, seed=seed)
+        pairs = grouped(train, signatures)
+        train, held_out = divided(pairs, VALIDATION_SHARE + CALIBRATION_SHARE, seed=seed)
         notes.append(
             f"No validation file was given: {len(held_out)} of the {len(train) + len(held_out)} "
             "rows were held back for validation and calibration."
         )
     else:
-        held_out, signatures, note = _labelled(val_csv, image_base_path)
-        held_out = grouped(held_out, signatures)
+        held_out, others, note = _labelled(val_csv, image_base_path)
+        # Both at once: what links two files is seen by nobody who looks at one of them.
+        pairs = grouped(together([train, held_out]), np.concatenate([signatures, others]))
+        train, held_out = (
+            pairs.take(rows) for rows in np.split(np.arange(len(pairs)), [len(train)])
+        )
         notes.append(note)
         check_leakage({train_csv.name: train, val_csv.name: held_out})
     share = CALIBRATION_SHARE / (VALIDATION_SHARE + CALIBRATION_SHARE)
@@ -111,7 +115,7 @@ def grouped(pairs: LabelledPairs, signatures: np.ndarray) -> LabelledPairs:
         titles=pairs.texts,
         products=[group or next(alone) for group in pairs.groups],
     )
-    # A group is named by its first row, so that files that share nothing share no name.
+    # A group is named by its first row, which no other data set has.
     return replace(pairs, groups=[f"{hashes[row]} {pairs.texts[row]}" for row in first])
 
 
@@ -130,6 +134,8 @@ def _checked(data: FinetuneData) -> FinetuneData:
 def _labelled(csv: Path, folder: Path) -> tuple[LabelledPairs, np.ndarray, str]:
     """The rows of a labelled CSV with readable pictures, their signatures, and a note."""
     rows = _table(csv, COLUMNS)
+    if not rows:
+        raise DataRefused(f"{csv.name} has a header and no rows; add decided pairs to it.")
     wrong = [i for i, row in enumerate(rows) if row["label"].strip() not in ("0", "1")]
     if wrong:
         raise DataRefused(

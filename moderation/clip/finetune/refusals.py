@@ -58,9 +58,11 @@ def check_leakage(parts: dict[str, LabelledPairs]) -> None:
             )
         groups = {group for group in parts[one].groups if group} & set(parts[two].groups)
         if groups:
+            row = next(i for i, group in enumerate(parts[one].groups) if group in groups)
             raise DataRefused(
-                f"{len(groups)} groups stand in both the {one} and the {two} part (such as "
-                f"{min(groups)}); put all rows of a group in one part."
+                f"{len(groups)} groups stand in both the {one} and the {two} part (same or nearly "
+                f"the same picture, same title or same `group`; such as that of "
+                f"“{parts[one].texts[row]}”); put all rows of a group in one part."
             )
 
 

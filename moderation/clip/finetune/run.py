@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from moderation.clip import checkpoint
 from moderation.clip.cores import single_threaded
 from moderation.clip.errors import ModelError
-from moderation.clip.finetune.auto import MIN_LISTINGS, plan
+from moderation.clip.finetune.auto import by_decisions, chosen
 from moderation.clip.finetune.calibrate import calibrated
 from moderation.clip.finetune.data import FinetuneData
 from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors
@@ -28,13 +28,12 @@ from moderation.clip.finetune.output import (
 from moderation.clip.finetune.processes import Processes, processes
 from moderation.clip.finetune.progress import Report, Update, in_silence, rising
 from moderation.clip.finetune.refusals import DataRefused, check_counts
-from moderation.clip.finetune.settings import MIN_LABELS, FinetuneSettings
+from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.finetune.tune import Tuned, tune
 
 if TYPE_CHECKING:
     import torch
 
-_LABELLED = ("head", "last", "full")  # modes that learn from decided pairs
 _CALIBRATING = 0.1  # share of a run's progress that the end takes
 
 
@@ -83,9 +82,9 @@ def finetune(
             base, device=settings.device, precision=settings.precision
         )
         job = _Job(base, data, output_dir, settings, said, group, Remembered(source))
-        steps, reasons = job.plan()
-        tuned = job.change_weights(steps)
-        result = job.finish(steps, tuned, [*data.notes, *reasons, *tuned.reasons])
+        plan = chosen(data, model=base, settings=settings)
+        steps, tuned = job.change_weights(plan.steps)
+        result = job.finish(steps, tuned, [*data.notes, *plan.reasons, *tuned.reasons])
         if group.first:
             shutil.rmtree(output_dir / UNFINISHED, ignore_errors=True)
         return result
@@ -101,28 +100,20 @@ class _Job:
     processes: Processes
     vectors: Vectors  # of the base
 
-    def plan(self) -> tuple[list[str], list[str]]:
-        """The steps to take, and why: the mode that was asked for, unless labels are too few."""
-        mode = self.settings.mode
-        if mode == "auto":
-            chosen = plan(self.data, model=self.base, device=self.settings.device)
-            return list(chosen.steps), list(chosen.reasons)
-        listings = len(self.data.listings or ())
-        if mode == "adapt" and 0 < listings < MIN_LISTINGS:
-            return [mode], [
-                f"{listings:,} listings are few to adapt to (auto does it from {MIN_LISTINGS:,} "
-                "on): the model may learn them by heart. It was asked for, so it was done."
-            ]
-        labels = len(self.data.train) + len(self.data.validation) + len(self.data.calibration)
-        if mode in _LABELLED and labels < MIN_LABELS:
-            return ["calibrate"], [
-                f"{labels} labels are too few to train weights (at least {MIN_LABELS})."
-            ]
-        return [mode], []
+    def change_weights(self, steps: list[str]) -> tuple[list[str], Tuned]:
+        """Take the steps; where nobody asked for an adaptation and it came to nothing, what the
+        decisions teach alone, unless the minutes are limited: it had them all."""
+        tuned, settings = self._taken(steps, Tuned(self.base)), self.settings
+        in_vain = steps == ["adapt"] and not tuned.tensors
+        if not in_vain or settings.mode != "auto" or settings.minutes is not None:
+            return steps, tuned
+        more = by_decisions(self.data, model=self.base, device=settings.device)
+        return more.steps, self._taken(
+            more.steps, replace(tuned, reasons=[*tuned.reasons, *more.reasons])
+        )
 
-    def change_weights(self, steps: list[str]) -> Tuned:
+    def _taken(self, steps: list[str], tuned: Tuned) -> Tuned:
         """Take the steps one after another, each from the model that the last one made."""
-        tuned = Tuned(self.base)
         steps = [step for step in steps if step != "calibrate"]
         for number, step in enumerate(steps):
             start, end = ((1 - _CALIBRATING) * place / len(steps) for place in (number, number + 1))
@@ -240,11 +231,13 @@ def _finished(output_dir: Path, base: Path, data: FinetuneData) -> FinetuneResul
     """What a training left that was killed after all its work; None where there is work to do.
     Raises `ModelError` where it started from another model, or learned from other data."""
     best = output_dir / BEST
-    if not (best.exists() and (output_dir / FINAL).exists()):
+    if not best.exists():
         return None
     about = checkpoint.read_about(best)
     trained = about["trained"]
     check_same(output_dir, trained, base=base, data=data)
+    if not (output_dir / FINAL).exists():
+        return None
     return FinetuneResult(
         best, trained["mode"], trained["reasons"], "vision_of" in about, about["metrics"]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -43,9 +43,11 @@ class Towers(Learner):
         swaps: float,
         device: str = "cpu",
         bf16: bool = False,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
+        """`alive` is called every few pictures that are encoded, and may raise to stop."""
         super().__init__(data, seed=seed, swaps=swaps, device=device)
-        self.bf16 = bf16
+        self.bf16, self.alive = bf16, alive
         self.cores = CorePool(cpu_cores() if device == "cpu" else 1)
         self.model = checkpoint.load_model(folder).to(device)  # eval: CLIP trains without dropout
         self.pixels = Pixels(ImageTransform.from_folder(folder))
@@ -71,8 +73,8 @@ class Towers(Learner):
                 return self._texts(part).cpu().numpy()
 
         unique = sorted(dict.fromkeys(texts), key=lambda text: (len(text), text))
-        image = self.cores.map(pictures, _parts(images))
-        text = self.cores.map(sentences, _parts(unique))
+        image = self.cores.map(pictures, _parts(images), each=self.alive)
+        text = self.cores.map(sentences, _parts(unique), each=self.alive)
         rows = {text: row for row, text in enumerate(unique)}
         return (
             np.concatenate(image) if image else np.zeros((0, 0)),

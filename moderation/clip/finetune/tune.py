@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moderation.clip import checkpoint
-from moderation.clip.device import Device, choose_device, choose_precision, cpu_cores
+from moderation.clip.device import Device, choose_device, cpu_cores, trains_in_bf16
 from moderation.clip.finetune.data import FinetuneData
 from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors
 from moderation.clip.finetune.guard import ZeroShot
@@ -20,7 +20,7 @@ from moderation.clip.finetune.learner import Learner
 from moderation.clip.finetune.loop import Run, copied, train
 from moderation.clip.finetune.output import base_tensors
 from moderation.clip.finetune.processes import Processes
-from moderation.clip.finetune.progress import Update
+from moderation.clip.finetune.progress import SignsOfLife, Update, rising
 from moderation.clip.finetune.settings import FinetuneSettings, Recipe, recipe
 from moderation.clip.finetune.state import StateFile
 from moderation.clip.finetune.towers import Towers
@@ -70,10 +70,11 @@ def tune(
     `vectors` may answer for the model's own encoder in mode head. Where the file `state` is there,
     the training goes on from it. `tell` gets progress from 0 to 1.
     """
-    tell(Update("Loading the model", 0.0))
+    signs = SignsOfLife(rising(tell))
+    signs.tell(Update("Loading the model", 0.0))
     device = choose_device(settings.device)
     numbers = _recipe(folder, mode=mode, settings=settings, device=device)
-    learner = _learner(folder, data, mode, settings, device, numbers, vectors, tell)
+    learner = _learner(folder, data, mode, settings, device, numbers, vectors, signs)
     base = copied(learner.weights)
     guard = ZeroShot(data, learner.encode, seed=settings.seed)
 
@@ -88,7 +89,7 @@ def tune(
         numbers,
         state=file,
         processes=processes,
-        tell=lambda update: tell(_within(update, 0.2, 0.9)),
+        tell=lambda update: signs.tell(_within(update, 0.2, 0.9)),
         lanes=1 if mode == "head" else _lanes(device),
         minutes=settings.minutes,
         each_epoch=each_epoch,
@@ -101,7 +102,7 @@ def tune(
         run.best,
         guard=guard,
         ratios=ratios,
-        tell=lambda done: tell(Update("Choosing how far to go", 0.9 + 0.1 * done)),
+        tell=lambda done: signs.tell(Update("Choosing how far to go", 0.9 + 0.1 * done)),
     )
     return _outcome(folder, learner, run, last, found, guard, head=mode == "head")
 
@@ -142,18 +143,18 @@ def _learner(
     device: Device,
     numbers: Recipe,
     vectors: Vectors | None,
-    tell: Callable[[Update], None],
+    signs: SignsOfLife,
 ) -> Learner:
     if mode != "head":
         return Towers(
             folder, data, mode=mode, seed=settings.seed, swaps=settings.swaps, device=device,
-            bf16=numbers.bf16,
+            bf16=numbers.bf16, alive=signs.again,
         )  # fmt: skip
     if vectors is None:
         vectors = EncoderVectors(folder, device=settings.device, precision=settings.precision)
     return Head(
         data,
-        Remembered(vectors, tell=lambda doing, done: tell(Update(doing, 0.2 * done))),
+        Remembered(vectors, tell=lambda doing, done: signs.tell(Update(doing, 0.2 * done))),
         projections=base_tensors(folder, _PROJECTIONS),
         seed=settings.seed,
         swaps=settings.swaps,
@@ -163,7 +164,7 @@ def _learner(
 def _recipe(folder: Path, *, mode: str, settings: FinetuneSettings, device: Device) -> Recipe:
     size = sum(path.stat().st_size for path in checkpoint.weight_files(folder))
     # Half of fp32 is taken for the file's type: a model that is small in fp16 is small in fp32.
-    bf16 = choose_precision(device, settings.precision) != "fp32"
+    bf16 = trains_in_bf16(device, settings.precision)
     return recipe(settings, mode=mode, parameters=size // 4, bf16=bf16)
 
 
