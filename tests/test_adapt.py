@@ -155,6 +155,25 @@ def test_a_large_model_learns_projections_that_fold_exactly(
     assert np.abs(turned - after).max() < 1e-5
 
 
+def test_a_large_model_leaves_out_a_listing_whose_photo_is_broken(
+    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto, "SMALL", 0)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no photo")
+    data = data_of(shop)
+    assert data.listings is not None
+    with_it = Listings(
+        images=[broken, *data.listings.images],
+        texts=["A broken thing", *data.listings.texts],
+        categories=["", *data.listings.categories],
+    )
+    settings = FinetuneSettings(mode="adapt", epochs=1, device="cpu", precision="fp32")
+    data = replace(data, listings=with_it)
+    figures = finetune(tiny, data, tmp_path / "out", settings=settings).metrics["adapt"]
+    assert 0 < figures["listings"] < len(with_it)
+
+
 def test_replayed_pairs_are_learnt_from_and_judge_what_was_forgotten(
     tiny: Path, shop: Path, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ was trained with; decided pairs stand beside them, and both matrices are held ne
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from moderation.clip.finetune.adapt_vectors_judge import (
     replayed_aucs,
 )
 from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors
+from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors, readable
 from moderation.clip.finetune.head import IMAGE_MAP, PROJECTIONS, TEXT_MAP
 from moderation.clip.finetune.losses import balanced, pair_losses
 from moderation.clip.finetune.output import base_tensors
@@ -55,14 +56,21 @@ def adapt_vectors(
     if vectors is None:
         vectors = EncoderVectors(folder, device=settings.device, precision=settings.precision)
     source = Remembered(vectors, tell=lambda doing, done: signs.tell(Update(doing, 0.7 * done)))
-    image = source.images(data.listings.images)  # [n, d]
-    text = source.texts(data.listings.texts)  # [n, d]
+    known = readable(
+        source,
+        data.listings.images,
+        tell=lambda done: signs.tell(Update("Encoding the listings", 0.7 * done)),
+    )
+    listings = data.listings.take(known)
+    data = replace(data, listings=listings)
+    image = source.images(listings.images)  # [n, d]
+    text = source.texts(listings.texts)  # [n, d]
     rng = np.random.default_rng(settings.seed)
-    held, rest = held_back(data.listings, share=HELD_OUT, rng=rng)
+    held, rest = held_back(listings, share=HELD_OUT, rng=rng)
     scores = (image[rest] * text[rest]).sum(axis=1)
     learnt = rest[np.argsort(scores, kind="stable")[int(LEFT_OUT * len(rest)) :]]
     maps = _train(image, text, learnt, data, source, settings=settings, tell=signs.tell)
-    judged = judgements(maps, data.listings.take(held), data.validation, source, rng=rng)
+    judged = judgements(maps, listings.take(held), data.validation, source, rng=rng)
     replayed = replayed_aucs(maps, data.replay, source, seed=settings.seed, alive=signs.again)
     ratio = farthest_allowed(judged, replayed)
     chosen = mixed(maps, ratio)

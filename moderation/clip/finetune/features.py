@@ -81,6 +81,29 @@ class Remembered:
         return _stacked([self._texts[text] for text in texts])
 
 
+def readable(
+    source: Vectors, paths: Sequence[Path], *, tell: Callable[[float], None]
+) -> np.ndarray:
+    """Positions of the files that the model can look at; their vectors are made on the way."""
+    found: list[int] = []
+    for start in range(0, len(paths), _CHUNK):
+        tell(start / len(paths))
+        chunk = range(start, min(start + _CHUNK, len(paths)))
+        if _all(source, [paths[number] for number in chunk]):
+            found += chunk
+        else:
+            found += [number for number in chunk if _all(source, [paths[number]])]
+    return np.array(found, dtype=np.int64)
+
+
+def _all(source: Vectors, paths: Sequence[Path]) -> bool:
+    try:
+        source.images(paths)
+    except ImageError:
+        return False
+    return True
+
+
 def opens(path: Path) -> bool:
     """Whether the file holds a picture that can be read."""
     try:
