@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
@@ -61,31 +60,20 @@ class EvaluationAdmin(ReadOnlyAdmin):
             cells.badge("passed", "passed") if found.passed else cells.badge("refused", "flagged")
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        found = self.get_object(request, object_id)
-        if found is None:
-            raise Http404(f"There is no evaluation {object_id}.")
-        if not self.has_view_permission(request, found):
-            raise PermissionDenied
+    def shown(self, request: HttpRequest, row: Evaluation) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{found.version.name} on {found.dataset.rpartition('/')[2]}",
-            "found": found,
-            "report": found.report,
-            "rows": rows(found),
+            "title": f"{row.version.name} on {row.dataset.rpartition('/')[2]}",
+            "found": row,
+            "report": row.report,
+            "rows": rows(row),
             "checks": [
                 (CHECKS.get(check["name"], check["name"]), check["passed"], check["sentence"])
-                for check in found.report.get("checks", [])
+                for check in row.report.get("checks", [])
             ],
-            "slices": slices(found),
-            "precision_recall": evaluation_chart.precision_recall(found),
-            "reliability": evaluation_chart.reliability(found),
+            "slices": slices(row),
+            "precision_recall": evaluation_chart.precision_recall(row),
+            "reliability": evaluation_chart.reliability(row),
             "opts": self.opts,
         }
         return TemplateResponse(request, "admin/versions/evaluation.html", context)

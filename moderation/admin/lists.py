@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
 COUNTED_AT_MOST = 10_000
@@ -44,3 +44,22 @@ class ReadOnlyAdmin(LargeTableAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def shown(self, request: HttpRequest, row: Any) -> dict[str, Any] | HttpResponse:
+        """What the page of a row shows beside its fields, or a whole page of its own."""
+        return {}
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if row is None or not self.has_view_permission(request, row):
+            return super().change_view(request, object_id, form_url, extra_context)  # says so
+        shown = self.shown(request, row)
+        if isinstance(shown, HttpResponse):
+            return shown
+        return super().change_view(request, object_id, form_url, shown | (extra_context or {}))

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.files.storage import default_storage
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from moderation.models import ShadowReport
 
@@ -43,18 +43,8 @@ class ShadowReportAdmin(ReadOnlyAdmin):
     def share(self, shadow: ShadowReport) -> str:
         return f"{shadow.report['flipped_share']:.2%}"
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        shadow = self.get_object(request, object_id)
-        shown = _shown(shadow.report) if shadow else {}
-        return super().change_view(
-            request, object_id, form_url, shown | {"subtitle": None} | (extra_context or {})
-        )
+    def shown(self, request: HttpRequest, row: ShadowReport) -> dict[str, Any]:
+        return _shown(row.report) | {"subtitle": None}
 
 
 def _shown(report: dict[str, Any]) -> dict[str, Any]:

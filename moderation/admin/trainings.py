@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -107,22 +107,10 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         return super().changelist_view(request, start(request) | (extra_context or {}))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def shown(self, request: HttpRequest, row: TrainingRun) -> HttpResponse:
         """The page of one training instead of a form; it is live while the training runs."""
-        run = self.get_object(request, object_id)
-        if run is None:
-            raise Http404(f"There is no training {object_id}.")
-        if not self.has_view_permission(request, run):
-            raise PermissionDenied
-        return self._page(
-            request, "admin/training/run.html", state(run), title=f"Training {run.pk}"
-        )
+        title = f"Training {row.pk}"
+        return self._page(request, "admin/training/run.html", state(row), title=title)
 
     def new(self, request: HttpRequest) -> HttpResponse:
         """The form, and what there is to learn from."""

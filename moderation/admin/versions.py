@@ -106,34 +106,23 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             *super().get_urls(),
         ]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        version = self.get_object(request, object_id)
-        context = self._context(request, version) if version else {}
-        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
-
-    def _context(self, request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
-        is_active = version.status == ModelVersion.Status.ACTIVE
+    def shown(self, request: HttpRequest, row: ModelVersion) -> dict[str, Any]:
+        is_active = row.status == ModelVersion.Status.ACTIVE
         replaced = rollback.former() if is_active else None
-        gate = version.evaluations.exclude(baseline=None).select_related("baseline").first()
+        gate = row.evaluations.exclude(baseline=None).select_related("baseline").first()
         return {
             "may_promote": request.user.has_perm(PROMOTE),
             "is_active": is_active,
-            "is_candidate": version.status == ModelVersion.Status.CANDIDATE,
+            "is_candidate": row.status == ModelVersion.Status.CANDIDATE,
             "active": ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).first(),
             "goes_back_to": replaced.before["name"] if replaced else "",
             "stale": stale_state(request) if is_active else None,
             "configured_path": settings.CLIP_MODEL_PATH,
             "putting_back": rollback.unfinished() is not None,
             "gate": gate,
-            "shadow": version.shadows.select_related("baseline").defer("report").first(),
-            "evaluations": version.evaluations.select_related("baseline")[:_EVALUATIONS],
-            "events": version.events.select_related("by").defer("before")[:_EVENTS],
+            "shadow": row.shadows.select_related("baseline").defer("report").first(),
+            "evaluations": row.evaluations.select_related("baseline")[:_EVALUATIONS],
+            "events": row.events.select_related("by").defer("before")[:_EVENTS],
         }
 
     # ── Buttons ───────────────────────────────────────────────────────────────────────────────
