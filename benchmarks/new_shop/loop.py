@@ -33,26 +33,36 @@ def main() -> None:
     parser.add_argument("--catalogue", type=Path, default=Path("../shared/catalogue"))
     parser.add_argument("--decisions", type=int, default=1000)
     parser.add_argument("--replay", action="store_true", help="with CLIP_REPLAY_CSV")
+    parser.add_argument("--keep", type=Path, help="a new folder in which the shop stays")
     options = parser.parse_args()
     shop = options.folder / options.source
     print(machine(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        project = LiveProject(Path(folder))
-        for name in SHIPPED:
-            del project.environment[name]
-        project.environment["CLIP_CHECKPOINT_DIR"] = str(Path(folder) / "checkpoints")
-        if options.replay:
-            table = _with_paths(shop / "base.csv", options.catalogue, Path(folder) / "replay.csv")
-            project.environment["CLIP_REPLAY_CSV"] = str(table)
-        project.manage("migrate", "-v", "0")
-        project.manage("setup")
-        project.manage("activate_model", str((shop / "base").resolve()))
-        _timed("import", project, "import_products", str(shop / "shop.csv"),
-               "--image-base-path", str(options.catalogue.resolve()))  # fmt: skip
-        _timed("scores", project, "reanalyze", "--stale", "--in-process")
-        print(_moderate(project, "decide", shop / "shop.csv", options.decisions), flush=True)
-        _timed("improve", project, "improve", "--yes")
-        print(_moderate(project, "look", shop / "shop.csv", 0), flush=True)
+        if options.keep:
+            options.keep.mkdir(parents=True)
+        run(shop, folder=options.keep or Path(folder), options=options)
+
+
+def run(shop: Path, *, folder: Path, options: argparse.Namespace) -> None:
+    """All of it, with everything that clipmod writes in `folder`."""
+    project = LiveProject(folder)
+    for name in SHIPPED:
+        del project.environment[name]
+    project.environment["CLIP_CHECKPOINT_DIR"] = str(folder / "checkpoints")
+    if options.replay:
+        table = _with_paths(shop / "base.csv", options.catalogue, folder / "replay.csv")
+        project.environment["CLIP_REPLAY_CSV"] = str(table)
+    project.manage("migrate", "-v", "0")
+    project.manage("setup")
+    project.manage("activate_model", str((shop / "base").resolve()))
+    photos = str(options.catalogue.resolve())
+    _timed(
+        "import", project, "import_products", str(shop / "shop.csv"), "--image-base-path", photos
+    )
+    _timed("scores", project, "reanalyze", "--stale", "--in-process")
+    print(_moderate(project, "decide", shop / "shop.csv", options.decisions), flush=True)
+    _timed("improve", project, "improve", "--yes")
+    print(_moderate(project, "look", shop / "shop.csv", 0), flush=True)
 
 
 def _with_paths(table: Path, catalogue: Path, copy: Path) -> Path:
