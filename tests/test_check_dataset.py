@@ -40,7 +40,7 @@ def write(shop: Path, lines: list[str], *, header: str = HEADER) -> Path:
 
 
 def good(count: int = 40) -> list[str]:
-    return [f"{number}.jpg,product {number},{int(number % 3 > 0)}" for number in range(count)]
+    return [f"{number}.jpg,product {number},{number % 2}" for number in range(count)]
 
 
 def check(path: Path) -> Report:
@@ -51,9 +51,16 @@ def found(report: Report) -> dict[str, list[int]]:
     return {finding.kind: finding.lines for finding in report.findings}
 
 
+def test_a_sound_file_that_is_too_small_is_not_called_fit(shop: Path) -> None:
+    report = check(write(shop, good(38)))
+    assert found(report) == {"few": []}
+    assert report.is_fit  # it may be looked at, evaluated on and divided
+    assert report.verdict == "Sound, but too small to train on."
+
+
 def test_a_good_file_is_fit(shop: Path) -> None:
     report = check(write(shop, good()))
-    assert (report.rows, report.matches, report.mismatches) == (40, 26, 14)
+    assert (report.rows, report.matches, report.mismatches) == (40, 20, 20)
     assert report.findings == []
     assert report.verdict == "Fit for training."
 
@@ -205,7 +212,7 @@ def run(*arguments: Any) -> tuple[str, int]:
 
 def test_the_command_ends_with_1_on_errors_only(shop: Path) -> None:
     fine = run(write(shop, good()))
-    assert fine == ("pairs.csv: 40 rows, 26 matches, 14 mismatches.\nFit for training.\n", 0)
+    assert fine == ("pairs.csv: 40 rows, 20 matches, 20 mismatches.\nFit for training.\n", 0)
     text, status = run(write(shop, [*good(), "0.jpg,product 0,0"]))
     assert "warning 1 row that repeat" in text
     assert "(line 42)" in text
@@ -213,7 +220,7 @@ def test_the_command_ends_with_1_on_errors_only(shop: Path) -> None:
     text, status = run(write(shop, [*good(), *["0.jpg,a text,9"] * 7]))
     assert "error   7 rows whose label is not 0" in text
     assert "(lines 42, 43, 44, 45, 46, …)" in text
-    assert text.endswith("Not fit for training: 1 error, mend them first.\n")
+    assert text.endswith("Not fit for training: 1 error to mend first.\n")
     assert status == 1
 
 

@@ -122,7 +122,7 @@ def test_the_folders_are_stock_and_say_what_they_are(head: FinetuneResult) -> No
     ]
 
 
-def test_progress_rises_and_the_curve_has_a_point_for_each_epoch(
+def test_progress_rises_and_the_curve_has_a_point_for_the_base_and_each_epoch(
     head: FinetuneResult, updates: list[Update]
 ) -> None:
     done = [update.progress for update in updates]
@@ -130,8 +130,9 @@ def test_progress_rises_and_the_curve_has_a_point_for_each_epoch(
     assert 0 <= done[0] < 0.2
     assert done[-1] == 1.0
     points = [update.point for update in updates if update.point]
-    assert len(points) == head.metrics["head"]["epochs"]
-    assert points[-1]["train"] < points[0]["train"]
+    assert len(points) == 1 + head.metrics["head"]["epochs"]
+    assert points[0].keys() == {"step", "validation"}  # the base, before the first step
+    assert points[-1]["train"] < points[1]["train"]
 
 
 @pytest.mark.parametrize("mode", ["full", "last"])
@@ -360,7 +361,7 @@ def test_towers_tell_that_they_are_alive_while_they_encode(
     counts = Counter(update.doing for update in seen)
     assert counts["Loading the model"] > len(data.train) / 32  # each part of the training pairs
     assert counts["Choosing how far to go"] > 5  # more than once for each of the five ratios
-    assert sum(update.point is not None for update in seen) == 1
+    assert sum(update.point is not None for update in seen) == 2  # the base, and the epoch
 
     def stop(update: Update) -> None:
         stop.calls += 1  # type: ignore[attr-defined]

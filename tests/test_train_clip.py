@@ -200,6 +200,29 @@ def test_ctrl_c_says_how_to_go_on(
     assert end.value.returncode == 130
 
 
+@pytest.mark.django_db
+def test_what_was_stopped_can_go_on_though_another_one_was_refused_since(
+    bundled: Any, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(update: Update) -> None:
+        if update.point:
+            raise KeyboardInterrupt
+
+    run = training.request(mode="head", options={"train_csv": str(pairs)}, by=None)
+    with pytest.raises(KeyboardInterrupt):
+        training.run(run, report=stopped)
+    with pytest.raises(CommandError, match="at least 20 of each"):
+        train("--train-csv", str(write_pairs(tmp_path, 30)))
+    with pytest.raises(CommandError, match="leave out --epochs"):
+        train("--resume", "--epochs", "3")
+
+    assert f"Training {run.pk} goes on" in train("--resume")
+
+    run.refresh_from_db()
+    assert run.status == Status.DONE
+    assert run.curve[0]["step"] == 0 and run.curve[0]["validation"] > 0  # the base's
+
+
 # ── Cut off ───────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.django_db
 def test_cancelled_in_the_middle_leaves_nothing(

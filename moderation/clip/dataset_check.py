@@ -19,6 +19,7 @@ import numpy as np
 
 from moderation.clip import grouping
 from moderation.clip.errors import ClipError, ImageError
+from moderation.clip.finetune.refusals import MIN_OF_EACH
 from moderation.clip.images import open_image
 
 COLUMNS = ("image_path", "text", "label")
@@ -77,7 +78,9 @@ class Report:
         errors = sum(finding.severity == "error" for finding in self.findings)
         warnings = len(self.findings) - errors
         if errors:
-            return f"Not fit for training: {_count(errors, 'error')}, mend them first."
+            return f"Not fit for training: {_count(errors, 'error')} to mend first."
+        if min(self.matches, self.mismatches) < MIN_OF_EACH:
+            return "Sound, but too small to train on."
         if warnings:
             return f"Fit for training, with {_count(warnings, 'warning')}."
         return "Fit for training."
@@ -184,7 +187,10 @@ def _balance(report: Report) -> Iterator[Finding]:
     told = f"{report.matches:,} matches and {report.mismatches:,} mismatches"
     if few == 0:
         yield Finding("one_class", "error", f"{told}: nothing can be learnt from one class")
-    elif many > MAX_RATIO * few:
+        return
+    if few < MIN_OF_EACH:
+        yield Finding("few", "warning", f"{told}; a training needs {MIN_OF_EACH} of each")
+    if many > MAX_RATIO * few:
         yield Finding(
             "imbalance", "warning", f"{told}: {many / few:.1f} to 1, worse than {MAX_RATIO:g} to 1"
         )

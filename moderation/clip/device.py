@@ -78,32 +78,36 @@ def trains_in_bf16(device: Device, wanted: str | None = "auto") -> bool:
 def cpu_has_fast_bf16() -> bool:
     """Whether the CPU multiplies bf16 matrices natively, and clearly faster than fp32 ones.
 
-    The second is asked of the clock: some processors name AVX512-bf16 and are slower with it
-    (a Xeon whose AMX is hidden by its host: 74 against 95 GFLOP/s). Of several interleaved tries
-    the fastest counts, so a busy machine does not change the answer.
+    The second is measured: some processors name AVX512-bf16 and are slower with it (a Xeon whose
+    AMX is hidden by its host: 74 against 95 GFLOP/s). What counts is the processor time of one
+    thread, the least of several interleaved tries: a busy machine must not change the answer, or
+    two processes would give the same photo two vectors.
     """
     import torch
+
+    from moderation.clip.cores import single_threaded  # it asks this file for the cores
 
     capabilities = torch.cpu.get_capabilities()
     native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     if not native or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
     seconds: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
-    for _round in range(6):
-        for dtype, found in seconds.items():
-            found.append(_linear_seconds(dtype))
+    with single_threaded():
+        for _round in range(6):
+            for dtype, found in seconds.items():
+                found.append(_linear_seconds(dtype))
     return min(seconds[torch.float32]) > _CLEARLY * min(seconds[torch.bfloat16])
 
 
 def _linear_seconds(dtype: torch.dtype) -> float:
-    """How long one linear layer of ViT-B's width takes for 256 tokens (milliseconds)."""
+    """Processor time of one linear layer of ViT-B's width for 256 tokens (milliseconds)."""
     import torch
 
     tokens, weight = torch.ones(256, 768, dtype=dtype), torch.ones(768, 768, dtype=dtype)
     with torch.inference_mode():
-        started = time.perf_counter()
+        started = time.thread_time()
         torch.nn.functional.linear(tokens, weight)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
 
 def cpu_cores() -> int:

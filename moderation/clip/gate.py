@@ -71,7 +71,7 @@ def judge(
     calibrated = _calibrated(candidate)
     missing = too_few(judged, fewest=FEWEST_TO_PROMOTE)
     if missing:
-        return [Check("labels", False, missing), calibrated]
+        return [Check("labels", False, missing)]
     counts = f"{judged.mismatches} mismatches and {judged.matches} matches"
     return [
         Check("labels", True, f"Judged on {counts}."),

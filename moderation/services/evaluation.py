@@ -47,9 +47,14 @@ def evaluate(
     else:
         pairs = judged_pairs.gold_and_audit(unseen_by=[version], alive=alive(progress))
     if not pairs:
+        learned = len(judged_pairs.gold_and_audit()) if csv is None else 0
+        there = (
+            f"All {learned} gold and audit decisions are among what {version.name} has learned from"
+            if learned
+            else "There are no gold or audit decisions yet"
+        )
         raise NothingToEvaluate(
-            "There are no gold or audit decisions that this version has not learned from; review "
-            "the queue first, or evaluate on a CSV of labelled pairs."
+            f"{there}; review the queue first, or evaluate on a CSV of labelled pairs."
         )
     similarity = score(version, pairs, progress=progress)
     known = np.isfinite(similarity)

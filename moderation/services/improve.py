@@ -93,7 +93,9 @@ def _evaluate(version: ModelVersion, report: Report) -> None:
     except evaluation.NothingToEvaluate as problem:
         say(report, "Evaluated", EVALUATED, str(problem))
         return
-    say(report, "Evaluated", EVALUATED, f"Evaluated on {found.dataset}.")
+    few = found.report.get("too_few", "")
+    sentence = f"Evaluated on {found.dataset}." if not few else f"Not evaluated yet: {few}"
+    say(report, "Evaluated", EVALUATED, sentence)
 
 
 def _promote(run: TrainingRun, version: ModelVersion, report: Report) -> bool:

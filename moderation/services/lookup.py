@@ -14,7 +14,8 @@ class UnknownName(LookupError):  # noqa: N818 - the sentence is the name's point
     def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
         by_lower = {other.lower(): other for other in known}
         near = [by_lower[low] for low in get_close_matches(name.lower(), list(by_lower), n=5)]
-        choices = ", ".join(near or sorted(known)[:10]) or "none"
+        shown = near or sorted(known)[:10]
+        choices = ", ".join([*shown, *(["…"] if not near and len(known) > 10 else [])]) or "none"
         super().__init__(f"There is no {kind} “{name}”; {'near' if near else 'known'}: {choices}.")
 
 

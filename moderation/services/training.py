@@ -111,12 +111,13 @@ def resume(run: TrainingRun, *, foreground: bool = False) -> TrainingRun:
 
 
 def cut_off() -> TrainingRun | None:
-    """The newest training, if it failed or was killed and can go on where it was."""
+    """The newest training that failed or was killed and can go on where it was.
+
+    One that was refused, or done, since then does not hide it.
+    """
     sweep()
-    newest = TrainingRun.objects.first()
-    if newest is None or newest.status not in (Status.FAILED, Status.QUEUED):
-        return None
-    return newest if training_work.folder_of(newest).is_dir() else None
+    stopped = TrainingRun.objects.filter(status__in=[Status.FAILED, Status.QUEUED])
+    return next((run for run in stopped if training_work.folder_of(run).is_dir()), None)
 
 
 def _make_live(write: Callable[[], T]) -> T:

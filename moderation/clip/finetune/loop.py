@@ -86,6 +86,9 @@ def train(
     micro = math.ceil(recipe.batch_size / (lanes * processes.count))
     run = Run(micro=micro, best=base, best_loss=learner.validation_loss())
     state.load(run, learner, optimizer)
+    if not (run.epoch or run.step):
+        start = {"step": 0.0, "validation": round(run.best_loss, 6)}
+        tell(Update(f"Training, epoch 1 of {recipe.epochs}", 0.0, point=start))
     steps = math.ceil(len(learner) / recipe.batch_size)
     started = time.monotonic() - run.seconds
     trained = [*learner.weights.values(), learner.scale, learner.bias]

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ModelError
+from moderation.models import ModelVersion
 from moderation.services import activation, versions
 
 
@@ -13,11 +14,15 @@ class Command(BaseCommand):
     help = "Fetch a model where needed and make it the active one. Old answers stay as they are."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="a hub name, a model folder, or `bundled`")
+        parser.add_argument(
+            "name", help="a hub name, a model folder, `bundled`, or a version that was active once"
+        )
 
     def handle(self, *, name: str, **options: Any) -> None:
         try:
-            version = versions.obtain(name, progress=True)
+            known = ModelVersion.objects.filter(name=name).first()
+            version = known or versions.obtain(name, progress=True)
+            versions.fetch(version, progress=True)
             activation.activate(version)
         except ModelError as error:
             raise CommandError(str(error)) from error

@@ -108,8 +108,8 @@ class Command(BaseCommand):
                 "  python manage.py reanalyze --stale\n"
                 "Decide them and press “Improve the model”. It begins from "
                 f"{MIN_OF_EACH} matches and {MIN_OF_EACH} mismatches on and trains weights from "
-                f"{MIN_LABELS} decisions on, less those that are kept for judging. So few seldom "
-                "make a better model, and only a better one is put to work."
+                f"{MIN_LABELS} decisions on, less those that are kept for judging. Only a model "
+                "that is proven better is put to work; this shop is too small for such a proof."
             )
 
     def show_login(self, site: Site) -> None:

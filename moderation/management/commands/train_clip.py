@@ -27,6 +27,7 @@ OPTIONS = (
     *("epochs", "batch_size", "learning_rate", "seed", "minutes"),
     *("train_csv", "val_csv", "image_base_path", "replay_csv"),
 )
+FIXED = ("mode", "dataset", "model_name", "output_dir", "device", "save_all_checkpoints")
 Status = TrainingRun.Status
 
 
@@ -114,6 +115,13 @@ class Command(BaseCommand):
         return version
 
     def resumed(self, options: dict[str, Any]) -> TrainingRun:
+        new = {name: options[name] for name in (*OPTIONS, *FIXED) if name not in ("seed",)}
+        given = [name for name, value in new.items() if value and value != "auto"]
+        if given:
+            raise CommandError(
+                f"--resume goes on with the options it began with; leave out --"
+                f"{given[0].replace('_', '-')}, or --resume to start a new training."
+            )
         run = training.cut_off()
         if run is None:
             raise CommandError("No training was cut off; leave out --resume to start a new one.")
