@@ -286,3 +286,17 @@ def test_an_unknown_estimate_is_said_to_be_unknown() -> None:
 
     assert words(None) == "unknown (not enough labels)"
     assert words(Estimate(0.873, 0.8, 0.92, 100)) == "87% (80% to 92%)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--budget", "5", "--confidence", "0.9"], "--confidence goes with"),
+        (["--value", "0.3", "--arrivals", "3"], "--arrivals goes with --budget"),
+    ],
+)
+def test_what_goes_with_another_target_is_refused(
+    bundled: ModelVersion, arguments: list[str], sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        command("set_threshold", *arguments)

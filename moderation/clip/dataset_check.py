@@ -118,7 +118,8 @@ def read(path: Path) -> Table:
     except UnicodeDecodeError as error:
         raise DatasetRefused(f"{path.name} is not UTF-8 text; save it as “CSV UTF-8”.") from error
     except (OSError, csv.Error) as error:
-        raise DatasetRefused(f"{path.name} cannot be read as a CSV file: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise DatasetRefused(f"{path.name} cannot be read as a CSV file: {why}.") from error
     missing = [name for name in COLUMNS if name not in columns]
     if missing:
         raise DatasetRefused(

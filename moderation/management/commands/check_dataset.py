@@ -48,6 +48,9 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if (options["split"] is None) != (options["output_dir"] is None):
             raise CommandError("--split and --output-dir go together; give both or neither.")
+        folder = options["image_base_path"]
+        if folder and not folder.is_dir():
+            raise CommandError(f"--image-base-path is {folder}, and there is no such folder.")
         try:
             table = dataset_check.read(options["csv"])
             with progress_bar("Reading photos", unit="photos") as progress:

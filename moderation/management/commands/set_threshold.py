@@ -111,6 +111,10 @@ def target(options: dict[str, Any]) -> Target:
     """What the command line asks for."""
     kinds = ("budget", "precision", "recall", "value")
     kind = next(kind for kind in kinds if options[kind] is not None)
+    if options["confidence"] is not None and kind not in ("precision", "recall"):
+        raise CommandError("--confidence goes with --precision or --recall; leave it out.")
+    if options["arrivals"] is not None and kind != "budget":
+        raise CommandError("--arrivals goes with --budget; leave it out.")
     return Target(
         kind=kind,  # type: ignore[arg-type]
         amount=options[kind],
