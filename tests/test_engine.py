@@ -10,10 +10,10 @@ from django.db import connection
 
 from moderation.clip import get_clip_analyzer
 from moderation.clip.errors import ImageError
-from moderation.models import Category
+from moderation.models import Category, ModelVersion
 from moderation.services import engine, scoring_requests, versions
 
-from .clip_models import build_folder
+from .clip_models import build_folder, tiny_config
 from .conftest import photo
 
 pytestmark = pytest.mark.django_db
@@ -89,3 +89,18 @@ def test_a_category_is_asked_about_in_the_shops_words_in_any_case(
     matches, _ = scoring_requests.classify(photo(), top_k=9, names=["heels", "HEELS", "Robots"])
     assert {match["category"] for match in matches} == {"heels", "HEELS", "Robots"}
     assert asked == ["a pair of high-heeled shoes"] * 2 + ["robots"]
+
+
+def test_other_weights_under_the_same_key_are_another_model(bundled: Any, tmp_path: Path) -> None:
+    """As in a database that was made anew while a process lives on."""
+    one = versions.register(str(build_folder(tmp_path / "one")))
+    first = engine.engine_for(one)
+    assert engine.engine_for(one) is first
+    ModelVersion.objects.filter(pk=one.pk).delete()
+    other = tiny_config() | {"logit_scale_init_value": 3.0}
+    two = versions.register(str(build_folder(tmp_path / "two", config=other)))
+    ModelVersion.objects.filter(pk=two.pk).update(id=one.pk)
+    again = ModelVersion.objects.get(name=two.name)
+    assert again.pk == one.pk and again.weights_sha256 != one.weights_sha256
+
+    assert engine.engine_for(again) is not first

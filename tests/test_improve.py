@@ -71,7 +71,11 @@ def shop(
 
 def run_improve(*arguments: str) -> str:
     out = StringIO()
-    call_command("improve", "--yes", *arguments, stdout=out)
+    try:
+        call_command("improve", "--yes", *arguments, stdout=out)
+    except CommandError as error:
+        error.add_note(out.getvalue())  # what it said on the way
+        raise
     return out.getvalue()
 
 

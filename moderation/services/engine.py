@@ -65,25 +65,32 @@ class Engine:
         return [{"category": name, "score": round(score, 4)} for name, score in ranked]
 
 
-_engines: OrderedDict[int, Engine] = OrderedDict()
+# A key of the database alone would not do: another database, or a version that was registered
+# anew, may give the same one to other weights.
+_Key = tuple[int, str, str]
+_engines: OrderedDict[_Key, Engine] = OrderedDict()
 _load_lock = threading.Lock()
 
 
 def engine_for(version: ModelVersion) -> Engine:
     """The engine of this version, loaded on first use (seconds). Raises `ModelError`."""
     with _load_lock:
-        engine = _engines.get(version.pk)
+        engine = _engines.get(_key(version))
         if engine is None:
-            engine = _load(version)
-            _engines[version.pk] = engine
+            engine = _load(version)  # which also finds out the hash, where it was not known
+            _engines[_key(version)] = engine
             while len(_engines) > _KEPT:
                 _engines.popitem(last=False)
-        _engines.move_to_end(version.pk)
+        _engines.move_to_end(_key(version))
         if versions.is_current(version):
             # So `get_clip_analyzer()` follows an activation, and loads no second copy.
             engine.analyzer.threshold = versions.threshold_for(version)
             set_clip_analyzer(engine.analyzer)
         return engine
+
+
+def _key(version: ModelVersion) -> _Key:
+    return version.pk, version.location, version.weights_sha256
 
 
 def preload() -> None:
