@@ -35,7 +35,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _touches_a_database(item: pytest.Item) -> bool:
-    """Whether a test asks for the database, by itself or in processes that it starts."""
+    """Whether a test asks for the database, by itself or in processes that it starts.
+
+    Not those about pages and documents, and whole runs whose parts are tested on each database.
+    """
+    if item.get_closest_marker("any_database"):
+        return False
     names = set(getattr(item, "fixturenames", ()))
     asks = {"db", "transactional_db"} & names or item.get_closest_marker("django_db")
     return bool(asks or "LiveProject" in vars(item.module))

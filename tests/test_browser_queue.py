@@ -16,7 +16,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from moderation.models import Decision, ReviewItem, Skip
 from moderation.services import review
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.any_database,
+    pytest.mark.django_db(transaction=True),
+]
 
 Make = Callable[..., Any]
 CHROMIUM = shutil.which("chromium")

@@ -22,7 +22,7 @@ from moderation.services import demo
 
 from .live_project import LiveProject
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.any_database]
 
 
 EDIT = """

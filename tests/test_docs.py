@@ -74,7 +74,7 @@ for number in range(4):
     review.decide(item, moderator=anna, verdict=verdict, reason=reason)
 """
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.any_database]
 
 
 def marked(path: Path) -> list[str]:

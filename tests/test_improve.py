@@ -28,7 +28,7 @@ from moderation.services import catalogue_import, improve, training, training_wo
 
 from .simulated_shop import decide_all, draw_shop
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.any_database]
 
 PRODUCTS, UNDECIDED = 170, 20
 Make = Callable[..., Any]

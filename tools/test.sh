@@ -24,8 +24,9 @@ except psycopg.Error as error:
 PY
 }
 
+# Three at a time on two cores: many tests wait for processes that they have killed.
 tests() {
-    "$bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider "$@"
+    "$bin/python" -m pytest -q -n 3 --dist loadfile -p no:cacheprovider "$@"
 }
 
 # A developer's own settings must not decide what is tested.
