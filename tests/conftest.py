@@ -27,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Files with slow tests first: at the end all workers would wait for the one that has them.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if not config.getoption("--database-only"):
         return
     wanted = [item for item in items if _touches_a_database(item)]

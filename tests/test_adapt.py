@@ -35,6 +35,8 @@ from moderation.clip.pretrain_model import PretrainSettings
 from tests.clip_models import build_folder
 from tests.finetune_shop import write_shop
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = FinetuneSettings(
     mode="adapt", epochs=2, batch_size=16, learning_rate=1e-3, device="cpu", precision="fp32"

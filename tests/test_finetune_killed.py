@@ -19,6 +19,8 @@ from moderation.clip.finetune.settings import FinetuneSettings
 from tests.clip_models import build_folder
 from tests.finetune_shop import quick, write_shop
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 LATE = 7  # steps, in the second epoch
 

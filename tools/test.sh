@@ -26,7 +26,7 @@ PY
 
 # Three at a time on two cores: many tests wait for processes that they have killed.
 tests() {
-    "$bin/python" -m pytest -q -n 3 --dist loadfile -p no:cacheprovider "$@"
+    "$bin/python" -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -p no:cacheprovider "$@"
 }
 
 # A developer's own settings must not decide what is tested.
