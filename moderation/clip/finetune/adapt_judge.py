@@ -60,6 +60,7 @@ class Judge:
         self.adapter = adapter
         self.listings = MadePairs(held, seed=adapter.settings.seed)
         self.replay = MadePairs(replay, seed=adapter.settings.seed) if replay else None
+        self.made_up = None if self.replay else MadeUp(adapter)
         self.validation = validation
         self.validation_pixels = torch.from_numpy(
             pictures(validation.images, transform=transform, side=side, tell=tell)
@@ -103,8 +104,8 @@ class Judge:
         found["judged"] = float(np.mean([*found.values()] or [0.0]))
         if self.replay:
             found["replayed"] = roc_auc(*self.replay.judged(adapter, model))
-        else:
-            found["retained"] = retained(adapter, model)
+        if self.made_up:
+            found["retained"] = self.made_up.retained(model)
         return found
 
 
@@ -129,26 +130,37 @@ class MadePairs:
         return self.labels, (image * adapter.text_vectors(model, self.texts)).sum(axis=1)
 
 
-def retained(adapter: Adapter, model: Any) -> float:
-    """Correlation of this model's cosines with the base's, 500 made-up pictures by texts."""
-    import torch
+class MadeUp:
+    """500 made-up pictures and texts, and what the base answers to them."""
 
-    rng = np.random.default_rng(adapter.settings.seed)
-    generator = torch.Generator().manual_seed(adapter.settings.seed)
-    rows = torch.from_numpy(rng.integers(0, len(adapter.rows), size=_ASKED))
-    shown = made_up_pictures(
-        adapter.pixels[rows].to(adapter.device),
-        size=adapter.settings.image_size, rng=rng, generator=generator,
-    )  # fmt: skip
-    texts = made_up_texts(adapter.words, count=_ASKED, rng=rng)
-    cosines = []
-    for one in (adapter.base, model):
+    def __init__(self, adapter: Adapter) -> None:
+        import torch
+
+        self.adapter = adapter
+        rng = np.random.default_rng(adapter.settings.seed)
+        generator = torch.Generator().manual_seed(adapter.settings.seed)
+        rows = torch.from_numpy(rng.integers(0, len(adapter.rows), size=_ASKED))
+        self.pictures = made_up_pictures(
+            adapter.pixels[rows].to(adapter.device),
+            size=adapter.settings.image_size, rng=rng, generator=generator,
+        )  # fmt: skip
+        self.texts = made_up_texts(adapter.words, count=_ASKED, rng=rng)
+        self.before = self._cosines(adapter.base)
+
+    def retained(self, model: Any) -> float:
+        """Correlation of this model's cosines with the base's."""
+        now = self._cosines(model)
+        return float(np.corrcoef(self.before.ravel(), now.ravel())[0, 1])
+
+    def _cosines(self, model: Any) -> np.ndarray:
+        """Of each picture with each text [500, 500]."""
+        import torch
+
         with torch.inference_mode():
             image = torch.nn.functional.normalize(
-                encode_images(one, adapter.normalised(shown)), dim=-1
+                encode_images(model, self.adapter.normalised(self.pictures)), dim=-1
             )
-        cosines.append(image.float().cpu().numpy() @ adapter.text_vectors(one, texts).T)
-    return float(np.corrcoef(cosines[0].ravel(), cosines[1].ravel())[0, 1])
+        return image.float().cpu().numpy() @ self.adapter.text_vectors(model, self.texts).T
 
 
 def mixed(base: Any, adapted: Any, ratio: float) -> Any:
