@@ -51,6 +51,7 @@ NOT_RUN = {
         "python manage.py evaluate --model bundled-t1",
         "python manage.py promote bundled-t1",
         "python manage.py rollback",
+        "python -m benchmarks.new_shop.shop fashion --folder /tmp/new-shop",
     ],
     "pretraining.md": ["python manage.py pretrain_clip ../shared/catalogue/train.csv \\"],
 }
