@@ -53,3 +53,14 @@ def seed(text: str) -> int:
     if not text.isdecimal():
         raise ArgumentTypeError(f"{text!r} is no seed; give a whole number, 0 or more.")
     return int(text)
+
+
+def share(text: str) -> float:
+    """A share between 0 and 1, both left out."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < 1:
+        raise ArgumentTypeError(f"{text!r} is no share; give a number between 0 and 1, like 0.9.")
+    return value

@@ -129,3 +129,12 @@ def uncertainty(row: Analysis) -> float:
     if row.similarity is None or row.threshold_used is None:
         return 0.0
     return max(0.0, 1 - abs(row.similarity - row.threshold_used) / _NO_DOUBT)
+
+
+def placed(item: ReviewItem, row: Analysis, entry: Entry) -> ReviewItem:
+    """The item as this analysis and this way in make it; not saved."""
+    item.analysis = row
+    item.suspicion, item.uncertainty = suspicion(row), uncertainty(row)
+    item.stratum, item.in_audit = entry.stratum, entry.in_audit
+    item.sampling_probability = entry.sampling_probability
+    return item

@@ -130,8 +130,4 @@ def _items(there: QuerySet[ReviewItem], products: list[int]) -> dict[int, list[R
 def _placed(item: ReviewItem, row: Analysis, entry: audit.Entry) -> ReviewItem:
     if item.state != State.OPEN:
         item.state, item.claimed_by, item.claimed_until = State.OPEN, None, None
-    item.analysis = row
-    item.suspicion, item.uncertainty = audit.suspicion(row), audit.uncertainty(row)
-    item.stratum, item.in_audit = entry.stratum, entry.in_audit
-    item.sampling_probability = entry.sampling_probability
-    return item
+    return audit.placed(item, row, entry)

@@ -59,7 +59,7 @@ def follow(analyses: Sequence[Analysis]) -> None:
         if same and entry:
             # The same item, so that whoever looks at it can still decide.
             same.lottery = audit.order(external_id)  # items older than the audit have none
-            moved.append(_placed(same, row, entry))
+            moved.append(audit.placed(same, row, entry))
             continue
         if item:
             withdrawn.append(item.pk)
@@ -72,7 +72,7 @@ def follow(analyses: Sequence[Analysis]) -> None:
                 lottery=audit.order(external_id),
                 reopens_id=former,
             )
-            created.append(_placed(fresh, row, entry))
+            created.append(audit.placed(fresh, row, entry))
     update_each(moved, _FOLLOWS)
     ReviewItem.objects.filter(pk__in=withdrawn).update(state=WITHDRAWN)
     _open(created)
@@ -118,14 +118,6 @@ def _kept(item: ReviewItem, row: Analysis, entry: audit.Entry | None) -> audit.E
     if entry is None and item.stratum == audit.REOPENED:
         return audit.REOPENED_ENTRY
     return entry
-
-
-def _placed(item: ReviewItem, row: Analysis, entry: audit.Entry) -> ReviewItem:
-    item.analysis = row
-    item.suspicion, item.uncertainty = audit.suspicion(row), audit.uncertainty(row)
-    item.stratum, item.in_audit = entry.stratum, entry.in_audit
-    item.sampling_probability = entry.sampling_probability
-    return item
 
 
 def _open(items: Sequence[ReviewItem]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip import dataset_check, dataset_split
 from moderation.clip.errors import ClipError
+from moderation.management.arguments import share
 from moderation.management.progress import progress_bar
 
 SHOWN = 5
-
-
-def share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise ArgumentTypeError(f"{text!r} is no share; give a number between 0 and 1, as in 0.8.")
-    return value
 
 
 class Command(BaseCommand):

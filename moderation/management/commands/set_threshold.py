@@ -1,6 +1,6 @@
 """`manage.py set_threshold`: choose the thresholds of a version by what they shall reach."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -8,20 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ClipError
 from moderation.clip.labelled_scores import Estimate
-from moderation.management.arguments import cosine, positive
+from moderation.management.arguments import cosine, positive, share
 from moderation.services import lookup, thresholds, versions
 from moderation.services.thresholds import Effect, Evidence, Proposal, Target
-
-
-def share(text: str) -> float:
-    """A share between 0 and 1, both left out."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value < 1:
-        raise ArgumentTypeError(f"{text!r} is no share; give a number between 0 and 1, like 0.9.")
-    return value
 
 
 class Command(BaseCommand):
