@@ -1,24 +1,37 @@
 """The tables: what is sold, what the model said, what people decided, which model it was."""
 
 from .analysis import Analysis, Embedding, WorkerBeat
+from .appeal import Appeal
 from .catalog import Category, Product
+from .explanation import Explanation
+from .outgoing import Delivery, Webhook
 from .review import Decision, ReviewItem, Skip
+from .similar import PhotoSignature, SimilarGroup
 from .training import TrainingRun
 from .versions import AutomaticAction, Evaluation, ModelVersion, ShadowReport, VersionEvent
+from .workplace import QueuePreferences, SavedView
 
 __all__ = [
     "Analysis",
+    "Appeal",
     "AutomaticAction",
     "Category",
     "Decision",
+    "Delivery",
     "Embedding",
     "Evaluation",
+    "Explanation",
     "ModelVersion",
+    "PhotoSignature",
     "Product",
+    "QueuePreferences",
     "ReviewItem",
+    "SavedView",
     "ShadowReport",
+    "SimilarGroup",
     "Skip",
     "TrainingRun",
     "VersionEvent",
+    "Webhook",
     "WorkerBeat",
 ]

@@ -64,4 +64,4 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
         return self.exclude(verdict="undo").filter(~Exists(corrected))
 
     def by_people(self) -> DecisionQuerySet:
-        return self.filter(mode="queue")
+        return self.exclude(mode__in=["automatic", "group"])

@@ -32,6 +32,13 @@ class ReviewItem(models.Model):
         AUDIT = "audit", "Audit"
         SECOND = "second", "Second opinion"
         CHOSEN = "chosen", "Opened by hand"
+        GROUP = "group", "Decided with a similar one"
+
+    class Escalation(models.TextChoices):
+        """Why an item went to the leads' queue."""
+
+        ASKED = "asked", "Asked for by a moderator"
+        SKIPPED = "skipped", "Skipped three times"
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="review_items")
     analysis = models.ForeignKey(Analysis, on_delete=models.CASCADE, related_name="review_items")
@@ -80,6 +87,33 @@ class ReviewItem(models.Model):
         related_name="claimed_items",
     )
     claimed_until = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when; what one person holds comes in this order."
+    )
+    shown_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When whoever holds it saw it; empty: only fetched ahead, not counted as seen.",
+    )
+    escalated_at = models.DateTimeField(null=True, blank=True)
+    escalated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Who asked a lead; somebody else decides.",
+    )
+    escalation = models.CharField(max_length=10, choices=Escalation, blank=True)
+    escalation_note = models.CharField(max_length=500, blank=True)
+    group = models.ForeignKey(
+        "moderation.SimilarGroup",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="items",
+        help_text="Open items whose photos are near-duplicates.",
+    )
     opened_at = models.DateTimeField(auto_now_add=True)
 
     objects = ReviewItemQuerySet.as_manager()
@@ -119,6 +153,11 @@ class ReviewItem(models.Model):
                 name="review_queue_second",
             ),
             models.Index(fields=["opened_at", "stratum"], name="review_by_week"),
+            models.Index(
+                fields=["escalated_at", "id"],
+                condition=Q(state="open", escalated_at__isnull=False),
+                name="review_queue_escalated",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -159,6 +198,9 @@ class Decision(models.Model):
     class Mode(models.TextChoices):
         QUEUE = "queue", "Queue"
         AUTOMATIC = "automatic", "Automatic, by its band"
+        GROUP = "group", "Taken over from a similar item"
+        API = "api", "By API"
+        APPEAL = "appeal", "Answer to an appeal"
 
     REASONS_FOR = {
         Verdict.CONFIRM: [
@@ -191,13 +233,41 @@ class Decision(models.Model):
     corrects = models.OneToOneField(
         "self", null=True, on_delete=models.PROTECT, related_name="corrected_by"
     )
+    act = models.UUIDField(
+        null=True, help_text="Decisions made, and undone, together: a group of similar items."
+    )
+    propagated_from = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="propagated",
+        help_text="The decision on a similar item that was taken over for this one.",
+    )
+    idempotency_key = models.CharField(
+        max_length=100, blank=True, help_text="Sent by the caller of the API, to ask only once."
+    )
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     objects = DecisionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
-        permissions = [("export_labels", "Can export labels")]
+        permissions = [
+            ("export_labels", "Can export labels"),
+            ("resolve_escalation", "Can decide what was escalated"),
+            ("view_team", "Can see the figures of every moderator"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["moderator", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="one_decision_per_idempotency_key",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["moderator", "-id"], name="decision_by_moderator"),
+            models.Index(fields=["act"], condition=Q(act__isnull=False), name="decision_by_act"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.moderator}"
@@ -206,10 +276,17 @@ class Decision(models.Model):
 class Skip(models.Model):
     """A moderator passed an item on; it does not come back to the same person."""
 
+    class Reason(models.TextChoices):
+        CANNOT_TELL = "cannot_tell", "I cannot tell"
+        NOT_MY_FIELD = "not_my_field", "I do not know such products"
+        LANGUAGE = "language", "I do not read this language"
+        NO_PHOTO = "no_photo", "The photo does not load"
+
     item = models.ForeignKey(ReviewItem, on_delete=models.CASCADE, related_name="skips")
     moderator = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="skips"
     )
+    reason = models.CharField(max_length=20, choices=Reason, default=Reason.CANNOT_TELL)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -23,6 +23,8 @@ _VIEW = [
     "view_versionevent",
 ]
 GROUPS = {
+    # Looks at everything, decides nothing.
+    "viewer": _VIEW,
     "moderator": [*_VIEW, "add_decision"],
     "lead": [
         *_VIEW,
@@ -36,9 +38,19 @@ GROUPS = {
         "train",
         "promote",
         "set_threshold",
+        "resolve_escalation",
+        "view_team",
+        "view_appeal",
+        "decide_appeal",
+        "view_webhook",
+        "add_webhook",
+        "change_webhook",
+        "view_delivery",
     ],
+    # Makes models; whether one is promoted, a lead says.
+    "trainer": [*_VIEW, "export_labels", "train", "reanalyze"],
     # For programs: it sends listings and reads the answers.
-    "shop": ["view_product", "add_product", "change_product"],
+    "shop": ["view_product", "add_product", "change_product", "add_appeal", "view_appeal"],
 }
 
 
