@@ -126,6 +126,9 @@ if _database["ENGINE"].endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
     }
+elif "options" not in _database.setdefault("OPTIONS", {}):
+    # For one page of a queue of 50,000, both cost more than the whole query (docs/measures.md).
+    _database["OPTIONS"]["options"] = "-c jit=off -c max_parallel_workers_per_gather=0"
 _database |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 DATABASES = {"default": _database}
 
@@ -192,6 +195,7 @@ if CLIP_REPLAY_CSV:
 AUDIT_SHARE = env.number("AUDIT_SHARE", 0.02, low=0, high=1)
 AUDIT_FLAGGED_SHARE = env.number("AUDIT_FLAGGED_SHARE", 0.1, low=0, high=1)
 GOLD_SHARE = env.number("GOLD_SHARE", 0.1, low=0, high=1)
+GROUP_LABEL_WEIGHT = env.number("GROUP_LABEL_WEIGHT", 0.5, low=0.01, high=1)
 QUEUE_UNCERTAIN_SHARE = env.number("QUEUE_UNCERTAIN_SHARE", 0.2, low=0, high=1)
 QUEUE_AUDIT_SHARE = env.number("QUEUE_AUDIT_SHARE", 0.1, low=0, high=1)
 if QUEUE_UNCERTAIN_SHARE + QUEUE_AUDIT_SHARE > 1:
@@ -199,6 +203,12 @@ if QUEUE_UNCERTAIN_SHARE + QUEUE_AUDIT_SHARE > 1:
         "QUEUE_UNCERTAIN_SHARE and QUEUE_AUDIT_SHARE are shares of one queue and add up to more "
         "than 1; lower one of them."
     )
+
+# ── Webhooks ──────────────────────────────────────────────────────────────────────────────────
+UNDO_WINDOW_SECONDS = env.integer("UNDO_WINDOW_SECONDS", 600, low=0, high=86_400)
+WEBHOOK_TIMEOUT_SECONDS = env.number("WEBHOOK_TIMEOUT_SECONDS", 10, low=0.1, high=60)
+WEBHOOK_MAX_ATTEMPTS = env.integer("WEBHOOK_MAX_ATTEMPTS", 8, low=1, high=30)
+WEBHOOK_ALLOW_PRIVATE = env.boolean("WEBHOOK_ALLOW_PRIVATE", DEBUG)
 
 # ── The model hub ─────────────────────────────────────────────────────────────────────────────
 HF_HOME = env.text("HF_HOME")
@@ -260,7 +270,13 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["moderation.api.schema.one_address_each"],
-    "ENUM_NAME_OVERRIDES": {"AnalysisStatus": "moderation.models.Analysis.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "AnalysisStatus": "moderation.models.Analysis.Status",
+        "ReviewState": "moderation.models.ReviewItem.State",
+        "AppealState": "moderation.models.Appeal.State",
+        "DecisionReason": "moderation.models.Decision.Reason",
+        "SkipReason": "moderation.models.Skip.Reason",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -276,6 +292,8 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_VERBOSE = False
+# Its list has an action that fails; `manage.py axes_reset` lets people in again.
+AXES_ENABLE_ADMIN = False
 if BEHIND_PROXY:
     # Else every visitor has the proxy's address, and one can lock out all.
     AXES_CLIENT_IP_CALLABLE = "clipmod.proxy.client_address"

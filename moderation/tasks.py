@@ -14,12 +14,15 @@ from moderation.services import (
     claims,
     engine,
     evaluation,
+    explain,
     promotion,
     rollback,
     shadow,
+    similar,
     stale,
     version_log,
     versions,
+    webhooks,
     worker,
 )
 
@@ -27,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 # Short, so that a worker asked to stop is done soon; a long queue takes many tasks in a row.
 SECONDS_PER_TASK = 10.0
+EXPLAINED_PER_SWEEP, SECONDS_TO_EXPLAIN = 1000, 3.0
+GROUPED_PER_SWEEP, SECONDS_TO_GROUP = 1000, 3.0
+# The shop may be slow; other work waits meanwhile.
+SECONDS_TO_SEND = 20.0
 
 
 def warm_up() -> None:
@@ -65,6 +72,11 @@ def sweep() -> int:
     swept = claims.sweep()  # first: nothing that goes wrong below may keep rows from coming back
     if rollback.unfinished():
         finish_rollback()
+    # What came into the queue without an analysis by a worker; the rest waits for the next minute.
+    explain.explain_pending(limit=EXPLAINED_PER_SWEEP, seconds=SECONDS_TO_EXPLAIN)
+    similar.assign_pending(limit=GROUPED_PER_SWEEP, seconds=SECONDS_TO_GROUP)
+    with worker.beating(worker.me(), doing="telling the shop what was decided"):
+        webhooks.send_due(seconds=SECONDS_TO_SEND)
     return swept
 
 

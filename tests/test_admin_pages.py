@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from moderation.models import Analysis, Category, Decision, ModelVersion, WorkerBeat
-from moderation.services import review, versions, worker
+from moderation.services import review, review_undo, versions, worker
 
 pytestmark = pytest.mark.django_db
 
@@ -114,7 +114,7 @@ def test_an_undone_decision_no_longer_stands(
 ) -> None:
     anna = make_user("anna")
     review.decide(make_item("A1"), moderator=anna, verdict="dismiss", reason="matches")
-    review.undo(moderator=anna)
+    review_undo.undo(moderator=anna)
 
     page = html(root, "/admin/moderation/decision/")
 

@@ -122,7 +122,7 @@ def test_only_who_may_change_products_sends_them(
     moderator = header(token_for(make_user("mo", group="moderator"), capsys))
     refused = send_product(Client(), **moderator)
     assert refused.status_code == 403
-    assert refused.json()["error"].startswith("This user may not change products; put it into")
+    assert refused.json()["error"].startswith("This user may not see or change products; put")
     assert Client().get("/api/products", headers=moderator).status_code == 200
     assert not Product.objects.exists()
 

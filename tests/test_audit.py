@@ -16,7 +16,16 @@ from moderation.models import (
     Product,
     ReviewItem,
 )
-from moderation.services import analyze, audit, intake, results, review, review_claims, versions
+from moderation.services import (
+    analyze,
+    audit,
+    intake,
+    results,
+    review,
+    review_claims,
+    review_undo,
+    versions,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -212,7 +221,7 @@ def test_an_undo_takes_the_question_for_a_second_opinion_back(
     anna, ben = make_user("anna"), make_user("ben")
     decide(gold_item, anna)
     second = review_claims.claim_next(ben)
-    assert review.undo(moderator=anna) == gold_item
+    assert review_undo.undo(moderator=anna) == gold_item
 
     with pytest.raises(review.AlreadyDecided):
         decide(second, ben)
@@ -230,14 +239,14 @@ def test_either_opinion_can_be_undone_and_the_other_stands(
     second = only_item()
     decide(second, ben)
 
-    assert review.undo(moderator=ben) == second
+    assert review_undo.undo(moderator=ben) == second
     assert list(Decision.objects.standing()) == [first]
     again = decide(second, ben, "dismiss")
-    assert review.undo(moderator=anna) == gold_item
+    assert review_undo.undo(moderator=anna) == gold_item
     score(gold_item.product, 0.0)  # the first is open; the second's verdict does not close it
     assert only_item() == gold_item
     with pytest.raises(review.ReviewError, match="in the queue again"):
-        review.undo(moderator=ben)
+        review_undo.undo(moderator=ben)
     assert list(Decision.objects.standing()) == [again]
 
 
@@ -271,7 +280,7 @@ def test_clear_mismatches_wait_for_people_until_a_lead_says_otherwise(
     assert (row.item.product, row.item.state) == (clear, "decided")
     assert (row.mode, row.verdict, row.reason) == ("automatic", "confirm", "other_product")
     assert (row.moderator, row.stratum, row.picked_by) == (lead, "flagged", "")
-    assert review.last_decision(lead) is None  # not one of theirs to undo
+    assert review_undo.last_decision(lead) is None  # not one of theirs to undo
     assert not ReviewItem.objects.filter(second_of__isnull=False).exists()
 
     AutomaticAction.objects.create(is_on=False, by=lead)

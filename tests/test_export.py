@@ -20,7 +20,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from moderation.models import Category, Decision, Product
-from moderation.services import dataset, intake, review, review_claims
+from moderation.services import dataset, intake, review, review_claims, review_undo
 from moderation.services.dataset_files import COLUMNS
 from moderation.services.dataset_manifest import Filters
 from moderation.services.lookup import UnknownName
@@ -171,7 +171,7 @@ def test_photo_and_text_are_those_that_were_judged(
 def test_what_was_undone_is_no_label_until_it_is_decided_again(
     two: list[Decision], tmp_path: Path, anna: User
 ) -> None:
-    item = review.undo(moderator=anna)
+    item = review_undo.undo(moderator=anna)
     dataset.export(tmp_path / "undone")
     assert [row["product_id"] for row in labels(tmp_path / "undone")] == ["A1"]
     review.decide(item, moderator=anna, verdict="confirm", reason="other_colour")

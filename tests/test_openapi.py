@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import schemathesis
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
+from knox.models import AuthToken
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -21,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from clipmod.wsgi import application
-from moderation.services import setup, worker
+from moderation.services import appeals, review, setup, worker
 
 PATHS = {
     "/clip/health": {"get"},
@@ -32,6 +34,15 @@ PATHS = {
     "/api/products": {"get", "post"},
     "/api/products/{product_id}": {"get"},
     "/api/products/{product_id}/analyses": {"get"},
+    "/api/reviews": {"get"},
+    "/api/reviews/undo": {"post"},
+    "/api/reviews/{id}": {"get"},
+    "/api/reviews/{id}/decide": {"post"},
+    "/api/reviews/{id}/skip": {"post"},
+    "/api/reviews/{id}/escalate": {"post"},
+    "/api/decisions": {"get"},
+    "/api/appeals": {"get", "post"},
+    "/api/appeals/{reference}": {"get"},
 }
 
 
@@ -115,14 +126,30 @@ def schema(
     document: dict[str, Any],
     bundled: Any,
     make_product: Callable[..., Any],
+    make_item: Callable[..., Any],
     one_connection: None,
 ) -> Any:
     setup.seed_categories()
     make_product("SKU-1001")
+    judge = User.objects.create_superuser("judge", password=None)
+    decided = [make_item(f"SKU-200{number}") for number in range(2)]
+    made = [
+        review.decide(item, moderator=judge, verdict="dismiss", reason="matches")
+        for item in decided
+    ]
+    appeals.file(made[0], reference="APPEAL-77", statement="Yes, it is.", filed_by=judge)
+    make_item("SKU-3001")
     worker.beat("test/1/1")
     loaded = schemathesis.openapi.from_dict(document)
     loaded.app = application
     return loaded
+
+
+@pytest.fixture
+def token(schema: Any) -> str:
+    """Of somebody who may do everything."""
+    made: str = AuthToken.objects.create(user=User.objects.get(username="judge"))[1]
+    return made
 
 
 CHECKS = [
@@ -134,7 +161,10 @@ CHECKS = [
 
 
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
-NOTHING_TO_BREAK = {"/clip/health", "/clip/categories", "/api/products/{product_id}"}
+NOTHING_TO_BREAK = {
+    *("/clip/health", "/clip/categories"),
+    *("/api/products/{product_id}", "/api/appeals/{reference}"),
+}
 REQUESTS = [
     (mode, path, method)
     for mode in (POSITIVE, NEGATIVE)
@@ -146,13 +176,15 @@ REQUESTS = [
 
 @pytest.mark.parametrize(("mode", "path", "method"), REQUESTS)
 def test_answers_are_as_described(
-    schema: Any, mode: schemathesis.GenerationMode, path: str, method: str
+    schema: Any, token: str, mode: schemathesis.GenerationMode, path: str, method: str
 ) -> None:
     """Requests that fit the document, and requests that break it, get an answer it describes."""
+    is_open = path.startswith(("/clip/", "/api/products"))
+    headers = {} if is_open else {"Authorization": f"Token {token}"}
 
     @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=schema[path][method].as_strategy(generation_mode=mode))
     def check(case: Any) -> None:
-        case.validate_response(case.call(), checks=CHECKS)
+        case.validate_response(case.call(headers=headers), checks=CHECKS)
 
     check()

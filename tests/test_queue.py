@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,7 +17,7 @@ from django.utils import timezone
 
 from moderation.admin import decision_form
 from moderation.models import Decision, ReviewItem, Skip
-from moderation.services import review, review_claims
+from moderation.services import queue_keys, review, review_claims
 
 pytestmark = pytest.mark.django_db
 
@@ -65,21 +67,27 @@ def test_the_page_shows_the_most_suspicious_listing_and_claims_it(
     assert worst.claimed_by == anna
 
 
-def test_the_following_picture_is_named_but_not_claimed(make_item: Make, page: Client) -> None:
-    make_item("A1", similarity=-0.2)
-    second = make_item("A2", similarity=0.1)
+def test_the_next_three_come_ahead_held_softly_and_only_once(
+    make_item: Make, page: Client, anna: User
+) -> None:
+    items = [make_item(f"A{number}", similarity=number / 100) for number in range(6)]
+    page.get(QUEUE)
+    held = {"have": [items[0].pk], "shown_item": items[0].pk}
 
-    html = page.get(QUEUE).content.decode()
+    first = page.post("/admin/queue/ahead/", held, **JSON).json()
 
-    assert f'data-following="{second.product.image.url}"' in html
-    second.refresh_from_db()
-    assert second.claimed_by is None
+    assert [item["pk"] for item in first["items"]] == [item.pk for item in items[1:4]]
+    assert items[1].product.image.url in first["items"][0]["html"]
+    seen = ReviewItem.objects.held_by(anna).filter(shown_at__isnull=False)
+    assert seen.get() == items[0]
+    held["have"] = [item.pk for item in items[:4]]
+    assert page.post("/admin/queue/ahead/", held, **JSON).json()["items"] == []
 
 
 def test_each_reason_is_one_button_with_its_own_keys() -> None:
-    buttons = decision_form.answers(decision_form.CONFIRM) + decision_form.answers(
-        decision_form.DISMISS
-    )
+    keys = queue_keys.usual()
+    verdicts = (decision_form.CONFIRM, decision_form.DISMISS)
+    buttons = [one for verdict in verdicts for one in decision_form.answers(verdict, keys=keys)]
 
     assert [key for button in buttons for key in button.keys] == [*"1m", *"2345", *"6o", *"78"]
     assert {button.reason for button in buttons} == set(Decision.Reason)
@@ -239,7 +247,7 @@ def test_a_late_decision_names_who_decided_and_shows_the_next(
     )
 
     assert answer.status_code == 409
-    text = "".join(answer.json().values()) if headers else answer.content.decode()
+    text = json.dumps(answer.json()) if headers else answer.content.decode()
     assert "ben has already decided this item" in text
     assert following.product.text in text
     assert Decision.objects.count() == 1
@@ -271,8 +279,10 @@ def test_asked_for_json_the_next_item_comes_as_a_piece_of_page(
 
     assert answer.status_code == 200
     assert answer.json()["message"] == "Let pass: photo and text match."
-    html = answer.json()["html"]
+    (following,) = answer.json()["items"]
+    html = following["html"]
     assert "A green ball" in html and "<html" not in html and "csrfmiddlewaretoken" in html
+    assert "1" in re.findall(r'data-count="open">(\d+)', answer.json()["bar"])
 
 
 def test_the_heartbeat_keeps_and_retakes_the_claim(
@@ -292,6 +302,66 @@ def test_leaving_gives_the_item_back(make_item: Make, page: Client) -> None:
 
     assert page.post("/admin/queue/leave/").status_code == 204
     assert ReviewItem.objects.unclaimed().get() == item
+
+
+# ── Skip, escalate, keys ──────────────────────────────────────────────────────────────────────
+def test_escalating_takes_the_note_and_goes_on(make_item: Make, page: Client) -> None:
+    item = make_item("A1")
+
+    page.post(address("queue_escalate", item), {"note": " Is it ours? "})
+
+    item.refresh_from_db()
+    assert (item.escalation, item.escalation_note) == ("asked", "Is it ours?")
+    assert "Escalated. A lead decides it." in page.get(QUEUE).content.decode()
+
+
+def test_the_leads_desk_shows_who_asked_and_is_closed_to_others(
+    make_item: Make, page: Client, anna: User, make_user: Make
+) -> None:
+    review.escalate(make_item("A1"), moderator=anna, note="Is it ours?")
+    lead = login(make_user("lea", group="lead"))
+
+    html = lead.get(f"{QUEUE}?desk=leads").content.decode()
+
+    assert "anna asks a lead" in html and "Is it ours?" in html and 'name="answer"' in html
+    assert page.get(f"{QUEUE}?desk=leads").status_code == 403
+    assert "Nothing left for you" in page.get(QUEUE).content.decode()
+
+
+def test_a_filter_in_the_address_hands_out_only_what_it_names(
+    make_item: Make, page: Client, anna: User
+) -> None:
+    make_item("A1", similarity=-0.3, seller="Ball & Co")
+    wanted = make_item("A2", similarity=0.2, seller="Shoes Ltd")
+
+    shown = page.get(f"{QUEUE}?seller=Shoes+Ltd")
+
+    assert shown.context["item"] == wanted
+    answer = decide(page, wanted, "dismiss:matches")
+    assert answer.url == QUEUE
+    address_of_it = address("queue_decide", wanted) + "?seller=Shoes+Ltd"
+    late = page.post(address_of_it, {"answer": "dismiss:matches"})
+    assert "Nothing left here" in late.content.decode()
+
+
+def test_keys_are_changed_and_switched_off_for_one_person(
+    make_item: Make, page: Client, make_user: Make
+) -> None:
+    make_item("A1"), make_item("A2")
+    keys = "/admin/queue/keys/"
+
+    page.post(keys, {"key confirm": "J", "keys_on": "on"})
+    html = page.get(QUEUE).content.decode()
+    assert 'data-key="1 j"' in html and 'data-keys="on"' in html
+    answer = page.post(keys, {"key confirm": "s"}, follow=True)
+    assert "“s” is the key of “Mismatch, with its first reason” and of “Skip" in (
+        answer.content.decode()
+    )
+    page.post(keys, {"key confirm": "j"})
+    assert 'data-keys="off"' in page.get(QUEUE).content.decode()
+    page.post(keys, {"usual": "1"})
+    assert 'data-key="1 m"' in page.get(QUEUE).content.decode()
+    assert 'data-key="1 m"' in login(make_user("ben")).get(QUEUE).content.decode()
 
 
 # ── Seconds ───────────────────────────────────────────────────────────────────────────────────
@@ -330,7 +400,8 @@ def test_seconds_without_a_true_stamp_are_not_recorded(make_item: Make, page: Cl
 
 
 # ── Rights ────────────────────────────────────────────────────────────────────────────────────
-POSTS = ("queue_decide", "queue_skip", "queue_hold")
+POSTS = ("queue_decide", "queue_skip", "queue_escalate", "queue_hold")
+OTHER_POSTS = [f"/admin/queue/{name}/" for name in ("undo", "leave", "ahead", "keys")]
 
 
 def test_nobody_gets_in_without_a_login_or_the_right(make_item: Make, make_user: Make) -> None:
@@ -339,7 +410,7 @@ def test_nobody_gets_in_without_a_login_or_the_right(make_item: Make, make_user:
     viewer.groups.clear()
     pages = [QUEUE, address("queue_item", item)]
     posts = [address(name, item) for name in POSTS]
-    posts += ["/admin/queue/undo/", "/admin/queue/leave/"]
+    posts += OTHER_POSTS
 
     for client, status in ((Client(), 302), (login(viewer), 403)):
         assert {client.get(url).status_code for url in pages} == {status}
@@ -353,7 +424,7 @@ def test_posts_ask_for_the_csrf_token_and_gets_change_nothing(
     item = make_item("A1")
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(anna)
-    urls = [address(name, item) for name in POSTS] + ["/admin/queue/undo/", "/admin/queue/leave/"]
+    urls = [address(name, item) for name in POSTS] + OTHER_POSTS
 
     assert {strict.post(url, {"answer": "dismiss:matches"}).status_code for url in urls} == {403}
     assert {page.get(url).status_code for url in urls} == {405}

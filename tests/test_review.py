@@ -12,7 +12,15 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from moderation.models import Analysis, Decision, Product, ReviewItem
-from moderation.services import analyze, intake, results, review, review_claims, review_queue
+from moderation.services import (
+    analyze,
+    intake,
+    results,
+    review,
+    review_claims,
+    review_queue,
+    review_undo,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -104,7 +112,7 @@ def test_undo_reopens_and_keeps_the_record(make_item: Make, make_user: Make) -> 
     item, anna = make_item("A1"), make_user("anna")
     first = confirm(item, anna)
 
-    assert review.undo(moderator=anna) == item
+    assert review_undo.undo(moderator=anna) == item
     item.refresh_from_db()
     assert (item.state, item.claimed_by) == ("open", anna)
     assert [d.verdict for d in Decision.objects.order_by("id")] == ["confirm", "undo"]
@@ -118,7 +126,7 @@ def test_only_ones_own_decisions_can_be_undone(make_item: Make, make_user: Make)
     confirm(make_item("A1"), make_user("anna"))
 
     with pytest.raises(review.ReviewError, match="no decision of yours"):
-        review.undo(moderator=make_user("ben"))
+        review_undo.undo(moderator=make_user("ben"))
 
 
 def test_several_decisions_are_undone_newest_first(make_item: Make, make_user: Make) -> None:
@@ -127,8 +135,8 @@ def test_several_decisions_are_undone_newest_first(make_item: Make, make_user: M
     for item in items:
         confirm(item, anna)
 
-    assert review.undo(moderator=anna) == items[1]
-    assert review.undo(moderator=anna) == items[0]
+    assert review_undo.undo(moderator=anna) == items[1]
+    assert review_undo.undo(moderator=anna) == items[0]
 
 
 @pytest.mark.parametrize("change", ["UPDATE moderation_decision SET note = 'x'", "DELETE FROM"])
@@ -195,7 +203,7 @@ def test_an_undo_after_the_text_changed_is_refused(make_item: Make, make_user: M
     change_text("A1")
 
     with pytest.raises(review.ReviewError, match="has changed"):
-        review.undo(moderator=anna)
+        review_undo.undo(moderator=anna)
 
 
 def test_an_open_item_moves_with_a_new_score_and_keeps_its_claim(
@@ -224,7 +232,7 @@ def test_the_counts_tell_open_decided_and_oldest(make_item: Make, make_user: Mak
     anna = make_user("anna")
     for item in items[:2]:
         confirm(item, anna)
-    review.undo(moderator=anna)
+    review_undo.undo(moderator=anna)
 
     counts = review_queue.counts()
     assert (counts.open, counts.decided_today) == (2, 1)

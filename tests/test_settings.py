@@ -44,6 +44,7 @@ def start(tmp_path: Path, code: str = "", **variables: str) -> subprocess.Comple
         ("TIME_ZONE", "Mars/Phobos", "TIME_ZONE"),
         ("API_RATE", "lots", "API_RATE"),
         ("REDIS_URL", "localhost", "REDIS_URL"),
+        ("GROUP_LABEL_WEIGHT", "0", "set it to a number between 0.01 and 1"),
         ("CLIP_REPLAY_CSV", "nowhere.csv", "there is no such file"),
     ],
 )

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from moderation.clip import partition
 from moderation.demo import draw
 from moderation.models import Decision, ReviewItem
-from moderation.services import audit, dataset, intake, review, snapshots
+from moderation.services import audit, dataset, intake, review, review_undo, snapshots
 from moderation.services.dataset_manifest import Filters
 
 from .conftest import photo
@@ -199,7 +199,7 @@ def test_a_second_opinion_that_was_undone_makes_no_gold(
     second: Make, ben: User, tmp_path: Path
 ) -> None:
     second("G1", "confirm", "confirm")
-    review.undo(moderator=ben)
+    review_undo.undo(moderator=ben)
     snapshots.build(tmp_path / "out")
     rows = read(tmp_path / "out")
     assert products(rows, "gold") == set()

@@ -1,5 +1,25 @@
 """The pages of the admin. Importing this package registers them with the site."""
 
-from . import analysis, catalog, evaluations, review, shadow, trainings, versions
+from . import (
+    analysis,
+    appeals,
+    catalog,
+    evaluations,
+    review,
+    shadow,
+    trainings,
+    versions,
+    webhooks,
+)
 
-__all__ = ["analysis", "catalog", "evaluations", "review", "shadow", "trainings", "versions"]
+__all__ = [
+    "analysis",
+    "appeals",
+    "catalog",
+    "evaluations",
+    "review",
+    "shadow",
+    "trainings",
+    "versions",
+    "webhooks",
+]

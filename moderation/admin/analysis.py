@@ -12,6 +12,7 @@ from moderation.models import Analysis
 from moderation.templatetags import clipmod
 
 from . import cells
+from .keyset import KeysetAdmin
 from .lists import ReadOnlyAdmin
 
 
@@ -20,7 +21,7 @@ def _picture(name: str) -> str:
 
 
 @admin.register(Analysis)
-class AnalysisAdmin(ReadOnlyAdmin):
+class AnalysisAdmin(KeysetAdmin, ReadOnlyAdmin):
     """Read only: an analysis is the model's answer, kept as it was given."""
 
     list_display = (
@@ -37,8 +38,12 @@ class AnalysisAdmin(ReadOnlyAdmin):
     list_display_links = ("text_cell",)
     list_filter = ("status", "is_mismatch", "model_version")
     list_select_related = ("product", "model_version")
-    search_fields = ("product__external_id", "text")
-    search_help_text = "Product id or text"
+    product_path = "product__"
+    search_fields = ("product__external_id", "product__seller")
+    search_words = ("text",)
+    search_help_text = (
+        "Product id (or its beginning) or seller; else words in the newest 10,000 texts"
+    )
     fieldsets = (
         (None, {"fields": ("picture", "text", "product_link", "result", "error")}),
         ("Scores", {"fields": ("scale", "p_cell", "confidence", "match_quality", "likely")}),
@@ -55,11 +60,11 @@ class AnalysisAdmin(ReadOnlyAdmin):
     def picture(self, row: Analysis) -> SafeString:
         return format_html('<img class="picture" src="{}" alt="">', _picture(row.image))
 
-    @admin.display(description="Text", ordering="text")
+    @admin.display(description="Text")
     def text_cell(self, row: Analysis) -> SafeString:
         return format_html('<span class="cell-text">{}</span>', row.text)
 
-    @admin.display(description="Product id", ordering="product__external_id")
+    @admin.display(description="Product id")
     def external_id(self, row: Analysis) -> str:
         return row.product.external_id
 
@@ -67,19 +72,19 @@ class AnalysisAdmin(ReadOnlyAdmin):
     def product_link(self, row: Analysis) -> SafeString:
         return cells.link(row.product, str(row.product))
 
-    @admin.display(description="Result", ordering="is_mismatch")
+    @admin.display(description="Result")
     def result(self, row: Analysis) -> SafeString:
         return cells.verdict_badge(row)
 
-    @admin.display(description="Similarity", ordering="similarity")
+    @admin.display(description="Similarity")
     def similarity_cell(self, row: Analysis) -> str:
         return clipmod.score(row.similarity)
 
-    @admin.display(description="Threshold", ordering="threshold_used")
+    @admin.display(description="Threshold")
     def threshold_cell(self, row: Analysis) -> str:
         return clipmod.score(row.threshold_used)
 
-    @admin.display(description="P(mismatch)", ordering="p_mismatch")
+    @admin.display(description="P(mismatch)")
     def p_cell(self, row: Analysis) -> str:
         return clipmod.percent(row.p_mismatch)
 

@@ -20,8 +20,8 @@ from moderation.services import analyze, intake
 from moderation.templatetags import clipmod
 
 from . import cells, imports
+from .keyset import KeysetAdmin
 from .labels import ExportsLabels
-from .lists import LargeTableAdmin
 from .product_filters import AnalysisStatusFilter, FlaggedFilter
 from .product_form import ProductForm
 from .review import queue_link
@@ -31,7 +31,7 @@ REQUEST_CHUNK = 1000
 
 
 @admin.register(Product)
-class ProductAdmin(ExportsLabels, LargeTableAdmin):
+class ProductAdmin(ExportsLabels, KeysetAdmin):
     """The catalogue with what the model says of each listing."""
 
     form = ProductForm
@@ -45,12 +45,15 @@ class ProductAdmin(ExportsLabels, LargeTableAdmin):
         FlaggedFilter,
         AnalysisStatusFilter,
         "source",
-        ("analysis__model_version", admin.RelatedOnlyFieldListFilter),
+        "analysis__model_version",
         "category",
     )
     list_select_related = ("category", "analysis")
-    search_fields = ("external_id", "text", "seller")
-    search_help_text = "Product id, text or seller"
+    search_fields = ("external_id", "seller")
+    search_words = ("text",)
+    search_help_text = (
+        "Product id (or its beginning) or seller; else words in the newest 10,000 texts"
+    )
     actions = ("analyse_again", "export_labels")
     autocomplete_fields = ("category",)
     _facts = ("picture", "status", "similarity", "p_mismatch", "analyses", "in_queue")
@@ -103,7 +106,7 @@ class ProductAdmin(ExportsLabels, LargeTableAdmin):
     def picture(self, product: Product) -> SafeString:
         return format_html('<img class="picture" src="{}" alt="">', product.image.url)
 
-    @admin.display(description="Text", ordering="text")
+    @admin.display(description="Text")
     def text_cell(self, product: Product) -> SafeString:
         return format_html('<span class="cell-text">{}</span>', product.text)
 
@@ -114,11 +117,11 @@ class ProductAdmin(ExportsLabels, LargeTableAdmin):
             return cells.badge(str(Analysis.Status(live).label).lower())
         return cells.verdict_badge(product.analysis)
 
-    @admin.display(description="Similarity", ordering="analysis__similarity")
+    @admin.display(description="Similarity")
     def similarity(self, product: Product) -> str:
         return clipmod.score(product.analysis.similarity if product.analysis else None)
 
-    @admin.display(description="P(mismatch)", ordering="analysis__p_mismatch")
+    @admin.display(description="P(mismatch)")
     def p_mismatch(self, product: Product) -> str:
         return clipmod.percent(product.analysis.p_mismatch if product.analysis else None)
 

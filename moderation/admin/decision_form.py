@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,20 +38,14 @@ class Answer:
         return len(self.keys) > 1
 
 
-def answers(verdict: Decision.Verdict) -> list[Answer]:
-    """The buttons of one verdict; the digits count on from confirming to dismissing."""
-    reasons = Decision.REASONS_FOR[verdict]
-    first = 1 if verdict == CONFIRM else 1 + len(Decision.REASONS_FOR[CONFIRM])
-    letter = "m" if verdict == CONFIRM else "o"
-    return [
-        Answer(
-            verdict=str(verdict),
-            reason=str(reason),
-            label=str(reason.label),
-            keys=(str(first + place), letter) if place == 0 else (str(first + place),),
-        )
-        for place, reason in enumerate(reasons)
-    ]
+def answers(verdict: Decision.Verdict, *, keys: Mapping[str, str]) -> list[Answer]:
+    """The buttons of one verdict, with this moderator's keys (`queue_keys`)."""
+    buttons = []
+    for place, reason in enumerate(Decision.REASONS_FOR[verdict]):
+        own = keys[f"{verdict}:{reason}"]
+        both = (own, keys[str(verdict)]) if place == 0 else (own,)
+        buttons.append(Answer(str(verdict), str(reason), str(reason.label), both))
+    return buttons
 
 
 def shown_stamp(item: ReviewItem) -> str:
@@ -78,6 +73,9 @@ class DecisionForm(forms.Form):
             "max_length": "The note has %(show_value)d characters; at most 500 are kept."
         },
     )
+    also = forms.TypedMultipleChoiceField(
+        required=False, coerce=int, error_messages={"invalid_choice": "A similar item is unknown."}
+    )
     shown = forms.CharField(required=False)
     seconds = forms.FloatField(
         required=False, error_messages={"invalid": "seconds must be a number of seconds."}
@@ -86,6 +84,9 @@ class DecisionForm(forms.Form):
     def __init__(self, data: Any, *, item: ReviewItem) -> None:
         super().__init__(data)
         self.item = item
+        # Which of them belong to the item's group the service looks up.
+        asked = [value for value in data.getlist("also") if value.isdigit()]
+        self.fields["also"].choices = [(value, value) for value in asked]  # type: ignore[attr-defined]
 
     def clean_answer(self) -> str:
         """Split into `verdict` and `reason`; whether they go together the service checks."""
@@ -108,7 +109,7 @@ class DecisionForm(forms.Form):
 
     def decision(self) -> dict[str, Any]:
         """The arguments for `review.decide`."""
-        fields = ("verdict", "reason", "wrong_side", "note", "seconds")
+        fields = ("verdict", "reason", "wrong_side", "note", "seconds", "also")
         return {field: self.cleaned_data[field] for field in fields}
 
     def sentence(self) -> str:

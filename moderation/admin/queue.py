@@ -1,12 +1,13 @@
 """The views of the moderation queue.
 
-Each works as a plain form (redirect after post) and, asked for JSON, answers with the next item
-as a piece of HTML, so that the page's script swaps it in without a reload.
+Each works as a plain form (redirect after post). Asked for JSON, it answers with the items that
+the page does not have yet, as pieces of HTML: the page's script keeps the next three ready, shows
+the next one at once and sends the decision behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -16,19 +17,24 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET, require_POST
 
-from moderation.models import Decision, ReviewItem
-from moderation.services import review, review_claims, review_queue
+from moderation.models import ReviewItem, Skip
+from moderation.services import queue_keys, review, review_claims, review_queue, review_undo
 
-from .decision_form import CONFIRM, DISMISS, DecisionForm, answers, shown_stamp
+from . import queue_desk
+from .decision_form import CONFIRM, DecisionForm
+from .queue_desk import wants_json
+from .queue_item import BY_ITEM, item_context
 from .work_state import work_state
 
 if TYPE_CHECKING:
     from .site import ClipmodAdminSite
 
 View = Callable[..., HttpResponse]
+
+AHEAD = 3
 
 
 def urls(site: ClipmodAdminSite) -> list[URLPattern]:
@@ -44,9 +50,14 @@ def urls(site: ClipmodAdminSite) -> list[URLPattern]:
         path("queue/<int:pk>/", guarded(require_GET(pages.item)), name="queue_item"),
         path("queue/<int:pk>/decide/", guarded(require_POST(pages.decide)), name="queue_decide"),
         path("queue/<int:pk>/skip/", guarded(require_POST(pages.skip)), name="queue_skip"),
+        path(
+            "queue/<int:pk>/escalate/", guarded(require_POST(pages.escalate)), name="queue_escalate"
+        ),
         path("queue/<int:pk>/hold/", guarded(require_POST(pages.hold)), name="queue_hold"),
+        path("queue/ahead/", guarded(require_POST(pages.ahead)), name="queue_ahead"),
         path("queue/undo/", guarded(require_POST(pages.undo)), name="queue_undo"),
         path("queue/leave/", guarded(require_POST(pages.leave)), name="queue_leave"),
+        path("queue/keys/", guarded(require_POST(pages.keys)), name="queue_keys"),
     ]
 
 
@@ -58,9 +69,9 @@ class QueuePages:
 
     def next(self, request: HttpRequest) -> HttpResponse:
         """The next item for this moderator, claimed for them."""
-        if _wants_json(request):
-            return self._answer(request)
-        return self._page(request, review_claims.claim_next(_moderator(request)))
+        desk, moderator = queue_desk.desk(request), _moderator(request)
+        review_claims.release(moderator, but_of=desk)
+        return self._page(request, review_claims.claim_next(moderator, desk=desk))
 
     def item(self, request: HttpRequest, pk: int) -> HttpResponse:
         """This very item: to decide where it is free, else to look at."""
@@ -68,6 +79,7 @@ class QueuePages:
         item = get_object_or_404(ReviewItem, pk=pk)
         if item.state == review.OPEN and not review_claims.renew(item, moderator=moderator):
             review_claims.release(moderator)  # one item in hand at a time
+        if item.state == review.OPEN:
             review_claims.claim(item, moderator=moderator)
         return self._page(request, item)
 
@@ -77,63 +89,166 @@ class QueuePages:
         form = DecisionForm(request.POST, item=item)
         if not form.is_valid():
             return self._refuse(request, item, form.sentence())
+        wanted = form.decision()
         try:
-            decision = review.decide(item, moderator=_moderator(request), **form.decision())
+            decision = review.decide(item, moderator=_moderator(request), **wanted)
         except review.AlreadyDecided as late:
             return self._answer(request, f"{late} Here is the next one.", status=409)
         except review.ReviewError as error:
             return self._refuse(request, item, str(error))
         verdict = "Mismatch" if decision.verdict == CONFIRM else "Let pass"
-        return self._answer(request, f"{verdict}: {decision.get_reason_display().lower()}.")
+        message = f"{verdict}: {decision.get_reason_display().lower()}."
+        if wanted["also"]:
+            followed = decision.propagated.count()
+            message += f" {followed} of {len(wanted['also'])} similar items followed."
+        return self._answer(request, message)
 
     def skip(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Pass the item on to somebody else."""
-        review.skip(get_object_or_404(ReviewItem, pk=pk), moderator=_moderator(request))
-        return self._answer(request, "Skipped. Somebody else will look at it.")
+        """Pass the item on to somebody else; what three people skipped, a lead decides."""
+        item = get_object_or_404(ReviewItem, pk=pk)
+        reason = request.POST.get("skip_reason") or "cannot_tell"
+        try:
+            to_leads = review.skip(item, moderator=_moderator(request), reason=reason)
+        except review.ReviewError as error:
+            return self._refuse(request, item, str(error))
+        who = "Three people skipped it: a lead decides." if to_leads else "Somebody else looks."
+        return self._answer(request, f"Skipped. {who}")
+
+    def escalate(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask a lead."""
+        item = get_object_or_404(ReviewItem, pk=pk)
+        note = request.POST.get("note", "").strip()
+        try:
+            review.escalate(item, moderator=_moderator(request), note=note)
+        except review.AlreadyDecided as late:
+            return self._answer(request, f"{late} Here is the next one.", status=409)
+        except review.ReviewError as error:
+            return self._refuse(request, item, str(error))
+        return self._answer(request, "Escalated. A lead decides it.")
 
     def undo(self, request: HttpRequest) -> HttpResponse:
         """Take back this moderator's last decision and show its item again."""
         try:
-            review.undo(moderator=_moderator(request))
+            item = review_undo.undo(moderator=_moderator(request))
         except review.ReviewError as error:
             return self._answer(request, str(error), status=409)
-        return self._answer(request, "Undone. Please decide this one again.")
+        return self._answer(request, "Undone. Please decide this one again.", show=item)
 
     def hold(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The heartbeat of an open page: keeps the claim, or takes it anew where it ran out."""
-        item = get_object_or_404(ReviewItem, pk=pk)
-        if review_claims.claim(item, moderator=_moderator(request)):
+        """The heartbeat of an open page: keeps the claims, or takes this one anew if it ran out."""
+        item, moderator = get_object_or_404(ReviewItem, pk=pk), _moderator(request)
+        if review_claims.claim(item, moderator=moderator):
+            review_claims.renew_all(moderator)
             return HttpResponse(status=204)
-        return self._answer(request, f"{review.who_was_faster(item)} Here is the next one.", 409)
+        why = review_claims.refusal(item, moderator=moderator) or review.who_was_faster(item)
+        return JsonResponse({"message": f"{why} Here is the next one."}, status=409)
+
+    def ahead(self, request: HttpRequest) -> HttpResponse:
+        """The items that the page shall have ready, but for those it has."""
+        return self._answer(request)
 
     def leave(self, request: HttpRequest) -> HttpResponse:
         """The page was closed: what it held is free for others."""
         review_claims.release(_moderator(request))
         return HttpResponse(status=204)
 
+    def keys(self, request: HttpRequest) -> HttpResponse:
+        """Keep this moderator's own keys."""
+        chosen = {
+            action: request.POST[f"key {action}"]
+            for action in queue_keys.ACTIONS
+            if f"key {action}" in request.POST
+        }
+        if "usual" in request.POST:
+            chosen = {}
+        try:
+            on = "keys_on" in request.POST or "usual" in request.POST
+            queue_keys.save(_moderator(request), keys=chosen, on=on)
+        except queue_keys.KeysError as problem:
+            messages.error(request, str(problem))
+        else:
+            messages.success(request, "Your keys are saved.")
+        return HttpResponseRedirect(queue_desk.address(request))
+
     # ── Answers ───────────────────────────────────────────────────────────────────────────────
-    def _answer(self, request: HttpRequest, message: str = "", status: int = 200) -> HttpResponse:
-        """Go on to the next item, with a sentence about what was just done."""
-        if not _wants_json(request):
-            if status == 200:
-                messages.success(request, message)
-                return HttpResponseRedirect(reverse("admin:queue"))
-            item = review_claims.claim_next(_moderator(request))
-            return self._page(request, item, message=message, status=status)
-        context = self._context(request, review_claims.claim_next(_moderator(request)))
-        html = render_to_string("admin/queue/work.html", context, request=request)
-        return JsonResponse({"message": message, "html": html}, status=status)
+    def _answer(
+        self,
+        request: HttpRequest,
+        message: str = "",
+        status: int = 200,
+        *,
+        show: ReviewItem | None = None,
+    ) -> HttpResponse:
+        """Go on, with a sentence about what was just done; `show` is to be shown at once."""
+        desk, moderator = queue_desk.desk(request), _moderator(request)
+        if wants_json(request):
+            return JsonResponse(self._news(request, message, show=show), status=status)
+        if status == 200:
+            messages.success(request, message)
+            return HttpResponseRedirect(queue_desk.address(request))
+        item = review_claims.claim_next(moderator, desk=desk)
+        return self._page(request, item, message=message, status=status)
+
+    def _news(
+        self, request: HttpRequest, message: str, *, show: ReviewItem | None
+    ) -> dict[str, Any]:
+        """What the script is told: figures, and the items it lacks in the order to come."""
+        desk, moderator = queue_desk.desk(request), _moderator(request)
+        shown = request.POST.get("shown_item", "")
+        if shown.isdigit() and show is None:
+            review_claims.show(ReviewItem(pk=int(shown)), moderator=moderator)
+        there = set(request.POST.getlist("have"))
+        items = review_claims.reserve(moderator, ahead=AHEAD, desk=desk)
+        if show is not None and show.pk not in {item.pk for item in items}:
+            items.insert(0, show)  # undone at another desk than it came from
+        lacking = [item.pk for item in items if str(item.pk) not in there or item == show]
+        keys, _ = queue_keys.keys_of(moderator)
+        context = self._figures(request) | {"keys": keys}
+        return {
+            "message": message,
+            "bar": render_to_string("admin/queue/bar.html", context, request=request),
+            "items": [
+                {"pk": pk, "html": self._item_html(request, item, keys)}
+                for pk, item in zip(lacking, _in_full(lacking), strict=True)
+            ],
+            "show": show.pk if show else None,
+            "empty": ""
+            if items
+            else render_to_string(
+                "admin/queue/empty.html", context | {"work": work_state()}, request=request
+            ),
+        }
+
+    def _item_html(self, request: HttpRequest, item: ReviewItem, keys: dict[str, str]) -> str:
+        context = item_context(item, moderator=_moderator(request), keys=keys)
+        context["query"] = queue_desk.query(request)
+        return render_to_string("admin/queue/item.html", context, request=request)
 
     def _refuse(self, request: HttpRequest, item: ReviewItem, sentence: str) -> HttpResponse:
         """The form was wrong; the item stays where it is."""
-        if _wants_json(request):
+        if wants_json(request):
             return JsonResponse({"message": sentence}, status=400)
         return self._page(request, item, message=sentence, status=400)
 
     def _page(
         self, request: HttpRequest, item: ReviewItem | None, *, message: str = "", status: int = 200
     ) -> HttpResponse:
-        context = self._context(request, item) | {"error": message, "title": "Review queue"}
+        moderator = _moderator(request)
+        keys, keys_on = queue_keys.keys_of(moderator)
+        context: dict[str, Any] = self._figures(request) | {
+            "error": message,
+            "title": "Review queue",
+            "keys": keys,
+            "keys_on": keys_on,
+            "key_list": [
+                (action, label, keys[action]) for action, (label, _) in queue_keys.ACTIONS.items()
+            ],
+            "skip_reasons": Skip.Reason.choices,
+        }
+        if item is None:
+            context["work"] = work_state()
+        else:
+            context |= item_context(_in_full([item.pk])[0], moderator=moderator, keys=keys)
         return TemplateResponse(
             request,
             "admin/queue/queue.html",
@@ -141,37 +256,23 @@ class QueuePages:
             status=status,
         )
 
-    def _context(self, request: HttpRequest, item: ReviewItem | None) -> dict[str, Any]:
+    def _figures(self, request: HttpRequest) -> dict[str, Any]:
         moderator = _moderator(request)
-        context: dict[str, Any] = {
+        return {
             "counts": review_queue.counts(),
-            "may_undo": review.last_decision(moderator) is not None,
+            "may_undo": review_undo.last_decision(moderator) is not None,
+            "desk_words": queue_desk.words(request),
+            "query": queue_desk.query(request),
         }
-        if item is None:
-            return context | {"work": work_state()}
-        item = ReviewItem.objects.select_related(
-            "product__category",
-            "analysis__model_version",
-            "claimed_by",
-            "reopens__analysis",
-            "reopens__moderator",
-        ).get(pk=item.pk)
-        return context | {
-            "item": item,
-            "in_hand": item.state == review.OPEN and item.claimed_by_id == moderator.pk,
-            "decision": item.decisions.standing().select_related("moderator").first(),
-            "confirm": answers(CONFIRM),
-            "dismiss": answers(DISMISS),
-            "sides": Decision.Side.choices,
-            "shown": shown_stamp(item),
-            "following": review_claims.likely_next(moderator, after=item),
-        }
+
+
+def _in_full(pks: Iterable[int]) -> list[ReviewItem]:
+    """The items with all that their page shows, in this order."""
+    pks = list(pks)
+    rows = ReviewItem.objects.select_related(*BY_ITEM).in_bulk(pks)
+    return [rows[pk] for pk in pks]
 
 
 def _moderator(request: HttpRequest) -> User:
     assert isinstance(request.user, User)  # admin_view lets nobody else in
     return request.user
-
-
-def _wants_json(request: HttpRequest) -> bool:
-    return request.accepts("application/json") and not request.accepts("text/html")

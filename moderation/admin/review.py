@@ -16,6 +16,7 @@ from moderation.models.querysets import DecisionQuerySet
 from moderation.templatetags import clipmod
 
 from . import cells
+from .keyset import KeysetAdmin
 from .labels import ExportsLabels
 from .lists import ReadOnlyAdmin
 
@@ -27,17 +28,21 @@ def queue_link(pk: int) -> SafeString:
 
 
 @admin.register(ReviewItem)
-class ReviewItemAdmin(ReadOnlyAdmin):
-    """Read only: items are opened by analyses and closed by decisions."""
+class ReviewItemAdmin(KeysetAdmin, ReadOnlyAdmin):
+    """Read only: items are opened by analyses and closed by decisions.
+
+    By key and never by suspicion: the place of what is judged blind would tell what the model said.
+    """
 
     list_display = ("photo", "product", "state", "p_cell", "claimed_by", "opened_at", "in_queue")
     list_display_links = ("product",)
-    # Not by suspicion: the place of what is judged blind would tell what the model said of it.
-    ordering = ("-id",)
     list_filter = ("state", "product__category")
     list_select_related = ("product", "analysis", "claimed_by")
-    search_fields = ("product__external_id", "product__text", "product__seller")
-    search_help_text = "Product id, text or seller"
+    product_path = "product__"
+    search_fields = ("product__external_id", "product__seller")
+    search_help_text = (
+        "Product id (or its beginning) or seller; else words in the newest 10,000 products’ texts"
+    )
     fields = ("product", "state", "claimed_by", "claimed_until", "opened_at", "in_queue")
     fields_in_the_open = (
         *("analysis", "stratum", "sampling_probability", "suspicion", "uncertainty"),
@@ -64,7 +69,7 @@ class ReviewItemAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Decision)
-class DecisionAdmin(ExportsLabels, ReadOnlyAdmin):
+class DecisionAdmin(ExportsLabels, KeysetAdmin, ReadOnlyAdmin):
     """Read only: decisions are only ever added, by the queue; a correction is a new row."""
 
     list_display = (
@@ -74,8 +79,13 @@ class DecisionAdmin(ExportsLabels, ReadOnlyAdmin):
     list_display_links = ("created_at",)
     list_filter = ("verdict", "reason", "moderator")
     list_select_related = ("analysis", "item__product", "moderator", "corrected_by")
-    search_fields = ("item__product__external_id", "item__product__text", "note")
-    search_help_text = "Product id, text or note"
+    product_path = "item__product__"
+    search_fields = ("item__product__external_id", "item__product__seller")
+    search_words = ("note",)
+    search_help_text = (
+        "Product id (or its beginning) or seller; else words in the newest 10,000 products’ texts, "
+        "else in the newest 10,000 notes"
+    )
     actions = ("export_labels",)
     fields = (
         *("product", "verdict", "reason", "wrong_side", "note", "moderator", "seconds", "mode"),
@@ -94,7 +104,7 @@ class DecisionAdmin(ExportsLabels, ReadOnlyAdmin):
     def product(self, row: Decision) -> SafeString:
         return cells.link(row.item.product, str(row.item.product))
 
-    @admin.display(description="Verdict", ordering="verdict")
+    @admin.display(description="Verdict")
     def verdict_cell(self, row: Decision) -> SafeString:
         kinds = {Decision.Verdict.CONFIRM: "flagged", Decision.Verdict.DISMISS: "passed"}
         return cells.badge(row.get_verdict_display(), kinds.get(Decision.Verdict(row.verdict), ""))

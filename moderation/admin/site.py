@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver
 
 from moderation.services import review_queue
 
-from . import quality, queue, thresholds, training_state
+from . import health, quality, queue, queue_grid, sellers, thresholds, training_state, views
 from .stale_state import stale_state
 from .work_state import work_state
 
@@ -26,7 +26,9 @@ class ClipmodAdminSite(AdminSite):
     enable_nav_sidebar = False  # lists of photos and texts need the width
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        return [*queue.urls(self), *quality.urls(self), *thresholds.urls(self), *super().get_urls()]
+        rooms = (queue, queue_grid, views, health, sellers, quality, thresholds)
+        own = [address for room in rooms for address in room.urls(self)]
+        return [*own, *super().get_urls()]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """The own tables first; what only administrators need comes after."""

@@ -20,6 +20,7 @@ _PROBLEMS = {
     411: "The request has no Content-Length.",
     413: "The request is too large.",
     415: "The Content-Type is not read here.",
+    422: "The Idempotency-Key was used for another request.",
     429: "Too many requests; `Retry-After` says how many seconds to wait.",
     503: "No model can run, or too many requests wait for it.",
 }

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
 from drf_spectacular.views import (
     SpectacularAPIView,
     SpectacularRedocView,
@@ -38,11 +39,14 @@ class Schema(SpectacularAPIView):
 class SwaggerDocs(SpectacularSwaggerSplitView):
     """Swagger UI; its script comes from an address of its own, as the policy asks."""
 
+    http_method_names = ["get", "head"]
+
 
 @method_decorator(csp_update(_VIEWER_POLICY), name="dispatch")
 class Redoc(SpectacularRedocView):
     """ReDoc, with a page that asks no font server."""
 
+    http_method_names = ["get", "head"]
     template_name = "api/redoc.html"
 
     @staticmethod
@@ -50,6 +54,7 @@ class Redoc(SpectacularRedocView):
         return reverse("redoc-script")
 
 
+@require_safe
 @cache_control(max_age=86_400)
 def redoc_script(request: HttpRequest) -> HttpResponse:
     """ReDoc itself, without the address from which it would fetch its maker's logo."""

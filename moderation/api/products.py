@@ -18,7 +18,7 @@ from moderation.services import intake
 from .answers import UPLOAD, responses
 from .fields import ListingTextField, OptionalNameField, PhotoField, ProductIdField
 from .paging import NewestFirst
-from .permissions import ChangesProducts
+from .permissions import ProductRights
 from .product_answers import (
     ANALYSIS_EXAMPLE,
     PRODUCT_EXAMPLE,
@@ -57,7 +57,7 @@ def shown_products() -> QuerySet[Product]:
 class Products(ApiView, generics.ListAPIView[Product]):
     """All products, newest first, and the door for new ones."""
 
-    permission_classes = [ChangesProducts]
+    permission_classes = [ProductRights]
     parser_classes = [MultiPartParser]
     serializer_class = ProductAnswer
     filterset_class = ProductFilters
@@ -106,6 +106,8 @@ class Products(ApiView, generics.ListAPIView[Product]):
 class ProductDetail(ApiView):
     """One product by the shop's id."""
 
+    permission_classes = [ProductRights]
+
     @extend_schema(
         operation_id="products_read",
         summary="Read a product",
@@ -124,6 +126,7 @@ class ProductDetail(ApiView):
 class ProductAnalyses(ApiView, generics.ListAPIView[Analysis]):
     """The history of one product's analyses, newest first."""
 
+    permission_classes = [ProductRights]
     serializer_class = AnalysisAnswer
     pagination_class = NewestFirst
     filter_backends = []

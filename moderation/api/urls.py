@@ -8,11 +8,15 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, path, re_path, register_converter
 
 from .analyze import Analyze
+from .appeals import AppealDetail, Appeals
 from .batch import AnalyzeBatch
 from .classify import Categories, Classify
+from .decisions import Decisions
 from .docs import Redoc, Schema, SwaggerDocs, redoc_script
 from .health import Health
 from .products import ProductAnalyses, ProductDetail, Products
+from .review_actions import ReviewDecide, ReviewEscalate, ReviewSkip, ReviewUndo
+from .reviews import Review, Reviews
 from .view import no_such_address
 
 
@@ -49,6 +53,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "product-analyses",
     ),
     *_both("api/products/<product_id:product_id>", ProductDetail.as_view(), "product"),
+    *_both("api/reviews", Reviews.as_view(), "reviews"),
+    *_both("api/reviews/undo", ReviewUndo.as_view(), "review-undo"),
+    *_both("api/reviews/<int:pk>", Review.as_view(), "review"),
+    *_both("api/reviews/<int:pk>/decide", ReviewDecide.as_view(), "review-decide"),
+    *_both("api/reviews/<int:pk>/skip", ReviewSkip.as_view(), "review-skip"),
+    *_both("api/reviews/<int:pk>/escalate", ReviewEscalate.as_view(), "review-escalate"),
+    *_both("api/decisions", Decisions.as_view(), "decisions"),
+    *_both("api/appeals", Appeals.as_view(), "appeals"),
+    *_both("api/appeals/<product_id:reference>", AppealDetail.as_view(), "appeal"),
     *_both("schema", Schema.as_view(), "schema"),
     *_both("docs", SwaggerDocs.as_view(), "docs"),
     *_both("redoc", Redoc.as_view(), "redoc"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -60,6 +61,7 @@ def _check_charset(request: Request) -> None:
         )
 
 
+@csrf_exempt  # else a POST that missed its address is answered with Django's page in HTML
 def no_such_address(request: HttpRequest, rest: str = "") -> JsonResponse:
     """404 in the API's own form, for any address below /clip/ and /api/ that is none."""
     return JsonResponse(

@@ -74,6 +74,19 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='HeldAnswer',
+            fields=[
+                ('key', models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ('answer', models.BinaryField()),
+                ('seconds', models.FloatField(help_text='How long it took to find.')),
+                ('found_at', models.DateTimeField()),
+                ('until', models.DateTimeField(help_text='Until when pages take it instead of asking anew.')),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='PhotoSignature',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

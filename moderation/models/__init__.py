@@ -4,6 +4,7 @@ from .analysis import Analysis, Embedding, WorkerBeat
 from .appeal import Appeal
 from .catalog import Category, Product
 from .explanation import Explanation
+from .held import HeldAnswer
 from .outgoing import Delivery, Webhook
 from .review import Decision, ReviewItem, Skip
 from .similar import PhotoSignature, SimilarGroup
@@ -21,6 +22,7 @@ __all__ = [
     "Embedding",
     "Evaluation",
     "Explanation",
+    "HeldAnswer",
     "ModelVersion",
     "PhotoSignature",
     "Product",

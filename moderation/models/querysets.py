@@ -42,6 +42,17 @@ class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
     def held_by(self, moderator: User) -> ReviewItemQuerySet:
         return self.open().filter(claimed_by=moderator, claimed_until__gt=timezone.now())
 
+    def escalated(self) -> ReviewItemQuerySet:
+        """Those that wait for a lead."""
+        return self.filter(escalated_at__isnull=False)
+
+    def not_escalated(self) -> ReviewItemQuerySet:
+        return self.filter(escalated_at__isnull=True)
+
+    def not_escalated_by(self, moderator: User) -> ReviewItemQuerySet:
+        """Without what this person asked others to decide."""
+        return self.filter(Q(escalated_by=None) | ~Q(escalated_by=moderator))
+
     def not_skipped_by(self, moderator: User) -> ReviewItemQuerySet:
         return self.exclude(skips__moderator=moderator)
 
@@ -64,4 +75,5 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
         return self.exclude(verdict="undo").filter(~Exists(corrected))
 
     def by_people(self) -> DecisionQuerySet:
+        """Without what a band's automatic action or a similar item decided."""
         return self.exclude(mode__in=["automatic", "group"])

@@ -21,7 +21,7 @@ from moderation.clip import scoring
 from moderation.clip.errors import ImageError, ModelError
 from moderation.models import Analysis, ModelVersion, Product
 
-from . import claims, embeddings, results, review_queue, versions, worker
+from . import claims, embeddings, explain, results, review_queue, similar, versions, worker
 from .engine import TOP_CATEGORIES, Engine, active_categories, engine_for
 
 logger = logging.getLogger(__name__)
@@ -149,6 +149,9 @@ def answer(batch: Sequence[Analysis]) -> None:
         logger.exception("A batch of %d analyses failed", len(batch))
         held = Analysis.objects.filter(claim_token=token, status=RUNNING)
         claims.release(held, reason=f"{type(error).__name__}: {error}")
+    else:
+        explain.explain(batch)
+        similar.assign(batch)
 
 
 def _score(engine: Engine, batch: Sequence[Analysis]) -> None:

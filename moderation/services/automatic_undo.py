@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from moderation.models import Decision, ModelVersion, Product, ReviewItem, VersionEvent
 from moderation.models.querysets import DecisionQuerySet
 
-from . import queue_rollback, version_log
+from . import queue_rollback, version_log, webhooks
 from .one_parameter import among
 from .thresholds import ThresholdError
 
@@ -39,7 +39,7 @@ def undo(decisions: QuerySet[Decision], *, by: User | None, why: str) -> int:
     Without `by` an undo is in the name of whom the decision was made for.
     """
     taken = list(decisions)
-    Decision.objects.bulk_create(
+    undone = Decision.objects.bulk_create(
         Decision(
             item_id=one.item_id,
             analysis_id=one.analysis_id,
@@ -51,6 +51,8 @@ def undo(decisions: QuerySet[Decision], *, by: User | None, why: str) -> int:
         )
         for one in taken
     )
+    if not webhooks.take_back(taken):
+        webhooks.announce(undone)  # the shop has been told, so it is told of this, too
     items = ReviewItem.objects.filter(among("pk", [one.item_id for one in taken]))
     items.filter(state=ReviewItem.State.DECIDED).update(state=WITHDRAWN)
     return len(taken)

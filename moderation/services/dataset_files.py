@@ -28,6 +28,7 @@ COLUMNS = {
     "reason": "string",
     "wrong_side": "string",
     "moderator": "string",
+    "mode": "string",
     "decided_at": "string",
     "similarity": "float64",
     "p_mismatch": "float64",

@@ -19,18 +19,20 @@ LABELS = {Decision.Verdict.DISMISS: 1, Decision.Verdict.CONFIRM: 0}
 def chosen(filters: Filters) -> DecisionQuerySet:
     """The newest verdict of a person on each content, where it passes the filters.
 
-    Raises `UnknownName`.
+    A verdict that a person took over for a similar item is one too; its `mode` says so. Raises
+    `UnknownName`.
     """
     newer = (
         Decision.objects.standing()
-        .by_people()
+        .exclude(mode=Decision.Mode.AUTOMATIC)
         .filter(
             analysis__product=OuterRef("analysis__product"),
             analysis__content_hash=OuterRef("analysis__content_hash"),
             pk__gt=OuterRef("pk"),
         )
     )
-    found = Decision.objects.standing().by_people().filter(~Exists(newer), verdict__in=LABELS)
+    by_hand = Decision.objects.standing().exclude(mode=Decision.Mode.AUTOMATIC)
+    found = by_hand.filter(~Exists(newer), verdict__in=LABELS)
     if filters.since is not None:
         found = found.filter(created_at__gte=filters.since)
     if filters.until is not None:
@@ -64,6 +66,7 @@ def walk(decisions: DecisionQuerySet) -> Iterator[Mapping[str, Any]]:
             "reason",
             "wrong_side",
             "moderator_id",
+            "mode",
             "created_at",
             "stratum",
             "picked_by",

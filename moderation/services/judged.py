@@ -32,11 +32,12 @@ class Judged:
 def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged]:
     """The newest standing label of each content that this version has scored, newest first.
 
-    Left out: verdicts by a band's automatic action, "cannot be told from the photo", products whose
-    present score is of another version and other content, what came back only because it changed,
-    and pairs that the version's weights have learned from: of those it knows too much. Where it is
-    no longer known which those are, only products drawn for gold stay. `own_thresholds` False
-    leaves out categories whose threshold was set by hand.
+    Left out: verdicts by a band's automatic action; those taken over from a similar item, which
+    would count one judgement many times; "cannot be told from the photo"; products whose present
+    score is of another version and other content; what came back only because it changed; and pairs
+    that the version's weights have learned from: of those it knows too much. Where it is no longer
+    known which those are, only products drawn for gold stay. `own_thresholds` False leaves out
+    categories whose threshold was set by hand.
     """
     newer = Decision.objects.standing().filter(
         analysis__product=OuterRef("analysis__product"),
@@ -54,7 +55,7 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
     chosen = (
         Decision.objects.standing()
         .filter(~Exists(newer), verdict__in=[Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS])
-        .exclude(mode=Decision.Mode.AUTOMATIC)
+        .by_people()
         .exclude(reason=Decision.Reason.UNCLEAR)
         .exclude(stratum=ReviewItem.Stratum.REOPENED)
         .annotate(

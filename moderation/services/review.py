@@ -1,17 +1,23 @@
-"""What moderators do with an item of the queue: decide, skip, undo."""
+"""What moderators do with an item of the queue: decide, skip, escalate."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
+
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
 from moderation.models import Decision, Product, ReviewItem, Skip
 
-from . import audit, review_claims, review_queue
+from . import audit, review_claims, review_queue, webhooks
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
-WITHDRAWN = ReviewItem.State.WITHDRAWN
-UNDO = Decision.Verdict.UNDO
+Escalation = ReviewItem.Escalation
+
+SKIPS_THAT_ESCALATE = 3
+NOTE_LENGTH = 500
 
 
 class ReviewError(Exception):
@@ -31,32 +37,29 @@ def decide(
     wrong_side: str = "",
     note: str = "",
     seconds: float | None = None,
+    also: Sequence[int] = (),
+    mode: Decision.Mode = Decision.Mode.QUEUE,
+    idempotency_key: str = "",
 ) -> Decision:
     """Confirm or dismiss an item and close it; where gold is drawn, a second opinion is asked.
 
+    `also` are the keys of similar items that the same verdict holds for: those of the same group
+    that are still free are closed too, each with a row marked as taken over from this one.
+
     A claim that ran out is no obstacle while nobody else took the item. Raises `AlreadyDecided`
     where somebody did, or where the item has left the queue, and `ReviewError` for a reason that
-    does not go with the verdict or a second opinion on one's own decision.
+    does not go with the verdict or an item that this person may not decide.
     """
     _check_reason(verdict, reason)
-    if review_claims.has_judged_before(item, moderator=moderator):
-        raise ReviewError("You decided this listing before; the second opinion is somebody else's.")
+    item = ReviewItem.objects.get(pk=item.pk)
+    if problem := review_claims.refusal(item, moderator=moderator):
+        raise ReviewError(problem)
     with transaction.atomic():
-        # First, as whoever scores it does: no analysis opens another item of it meanwhile.
-        product = Product.objects.select_for_update().get(pk=item.product_id)
-        free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)
-        # No other table in this condition: PostgreSQL does not look there again after a lock.
-        if not free_or_mine.filter(pk=item.pk).update(
-            state=DECIDED, claimed_by=None, claimed_until=None
-        ):
-            raise AlreadyDecided(who_was_faster(item))
-        item = ReviewItem.objects.select_related("analysis").get(pk=item.pk)
-        # What was shown is the analysis' photo and text: it must be what the product still has.
-        if item.analysis.content_hash != product.content_hash:
-            raise AlreadyDecided("This item has left the queue: its photo or text changed.")
-        if item.second_of_id is None and audit.drawn_for_gold(product.external_id):
-            review_queue.ask_second(item)
-        return Decision.objects.create(
+        similar = _similar(item, also)
+        # First, as whoever scores them does: no analysis opens another item of them meanwhile.
+        contents = _locked_contents([item, *similar])
+        _close(item, moderator=moderator, contents=contents)
+        decision = Decision.objects.create(
             item=item,
             analysis_id=item.analysis_id,
             moderator=moderator,
@@ -65,10 +68,79 @@ def decide(
             wrong_side=wrong_side,
             note=note,
             seconds=seconds,
+            mode=mode,
             stratum=item.stratum,
             picked_by=item.picked_by or ReviewItem.Pick.CHOSEN,
             sampling_probability=item.sampling_probability,
+            act=uuid.uuid4() if similar else None,
+            idempotency_key=idempotency_key,
         )
+        taken_over = _take_over(decision, similar, contents=contents)
+        webhooks.announce([decision, *taken_over])
+    return decision
+
+
+def _similar(item: ReviewItem, also: Sequence[int]) -> list[ReviewItem]:
+    """The items of `also` that belong to this one's group; no blind item belongs to any."""
+    if not also or item.group_id is None:
+        return []
+    members = ReviewItem.objects.open().not_escalated().in_the_open().filter(group=item.group_id)
+    return list(members.filter(pk__in=also).exclude(pk=item.pk).order_by("pk"))
+
+
+def _locked_contents(items: Sequence[ReviewItem]) -> dict[int, tuple[str, str]]:
+    """Lock the items' products; product -> (content hash now, external id)."""
+    products = Product.objects.select_for_update().filter(pk__in=[row.product_id for row in items])
+    rows = products.order_by("pk").values_list("pk", "content_hash", "external_id")
+    return {pk: (content_hash, external_id) for pk, content_hash, external_id in rows}
+
+
+def _close(item: ReviewItem, *, moderator: User, contents: dict[int, tuple[str, str]]) -> None:
+    """Take an item out of the queue as decided, or raise `AlreadyDecided` (products locked)."""
+    free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)
+    # No other table in this condition: PostgreSQL does not look there again after a lock.
+    if not free_or_mine.filter(pk=item.pk, escalated_at=item.escalated_at).update(
+        state=DECIDED, **review_claims.FREE
+    ):
+        raise AlreadyDecided(who_was_faster(item))
+    # The item as it is now: scoring may have moved it between the page and this moment.
+    item.refresh_from_db()
+    content_hash, external_id = contents[item.product_id]
+    # What was shown is the analysis' photo and text: it must be what the product still has.
+    if item.analysis.content_hash != content_hash:
+        raise AlreadyDecided("This item has left the queue: its photo or text changed.")
+    if item.second_of_id is None and audit.drawn_for_gold(external_id):
+        review_queue.ask_second(item)
+
+
+def _take_over(
+    decision: Decision, similar: Sequence[ReviewItem], *, contents: dict[int, tuple[str, str]]
+) -> list[Decision]:
+    """Close similar items with the same verdict; one that somebody else has in hand is left."""
+    rows = []
+    for item in similar:
+        try:
+            with transaction.atomic():
+                _close(item, moderator=decision.moderator, contents=contents)
+        except AlreadyDecided:
+            continue
+        rows.append(
+            Decision.objects.create(
+                item=item,
+                analysis_id=item.analysis_id,
+                moderator=decision.moderator,
+                verdict=decision.verdict,
+                reason=decision.reason,
+                wrong_side=decision.wrong_side,
+                mode=Decision.Mode.GROUP,
+                stratum=item.stratum,
+                picked_by=ReviewItem.Pick.GROUP,
+                sampling_probability=item.sampling_probability,
+                act=decision.act,
+                propagated_from=decision,
+            )
+        )
+    return rows
 
 
 def _check_reason(verdict: str, reason: str) -> None:
@@ -91,64 +163,51 @@ def who_was_faster(item: ReviewItem) -> str:
     return "This item has left the queue: its photo or text changed, or it was scored anew."
 
 
-def skip(item: ReviewItem, *, moderator: User) -> None:
-    """Pass an item on to somebody else; it does not come back to this moderator."""
-    with transaction.atomic():
-        ReviewItem.objects.held_by(moderator).filter(pk=item.pk).update(
-            claimed_by=None, claimed_until=None
-        )
-        Skip.objects.get_or_create(item=item, moderator=moderator)
+def skip(item: ReviewItem, *, moderator: User, reason: str = Skip.Reason.CANNOT_TELL) -> bool:
+    """Pass an item on; it does not come back to this moderator. Whether it went to the leads.
 
-
-def last_decision(moderator: User) -> Decision | None:
-    """This moderator's newest verdict that stands: the one an undo would take back."""
-    return (
-        Decision.objects.standing()
-        .by_people()
-        .filter(moderator=moderator)
-        .select_related("item", "analysis")
-        .order_by("-id")
-        .first()
-    )
-
-
-def undo(*, moderator: User) -> ReviewItem:
-    """Take back this moderator's last standing decision; the item reopens.
-
-    The decision stays on record; a new row says that it was undone. The item comes back into this
-    moderator's hands, and a second opinion that nobody gave yet is no longer asked for. Raises
-    `ReviewError` where there is nothing to undo.
+    What three people skipped, a lead decides. Raises `ReviewError` for an unknown reason.
     """
+    if reason not in Skip.Reason.values:
+        labels = ", ".join(Skip.Reason.values)
+        raise ReviewError(f"The reason “{reason[:40]}” is not known; choose one of: {labels}.")
     with transaction.atomic():
-        last = last_decision(moderator)
-        if last is None:
-            raise ReviewError("There is no decision of yours to undo.")
-        item = last.item
-        # Locked, so that no analysis opens another item of the product meanwhile.
-        product = Product.objects.select_for_update().get(pk=item.product_id)
-        if product.content_hash != last.analysis.content_hash:
-            raise ReviewError(
-                "This decision cannot be undone: the photo or text of the product has changed."
+        ReviewItem.objects.held_by(moderator).filter(pk=item.pk).update(**review_claims.FREE)
+        Skip.objects.get_or_create(item=item, moderator=moderator, defaults={"reason": reason})
+        if Skip.objects.filter(item=item).count() < SKIPS_THAT_ESCALATE:
+            return False
+        return bool(
+            ReviewItem.objects.unclaimed()
+            .not_escalated()
+            .filter(pk=item.pk)
+            .update(
+                escalated_at=timezone.now(), escalation=Escalation.SKIPPED, **review_claims.FREE
             )
-        ReviewItem.objects.open().filter(second_of=item).update(
-            state=WITHDRAWN, claimed_by=None, claimed_until=None
         )
-        if ReviewItem.objects.open().filter(product=product).exists():
-            raise ReviewError(
-                "This decision cannot be undone: the product is in the queue again already."
-            )
-        review_claims.release(moderator)
-        # Conditional, so that of two undos at the same moment only one reopens.
-        if not ReviewItem.objects.filter(pk=item.pk, state=DECIDED).update(
-            state=OPEN, claimed_by=moderator, claimed_until=review_claims.lease_end()
-        ):
-            raise ReviewError("This decision has just been undone.")
-        Decision.objects.create(
-            item=item,
-            analysis_id=last.analysis_id,
-            moderator=moderator,
-            verdict=UNDO,
-            corrects=last,
+
+
+def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
+    """Ask a lead to decide an item; whoever asks does not decide it.
+
+    Raises `AlreadyDecided` where somebody else has it, and `ReviewError` where it cannot be.
+    """
+    if len(note) > NOTE_LENGTH:
+        raise ReviewError(f"The note has {len(note)} characters; at most {NOTE_LENGTH} are kept.")
+    item = ReviewItem.objects.get(pk=item.pk)
+    if item.escalated_at is not None:
+        raise ReviewError("This item waits for a lead already.")
+    if problem := review_claims.refusal(item, moderator=moderator):
+        raise ReviewError(problem)
+    free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)
+    if (
+        not free_or_mine.not_escalated()
+        .filter(pk=item.pk)
+        .update(
+            escalated_at=timezone.now(),
+            escalated_by=moderator,
+            escalation=Escalation.ASKED,
+            escalation_note=note,
+            **review_claims.FREE,
         )
-    item.refresh_from_db()
-    return item
+    ):
+        raise AlreadyDecided(who_was_faster(item))

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -18,6 +19,7 @@ from moderation.models import Decision, ReviewItem, Skip
 from moderation.models.querysets import ReviewItemQuerySet
 
 from . import mixture
+from .desk import WHOLE_QUEUE, Desk
 from .mixture import Arm
 
 Pick = ReviewItem.Pick
@@ -25,47 +27,63 @@ Pick = ReviewItem.Pick
 _TRIED_AT_ONCE = 10
 
 
-def claim_next(moderator: User) -> ReviewItem | None:
+def claim_next(moderator: User, *, desk: Desk = WHOLE_QUEUE) -> ReviewItem | None:
     """The item in this moderator's hands, or the one that the mixture gives, claimed for them.
 
-    The loser of a race just takes the next one. None where nothing is left for this moderator.
+    What was fetched ahead comes first, in the order in which it was fetched. The loser of a race
+    just takes the next one. None where nothing is left for this moderator.
     """
-    held = ReviewItem.objects.held_by(moderator).order_by("claimed_until").first()
-    if held is not None:
-        return held if renew(held, moderator=moderator) else claim_next(moderator)
-    for arm in _arms(moderator, after=_last_item(moderator)):
-        while candidates := _candidates(arm, moderator):
-            for pk, pick in candidates:
-                if (
-                    ReviewItem.objects.unclaimed()
-                    .filter(pk=pk)
-                    .update(claimed_by=moderator, claimed_until=lease_end(), picked_by=pick)
-                ):
-                    return ReviewItem.objects.get(pk=pk)
-    return None
+    for item in held(moderator, desk=desk):
+        if renew(item, moderator=moderator):
+            show(item, moderator=moderator)
+            return item
+    drawn = _draw(moderator, desk=desk, after=_last_item(moderator))
+    if drawn is not None:
+        show(drawn, moderator=moderator)
+    return drawn
 
 
-def likely_next(moderator: User, *, after: ReviewItem) -> ReviewItem | None:
-    """What `claim_next` would give once this item is dealt with; a hint, nothing is claimed."""
-    for arm in _arms(moderator, after=after.pk):
-        for pk, _pick in _candidates(arm, moderator):
-            if pk != after.pk:
-                return ReviewItem.objects.select_related("analysis").get(pk=pk)
-    return None
+def reserve(moderator: User, *, ahead: int, desk: Desk = WHOLE_QUEUE) -> list[ReviewItem]:
+    """All that this moderator holds, topped up so that `ahead` follow the one in hand.
+
+    What is added is held softly: claimed, so that nobody else is given it, but not seen yet.
+    """
+    items = held(moderator, desk=desk)
+    after = items[-1].pk if items else _last_item(moderator)
+    while len(items) < ahead + 1:
+        item = _draw(moderator, desk=desk, after=after)
+        if item is None:
+            break
+        items.append(item)
+        after = item.pk
+    return items
+
+
+def held(moderator: User, *, desk: Desk = WHOLE_QUEUE) -> list[ReviewItem]:
+    """What this moderator holds at this desk: what is in hand, then what was fetched ahead."""
+    mine = desk.of(ReviewItem.objects.held_by(moderator))
+    return list(mine.order_by(F("shown_at").asc(nulls_last=True), "claimed_at", "id"))
+
+
+def show(item: ReviewItem, *, moderator: User) -> None:
+    """Mark an item as seen by whoever holds it; what they saw before and left is ahead again."""
+    mine = ReviewItem.objects.held_by(moderator)
+    mine.exclude(pk=item.pk).filter(shown_at__isnull=False).update(shown_at=None)
+    mine.filter(pk=item.pk, shown_at=None).update(shown_at=timezone.now())
 
 
 def claim(item: ReviewItem, *, moderator: User) -> bool:
     """Take this very item, if it is open, in nobody else's hands and not asked of somebody else."""
-    if has_judged_before(item, moderator=moderator):
+    if refusal(item, moderator=moderator):
         return False
-    if renew(item, moderator=moderator):
-        return True
-    # Their own claim that ran out was given by the mixture: only other items are chosen by hand.
-    free = ReviewItem.objects.unclaimed().filter(pk=item.pk)
-    return bool(
-        free.filter(claimed_by=moderator).update(claimed_until=lease_end())
-        or free.update(claimed_by=moderator, claimed_until=lease_end(), picked_by=Pick.CHOSEN)
-    )
+    if not renew(item, moderator=moderator):
+        # Their own claim that ran out was given by the mixture: only others are chosen by hand.
+        free = ReviewItem.objects.unclaimed().filter(pk=item.pk)
+        claimed = free.filter(claimed_by=moderator).update(claimed_until=lease_end())
+        if not claimed and not _take(free, moderator=moderator, pick=Pick.CHOSEN):
+            return False
+    show(item, moderator=moderator)
+    return True
 
 
 def renew(item: ReviewItem, *, moderator: User) -> bool:
@@ -75,9 +93,31 @@ def renew(item: ReviewItem, *, moderator: User) -> bool:
     )
 
 
-def release(moderator: User) -> int:
-    """Give back everything this moderator holds."""
-    return ReviewItem.objects.held_by(moderator).update(claimed_by=None, claimed_until=None)
+def renew_all(moderator: User) -> None:
+    """Prolong what this moderator holds: a sign of life is one for what was fetched ahead too."""
+    ReviewItem.objects.held_by(moderator).update(claimed_until=lease_end())
+
+
+def release(moderator: User, *, but_of: Desk | None = None) -> int:
+    """Give back what this moderator holds, but for what belongs on the desk `but_of`."""
+    mine = ReviewItem.objects.held_by(moderator)
+    if but_of is not None:
+        kept = but_of.of(ReviewItem.objects.held_by(moderator))
+        mine = mine.exclude(pk__in=kept.values("pk"))
+    return mine.update(**FREE)
+
+
+def refusal(item: ReviewItem, *, moderator: User) -> str:
+    """Why this person may not decide this item, as a sentence; empty where they may."""
+    if has_judged_before(item, moderator=moderator):
+        return "You decided this listing before; the second opinion is somebody else's."
+    if item.escalated_at is None:
+        return ""
+    if item.escalated_by_id == moderator.pk:
+        return "You asked a lead about this item; somebody else decides it."
+    if not moderator.has_perm("moderation.resolve_escalation"):
+        return "This item was escalated: it waits for a lead."
+    return ""
 
 
 def has_judged_before(item: ReviewItem, *, moderator: User) -> bool:
@@ -87,12 +127,47 @@ def has_judged_before(item: ReviewItem, *, moderator: User) -> bool:
     return Decision.objects.filter(item_id=item.second_of_id, moderator=moderator).exists()
 
 
+FREE: dict[str, None] = {
+    "claimed_by": None,
+    "claimed_until": None,
+    "claimed_at": None,
+    "shown_at": None,
+}
+
+
 def lease_end() -> datetime:
     """Until when an item that is claimed now stays claimed without a sign of life."""
     return timezone.now() + timedelta(seconds=settings.REVIEW_LEASE_SECONDS)
 
 
+def _take(free: ReviewItemQuerySet, *, moderator: User, pick: Pick) -> bool:
+    """Put a free item into somebody's hands: one conditional UPDATE, which one of many wins."""
+    return bool(
+        free.update(
+            claimed_by=moderator,
+            claimed_until=lease_end(),
+            claimed_at=timezone.now(),
+            shown_at=None,
+            picked_by=pick,
+        )
+    )
+
+
 # ── The mixture ───────────────────────────────────────────────────────────────────────────────
+def _draw(moderator: User, *, desk: Desk, after: int) -> ReviewItem | None:
+    """The item that the mixture gives after another one, held softly."""
+    arms = (Arm.SUSPICIOUS,) if desk.escalated else _arms(moderator, after=after)
+    for arm in arms:
+        while candidates := _candidates(arm, moderator, desk):
+            for pk, pick in candidates:
+                free = ReviewItem.objects.unclaimed().filter(
+                    pk=pk, escalated_at__isnull=not desk.escalated
+                )
+                if _take(free, moderator=moderator, pick=pick):
+                    return ReviewItem.objects.get(pk=pk)
+    return None
+
+
 def _arms(moderator: User, *, after: int) -> tuple[Arm, Arm]:
     ticket = salted_hmac("moderation.queue", f"{moderator.pk} {after}", algorithm="sha256")
     draw = int.from_bytes(ticket.digest()[:6], "big") / 2**48
@@ -119,15 +194,23 @@ def _last_item(moderator: User) -> int:
     return max((last for last in (decided, skipped) if last), default=(None, 0))[1]
 
 
-def _candidates(arm: Arm, moderator: User) -> list[tuple[int, Pick]]:
+def _candidates(arm: Arm, moderator: User, desk: Desk) -> list[tuple[int, Pick]]:
     """Free items of an arm for this moderator, best first, each with how it is picked."""
-    free = ReviewItem.objects.unclaimed().not_skipped_by(moderator)
+    free = desk.of(ReviewItem.objects.unclaimed()).not_skipped_by(moderator)
+    if desk.escalated:
+        return _escalated(free.not_judged_by(moderator).not_escalated_by(moderator))
     if arm is Arm.AUDIT:
         return _by_lot(free.not_judged_by(moderator))
     if arm is Arm.UNCERTAIN:
         return [(pk, Pick.UNCERTAIN) for pk in _uncertain(free.in_the_open())]
     best = free.in_the_open().most_suspicious_first()
     return [(pk, Pick.SUSPICIOUS) for pk in best.values_list("pk", flat=True)[:_TRIED_AT_ONCE]]
+
+
+def _escalated(free: ReviewItemQuerySet) -> list[tuple[int, Pick]]:
+    """What leads are asked, the longest waiting first; the way into the queue stays on record."""
+    rows = free.order_by("escalated_at", "id").values_list("pk", "picked_by")
+    return [(pk, Pick(pick or Pick.CHOSEN)) for pk, pick in rows[:_TRIED_AT_ONCE]]
 
 
 def _uncertain(free: ReviewItemQuerySet) -> list[int]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from moderation.models import Analysis, AutomaticAction, Decision, Product, ReviewItem
 
-from . import audit, versions
+from . import audit, versions, webhooks
 from .update_each import update_each
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
@@ -99,7 +99,7 @@ def _past(newest: dict[int, Analysis]) -> _Past:
         past.decided.add((product_id, content_hash))
         if content_hash != newest[product_id].content_hash:
             past.former[product_id] = pk
-            if mode == Decision.Mode.QUEUE:
+            if mode != Decision.Mode.AUTOMATIC:
                 past.by_people.add(pk)
     return past
 
@@ -127,7 +127,7 @@ def _open(items: Sequence[ReviewItem]) -> None:
     for item in clear:
         item.state = DECIDED
     ReviewItem.objects.bulk_create(items)
-    Decision.objects.bulk_create(
+    confirmed = Decision.objects.bulk_create(
         Decision(
             item=item,
             analysis_id=item.analysis_id,
@@ -142,6 +142,7 @@ def _open(items: Sequence[ReviewItem]) -> None:
         for item in clear
         if switch is not None
     )
+    webhooks.announce(confirmed)
 
 
 def _clear(items: Sequence[ReviewItem]) -> list[ReviewItem]:

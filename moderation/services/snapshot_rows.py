@@ -7,6 +7,7 @@ import heapq
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db.models import F, Q
 
 from moderation.models import Decision, ModelVersion, Product, ReviewItem
@@ -22,9 +23,12 @@ from .snapshot_manifest import SnapshotManifest
 MAX_WEIGHT = 10.0
 WEIGHT_RULE = (
     f"1 / sampling_probability, at most {MAX_WEIGHT:g}, divided by the mean of the part; "
-    "1 before that where everything of the kind was judged"
+    "1 before that where everything of the kind was judged; times "
+    f"{settings.GROUP_LABEL_WEIGHT:g} where the verdict was taken over from a similar item"
 )
 _CHUNK = 500
+
+GROUP = Decision.Mode.GROUP
 
 Label = dict[str, Any]
 
@@ -33,13 +37,14 @@ def labels(filters: Filters, manifest: SnapshotManifest) -> Iterator[Label]:
     """One row for each judged content, the first decided first. Raises `UnknownName`.
 
     `is_gold`: two people said the same of it. `is_drawn`: its product may become gold. What two
-    people disagree on, or could not tell, is left out and counted.
+    people disagree on, or could not tell, is left out and counted. What was taken over from a
+    similar item is a copy: never gold, and with less weight.
     """
     others = _opinions()
     found = []
     for row in walk(chosen(filters)):
         other = others.get(row["second_of"] or row["second"])
-        if other and not _is_of_another(other, row):
+        if other and (not _is_of_another(other, row) or row["mode"] == GROUP):
             other = None
         if Decision.Reason.UNCLEAR in (row["reason"], other and other["reason"]):
             manifest.left_out["unclear"] += 1
@@ -68,6 +73,7 @@ def _is_of_another(other: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
 
 def _label(row: Mapping[str, Any], *, is_gold: bool) -> Label:
     stratum = row["stratum"] or ReviewItem.Stratum.FLAGGED  # decided before there was an audit
+    worth = settings.GROUP_LABEL_WEIGHT if row["mode"] == GROUP else 1.0
     return {
         **row,
         "label": LABELS[row["verdict"]],
@@ -78,13 +84,15 @@ def _label(row: Mapping[str, Any], *, is_gold: bool) -> Label:
         "source": _source(row, stratum, is_gold=is_gold),
         "is_gold": is_gold,
         "is_drawn": is_gold or audit.drawn_for_gold(row["product_id"]),
-        "raw_weight": min(1 / max(row["sampling_probability"], 1e-9), MAX_WEIGHT),
+        "raw_weight": worth * min(1 / max(row["sampling_probability"], 1e-9), MAX_WEIGHT),
     }
 
 
 def _source(row: Mapping[str, Any], stratum: str, *, is_gold: bool) -> str:
     if is_gold:
         return "gold"
+    if row["mode"] == GROUP:
+        return "group"
     if stratum == ReviewItem.Stratum.AUDIT or row["in_audit"]:
         return "audit"
     if stratum == ReviewItem.Stratum.REOPENED:

@@ -31,12 +31,14 @@ class Labels:
 def counts() -> Labels:
     """The labels that a snapshot taken now could hold (gold, which is set aside, included).
 
-    A second opinion on the same photo and text is no second label.
+    A second opinion on the same photo and text is no second label, nor is what similar items took
+    over of one verdict.
     """
     verdict = Decision.Verdict
     found = (
         dataset_rows.chosen(EVERYTHING)
         .exclude(reason=Decision.Reason.UNCLEAR)
+        .exclude(mode=Decision.Mode.GROUP)
         .aggregate(
             matches=Count("pk", filter=Q(verdict=verdict.DISMISS)),
             mismatches=Count("pk", filter=Q(verdict=verdict.CONFIRM)),

@@ -1,16 +1,27 @@
-// The review queue: keys press the page's own buttons; forms are sent in the background and the
-// answer, the next item, is swapped in. Without this script everything works as plain forms.
+// The review queue. The next items lie ready, their pictures decoded: a decision shows the next one
+// at once and is sent behind it, one request after the other. What the server refuses comes back
+// with a sentence. Without this script everything works as plain forms.
+
+import { closeDialogs, openDetail, setUpLook } from "./queue_look.js";
 
 const queue = document.getElementById("queue");
+const place = () => document.getElementById("queue-place");
 const message = document.getElementById("queue-message");
-const zoom = document.getElementById("queue-zoom");
 const HEARTBEAT_MS = 60_000;
 
-let busy = false;
+const ahead = []; // items that come next: { pk, node }
+const outbox = []; // what is not sent yet: { url, body, back, why, isUndo }
+let sending = null; // what is on its way
+let isWaiting = false; // nothing to show until the server answers
+let isBlocked = false; // an undo is on its way: keys mean an item that is not there yet
 let seenMs = 0; // how long the present item was on a visible page
 let seenSince = null;
 
-const item = () => queue.querySelector("[data-item]");
+// How many lie ready, for whoever watches the page.
+const tellReady = () => (queue.dataset.ready = ahead.length);
+
+const shown = () => place().querySelector("[data-item]");
+const pkOf = (node) => node?.dataset.item;
 
 // ── Time spent ──────────────────────────────────────────────────────────────────────────────
 function countTime() {
@@ -19,82 +30,67 @@ function countTime() {
   seenSince = document.hidden ? null : now;
 }
 
-// ── Sending and showing ─────────────────────────────────────────────────────────────────────
+// ── Showing ─────────────────────────────────────────────────────────────────────────────────
 function say(text, isProblem = false) {
   message.textContent = text;
   message.classList.toggle("is-problem", isProblem);
 }
 
-function send(url, body) {
-  return fetch(url, {
-    method: body ? "POST" : "GET",
-    body,
-    headers: { Accept: "application/json" },
-  });
+function prepare({ pk, html }) {
+  const holder = document.createElement("div");
+  holder.innerHTML = html; // from our own server, where every value was escaped
+  const node = holder.firstElementChild;
+  const pictures = [...node.querySelectorAll(".photo img")];
+  for (const picture of pictures) picture.decode().catch(() => {}); // it shows its alternative text
+  return { pk: String(pk), node };
 }
 
-async function take(response) {
-  if (!response.headers.get("Content-Type")?.includes("json")) {
-    say(refusal(response), true);
-    return;
-  }
-  const answer = await response.json();
-  say(answer.message, !response.ok);
-  if (answer.html) show(answer.html);
-}
-
-async function request(url, body) {
-  if (busy) return; // a second press is not meant for the item that comes next
-  busy = true;
-  queue.classList.add("is-busy");
-  try {
-    await take(await send(url, body));
-  } catch {
-    say("The server did not answer. Check the connection and try again.", true);
-  } finally {
-    busy = false;
-    queue.classList.remove("is-busy");
-  }
-}
-
-function refusal(response) {
-  if (response.redirected) return "You are logged out. Reload the page and log in again.";
-  if (response.status === 403) return "This was refused. Reload the page and try again.";
-  return `The server answered with an error (${response.status}). Try again, or reload the page.`;
-}
-
-function show(html) {
-  const hadDetail = queue.querySelector(".detail")?.open;
-  queue.innerHTML = html; // from our own server, where every value was escaped
-  zoom.close();
-  if (hadDetail) openDetail();
-  begin();
-  queue.querySelector("#question")?.focus({ preventScroll: true });
-  if (window.scrollY > 0) window.scrollTo({ top: 0 });
-}
-
-function begin() {
+function show(node) {
+  const hadDetail = place().querySelector(".detail")?.open;
+  place().replaceChildren(node);
+  closeDialogs();
+  if (hadDetail) openDetail(queue);
   seenMs = 0;
   seenSince = null;
   countTime();
-  const following = item()?.dataset.following;
-  if (following) new Image().src = following;
+  isWaiting = false;
+  queue.classList.remove("is-busy");
+  place().querySelector("#question")?.focus({ preventScroll: true });
+  if (window.scrollY > 0) window.scrollTo({ top: 0 });
 }
 
-queue.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const { target: form, submitter } = event;
-  const seconds = form.querySelector("[name=seconds]");
-  if (seconds) {
-    countTime();
-    seconds.disabled = false;
-    seconds.value = (seenMs / 1000).toFixed(2);
+function showNext() {
+  const next = ahead.shift();
+  if (next) show(next.node);
+  else {
+    isWaiting = true;
+    queue.classList.add("is-busy");
   }
-  const url = submitter?.hasAttribute("formaction") ? submitter.formAction : form.action;
-  request(url, new FormData(form, submitter));
-});
+}
 
-// ── Claim: kept while the page is seen, given back when it is left ──────────────────────────
+function comeBack(node, sentence) {
+  const present = shown();
+  if (present && !isWaiting && present !== node) ahead.unshift({ pk: pkOf(present), node: present });
+  show(node);
+  say(sentence, true);
+}
+
+// The figures move at once; the server's own come with its answer.
+function countOne() {
+  const step = (name, by) => {
+    const figure = queue.querySelector(`[data-count=${name}]`);
+    if (figure && /^\d+$/.test(figure.textContent)) figure.textContent = Number(figure.textContent) + by;
+  };
+  step("open", -1);
+  step("decided", 1);
+  queue.querySelector("[data-undo]").disabled = false;
+}
+
+// ── Sending ─────────────────────────────────────────────────────────────────────────────────
+function send(url, body) {
+  return fetch(url, { method: "POST", body, headers: { Accept: "application/json" } });
+}
+
 function csrfToken() {
   return queue.querySelector("[name=csrfmiddlewaretoken]").value;
 }
@@ -105,12 +101,103 @@ function tokenOnly() {
   return body;
 }
 
+// What this page has: the server sends only what it lacks.
+function withWhatIsHere(body) {
+  const there = [shown(), sending?.back, ...outbox.map((entry) => entry.back)].filter(Boolean).map(pkOf);
+  for (const pk of [...there, ...ahead.map((item) => item.pk)]) body.append("have", pk);
+  if (!isWaiting && shown()) body.set("shown_item", pkOf(shown()));
+  return body;
+}
+
+function post(url, body, { back = null, why = "", isUndo = false } = {}) {
+  outbox.push({ url, body, back, why, isUndo });
+  if (!sending) deliver();
+}
+
+// One request after the other, its answer taken in before the next: so each says truly what is here.
+async function deliver() {
+  while (outbox.length) {
+    sending = outbox.shift();
+    const { url, body, back, why, isUndo } = sending;
+    const response = await send(url, withWhatIsHere(body)).catch(() => null);
+    if (isUndo) isBlocked = false;
+    await take(response, back, why);
+  }
+  sending = null;
+}
+
+async function take(response, back, why) {
+  const isJson = response?.headers.get("Content-Type")?.includes("json");
+  const answer = isJson ? await response.json() : null;
+  if (answer?.items) {
+    const have = new Set([pkOf(shown()), ...ahead.map((item) => item.pk), ...outbox.map((entry) => pkOf(entry.back))]);
+    for (const item of answer.items) {
+      if (item.pk === answer.show) undone(prepare(item));
+      else if (isWaiting || !have.has(String(item.pk))) ahead.push(prepare(item));
+    }
+    tellReady();
+    if (!outbox.length) document.getElementById("queue-bar").outerHTML = answer.bar;
+    say(why || answer.message, Boolean(why) || !response.ok);
+    if (isWaiting && ahead.length) showNext();
+    else if (isWaiting && answer.empty && !outbox.length) {
+      const holder = document.createElement("div");
+      holder.innerHTML = answer.empty;
+      show(holder.firstElementChild);
+    }
+    return;
+  }
+  const sentence = answer?.message ?? refusal(response);
+  if (back) comeBack(back, sentence);
+  else say(sentence, true);
+}
+
+function undone(item) {
+  const present = shown();
+  if (present && !isWaiting) ahead.unshift({ pk: pkOf(present), node: present });
+  show(item.node);
+}
+
+function refusal(response) {
+  if (!response) return "The server did not answer. Check the connection and try again.";
+  if (response.redirected) return "You are logged out. Reload the page and log in again.";
+  if (response.status === 403) return "This was refused. Reload the page and try again.";
+  return `The server answered with an error (${response.status}). Try again, or reload the page.`;
+}
+
+// Sends what was decided of the shown item and goes on without waiting for the answer.
+function finish(url, body, { decides = true } = {}) {
+  const node = shown();
+  if (!node || isWaiting || isBlocked) return; // a press is not meant for what is not there yet
+  countTime();
+  body.set("seconds", (seenMs / 1000).toFixed(2));
+  if (decides) countOne();
+  showNext();
+  post(url, body, { back: node });
+}
+
+function undo(form) {
+  if (isBlocked) return;
+  isBlocked = true;
+  post(form.action, new FormData(form), { isUndo: true });
+}
+
+queue.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { target: form, submitter } = event;
+  if (submitter?.hasAttribute("data-undo")) undo(form);
+  else finish(form.action, new FormData(form, submitter));
+});
+
+// ── Claims: kept while the page is seen, given back when it is left ─────────────────────────
 async function keepClaim() {
-  const url = item()?.dataset.hold;
-  if (!url || document.hidden) return;
-  const response = await send(url, tokenOnly()).catch(() => null); // the next beat tries again
-  const isLost = response?.status === 409;
-  if (isLost && !busy && item()?.dataset.hold === url) await take(response);
+  const node = shown();
+  if (!node?.dataset.hold || document.hidden) return;
+  const response = await send(node.dataset.hold, tokenOnly()).catch(() => null);
+  const isLost = response?.status === 409; // no answer: the next beat tries again
+  if (!isLost || shown() !== node || isWaiting) return;
+  const { message: why } = await response.json();
+  showNext();
+  post(queue.dataset.ahead, tokenOnly(), { why });
 }
 
 setInterval(keepClaim, HEARTBEAT_MS);
@@ -119,97 +206,17 @@ document.addEventListener("visibilitychange", () => {
   keepClaim();
 });
 window.addEventListener("pagehide", () => {
-  if (item()?.dataset.hold) navigator.sendBeacon(queue.dataset.leave, tokenOnly());
+  // Nothing that was decided is lost with the page.
+  for (const { url, body } of outbox.splice(0)) navigator.sendBeacon(url, body);
+  if (shown()?.dataset.hold || ahead.length) navigator.sendBeacon(queue.dataset.leave, tokenOnly());
 });
 window.addEventListener("pageshow", (event) => {
   // A page from the browser's memory shows an item that was given back.
-  if (event.persisted) request(queue.dataset.next);
-});
-
-// ── Looking closer ──────────────────────────────────────────────────────────────────────────
-function toggle(dialog) {
-  if (dialog.open) dialog.close();
-  else dialog.showModal();
-}
-
-function toggleZoom() {
-  const photo = queue.querySelector(".photo img");
-  if (!photo) return;
-  zoom.querySelector("img").src = photo.src;
-  toggle(zoom);
-  lookAt(0.5, 0.5);
-}
-
-// Scrolls the enlarged photo to a place given by fractions of the window.
-function lookAt(across, down) {
-  zoom.scrollTo(
-    across * (zoom.scrollWidth - zoom.clientWidth),
-    down * (zoom.scrollHeight - zoom.clientHeight),
-  );
-}
-
-queue.addEventListener("click", (event) => {
-  const opener = event.target.closest("[data-open]");
-  if (opener) toggle(document.getElementById(opener.dataset.open));
-  if (event.target.closest("[data-zoom]") && !event.ctrlKey && !event.metaKey) {
-    event.preventDefault();
-    toggleZoom();
-  }
-  if (event.target.closest("[data-again]")) {
-    event.preventDefault();
-    request(queue.dataset.next);
-  }
-});
-zoom.addEventListener("click", () => zoom.close());
-zoom.addEventListener("pointermove", (event) => {
-  // A finger scrolls by itself; a mouse looks where it points.
-  if (event.pointerType === "mouse") lookAt(event.clientX / innerWidth, event.clientY / innerHeight);
-});
-
-// ── Keys ────────────────────────────────────────────────────────────────────────────────────
-const SIDES = { p: "image", t: "text", b: "both" };
-
-function openDetail() {
-  const detail = queue.querySelector(".detail");
-  if (detail) detail.open = true;
-  return detail;
-}
-
-function chooseSide(side) {
-  const choice = openDetail()?.querySelector(`[name=wrong_side][value=${side}]`);
-  if (choice) choice.checked = !choice.checked;
-}
-
-function press(key) {
-  if (key === "z") toggleZoom();
-  else if (key === "n") openDetail()?.querySelector("textarea").focus();
-  else if (key in SIDES) chooseSide(SIDES[key]);
-  else {
-    const button = [...queue.querySelectorAll("button[data-key]")].find((candidate) =>
-      candidate.dataset.key.split(" ").includes(key),
-    );
-    if (!button) return false;
-    button.click();
-  }
-  return true;
-}
-
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  if (event.target.matches("textarea, select, input:not([type=radio])")) {
-    if (event.key === "Escape") event.target.blur();
-    return;
-  }
-  const key = event.key.toLowerCase();
-  const dialog = document.querySelector("dialog[open]");
-  if (dialog) {
-    // An open picture or list takes only the key that closes it.
-    if ((dialog === zoom && key === "z") || (dialog !== zoom && key === "?")) dialog.close();
-    return;
-  }
-  if (press(key)) event.preventDefault();
+  if (event.persisted) location.reload();
 });
 
 document.documentElement.classList.add("has-script");
-begin();
+setUpLook({ queue, finish, isIdle: () => !isWaiting && !isBlocked });
+countTime();
+if (shown()?.dataset.hold) post(queue.dataset.ahead, tokenOnly());
 setTimeout(keepClaim, 1500); // a reload may have given back what it just fetched

@@ -1,0 +1,78 @@
+"""The pages on the queue's state and on what the team did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_GET
+
+from moderation.services import queue_health, team_figures
+from moderation.templatetags import clipmod
+
+from . import quality_chart
+
+if TYPE_CHECKING:
+    from .site import ClipmodAdminSite
+
+SEE_TEAM = "moderation.view_team"
+
+
+def urls(site: ClipmodAdminSite) -> list[URLPattern]:
+    """The addresses of both; they need the right to see review items."""
+    may_look = permission_required("moderation.view_reviewitem", raise_exception=True)
+
+    def health(request: HttpRequest) -> HttpResponse:
+        context = {"title": "State of the queue", "found": queue_health.queue_health()}
+        return TemplateResponse(
+            request, "admin/health/page.html", site.each_context(request) | context
+        )
+
+    def team(request: HttpRequest) -> HttpResponse:
+        """Everybody's figures for who may see them, else one's own."""
+        assert isinstance(request.user, User)  # admin_view lets nobody else in
+        sees_all = request.user.has_perm(SEE_TEAM)
+        days = _days(request)
+        rows = team_figures.team_figures(days=days, only=None if sees_all else request.user)
+        context = {
+            "title": "The team" if sees_all else "Your figures",
+            "sees_all": sees_all,
+            "days": days,
+            "periods": [(number, _period(number)) for number in team_figures.PERIODS],
+            "rows": [_row(one) for one in rows],
+            "longest_gap": team_figures.LONGEST_GAP.seconds // 60,
+            "most_pairs": team_figures.MOST_PAIRS,
+            "least_active": team_figures.LEAST_ACTIVE.seconds // 60,
+        }
+        return TemplateResponse(
+            request, "admin/health/team.html", site.each_context(request) | context
+        )
+
+    return [
+        path("health/", site.admin_view(may_look(require_GET(health))), name="health"),
+        path("team/", site.admin_view(may_look(require_GET(team))), name="team"),
+    ]
+
+
+def _days(request: HttpRequest) -> int:
+    asked = request.GET.get("days", "")
+    known = {str(days): days for days in team_figures.PERIODS}
+    return known.get(asked, 7)
+
+
+def _period(days: int) -> str:
+    return "24 hours" if days == 1 else f"{days} days"
+
+
+def _row(one: team_figures.Figures) -> dict[str, object]:
+    """A line of the table, in words."""
+    return {
+        "one": one,
+        "active": clipmod.duration(one.active.total_seconds()),
+        "confirmed": quality_chart.words(one.confirmed),
+        "agreement": quality_chart.words(one.agreement),
+    }

@@ -1,0 +1,59 @@
+"""Which part of the queue a request speaks of: its address says it, so that it can be shared."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.urls import reverse
+
+from moderation.services.desk import Desk
+from moderation.services.queue_filter import QueueFilter
+
+LEADS = "leads"
+
+
+def desk(request: HttpRequest) -> Desk:
+    """The desk of this address. Raises `PermissionDenied` for the leads' where that is not yours.
+
+    A filter that cannot be read is none: the page says in words what it shows.
+    """
+    if request.GET.get("desk") == LEADS:
+        if not request.user.has_perm("moderation.resolve_escalation"):
+            raise PermissionDenied
+        return Desk(escalated=True)
+    chosen = _filter(request)
+    return Desk(narrowing=None if chosen is None or chosen.is_empty else chosen)
+
+
+def query(request: HttpRequest) -> str:
+    """What follows the “?” in the addresses of this desk; empty for the whole queue."""
+    if request.GET.get("desk") == LEADS:
+        return f"desk={LEADS}"
+    chosen = _filter(request)
+    return chosen.query if chosen else ""
+
+
+def words(request: HttpRequest) -> str:
+    """The desk for people; empty for the whole queue."""
+    if request.GET.get("desk") == LEADS:
+        return "Escalated items"
+    chosen = _filter(request)
+    return "" if chosen is None or chosen.is_empty else chosen.words
+
+
+def address(request: HttpRequest) -> str:
+    """The page of this desk."""
+    wanted = query(request)
+    return reverse("admin:queue") + (f"?{wanted}" if wanted else "")
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether the page's script asks, which takes JSON only."""
+    return request.accepts("application/json") and not request.accepts("text/html")
+
+
+def _filter(request: HttpRequest) -> QueueFilter | None:
+    try:
+        return QueueFilter.parse(request.GET)
+    except ValueError:
+        return None

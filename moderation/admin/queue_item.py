@@ -1,0 +1,48 @@
+"""What the queue shows of one item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from moderation.models import Decision, ReviewItem
+from moderation.services import review, review_claims, similar
+
+from .decision_form import CONFIRM, DISMISS, answers, shown_stamp
+from .why import why
+
+# Read with the item, in one query.
+BY_ITEM = (
+    "product__category",
+    "analysis__model_version",
+    "claimed_by",
+    "escalated_by",
+    "reopens__analysis",
+    "reopens__moderator",
+)
+
+
+def item_context(item: ReviewItem, *, moderator: User, keys: Mapping[str, str]) -> dict[str, Any]:
+    """The context of item.html for an item that was read with `BY_ITEM`."""
+    in_hand = item.state == review.OPEN and item.claimed_by_id == moderator.pk
+    context: dict[str, Any] = {
+        "item": item,
+        "in_hand": in_hand,
+        "keys": keys,
+        "why": why(item),
+    }
+    if not in_hand:
+        return context | {
+            "decision": item.decisions.standing().select_related("moderator").first(),
+            "refusal": review_claims.refusal(item, moderator=moderator),
+        }
+    return context | {
+        "confirm": answers(CONFIRM, keys=keys),
+        "dismiss": answers(DISMISS, keys=keys),
+        "sides": [(value, label, keys[value]) for value, label in Decision.Side.choices],
+        "shown": shown_stamp(item),
+        "similar": similar.preview(item, moderator=moderator),
+        "skipped": item.skips.select_related("moderator") if item.escalated_at else (),
+    }

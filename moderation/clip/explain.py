@@ -1,0 +1,250 @@
+"""Which word of a listing does not fit its photo, and what the photo looks like instead.
+
+Two questions are asked of the same CLIP model that judged the listing, in its own logits (cosine
+times `logit_scale`, so that a gap of 4 means e^4 = 55 times likelier by the model's own softmax):
+
+- contrast: would another colour (or kind of product) fit better than the one that is said? As in
+  CLIP's zero-shot classification (Radford et al. 2021, 3.1), over prompts and over the listing's
+  own text with the word swapped in place, the mean of both;
+- leave one out: does the text fit better without the word (occlusion, Zeiler and Fergus 2014)?
+
+Only what passes the margins below is said. They were chosen on one half of real photos and
+measured on the other (`benchmarks/explain.py`, `docs/explanations.md`). No heat map is made: for
+such a small model we could not show that one is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from moderation.clip.explain_words import PALETTE, TYPES, Kind, Term, replaced, terms, without
+
+EncodeTexts = Callable[[Sequence[str]], np.ndarray]
+
+# Logits by which the best other colour, or kind of product, must lead over the one that is said.
+COLOUR_GAP = 4.0
+TYPE_GAP = 8.0
+ONE_COLOUR = 0.6  # the least share of the best colour to name it alone
+TWO_COLOURS = 0.75  # the least share of the best two to name both
+# Where the photo looks more like another kind by this much, a colour is not all that is wrong.
+TYPE_DOUBT = 3.0
+# A kind counts less than a colour in the order of words: its gap is wide on true pairs as well.
+_TYPE_OFFSET = 4.0
+
+# What bounds the texts of one listing: 18 + (2 + 2) x 6 = 42 at most.
+_WORDS = 18
+_COLOURS_TRIED, _TYPES_TRIED = 2, 2
+_SWAPS = 6
+
+_COLOUR_PROMPTS = ("{} product", "a {} product", "a photo of a {} product")
+_TYPE_PROMPTS = ("{}", "a photo of {}", "a photo of a {}", "an item of the category {}")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is to be explained: unit vectors [d] of photo and text, the text, its threshold."""
+
+    image: np.ndarray
+    text_vector: np.ndarray
+    text: str
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word and how badly it fits, in logits; the higher, the worse.
+
+    `drop`: what the text gains without it. `gap`: the lead of the best alternative over it, None
+    for words without alternatives. `shares`: the alternatives with the softmax over them and the
+    word itself, likeliest first.
+    """
+
+    term: Term
+    drop: float
+    gap: float | None = None
+    shares: tuple[tuple[str, float], ...] = ()
+    said_share: float | None = None
+    best_swap: tuple[str, float] | None = None  # the text with the best colour, and its cosine
+
+    @property
+    def suspicion(self) -> float:
+        """The order of words: what is gained without it, plus the lead of an alternative."""
+        if self.gap is None:
+            return self.drop
+        offset = _TYPE_OFFSET if self.term.kind == "type" else 0.0
+        return self.drop + max(self.gap - offset, 0.0)
+
+    @property
+    def looks_like(self) -> tuple[str, ...]:
+        """The one or two colours that the photo surely has; empty where that cannot be said."""
+        if self.term.kind != "colour" or not self.shares:
+            return ()
+        if self.shares[0][1] >= ONE_COLOUR:
+            return (self.shares[0][0],)
+        pair = self.shares[:2]
+        return tuple(name for name, _ in pair) if sum(s for _, s in pair) >= TWO_COLOURS else ()
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it may be said that this word does not fit."""
+        if self.gap is None or self.drop <= 0:
+            return False
+        if self.term.kind == "type":
+            return self.gap >= TYPE_GAP
+        return self.gap >= COLOUR_GAP and bool(self.looks_like)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """All judged words, the most wrong one first, and the one that may be shown, if any."""
+
+    words: tuple[Word, ...]
+    finding: Word | None
+    suggestion: str | None
+    texts_encoded: int
+
+
+class Explainer:
+    """Explains listings by one model; the prompts are encoded once, on first use.
+
+    `encode_texts` gives unit vectors [n, d]; `logit_scale` is the model's own factor.
+    """
+
+    def __init__(self, encode_texts: EncodeTexts, *, logit_scale: float) -> None:
+        self._encode, self._scale = encode_texts, logit_scale
+
+    def explain(self, listings: Sequence[Listing]) -> list[Explained]:
+        """One answer for each listing, in order; the texts of all are encoded in one call."""
+        questions = [self._questions(listing) for listing in listings]
+        asked = list(dict.fromkeys(text for one in questions for text in one.texts))
+        rows = {text: row for row, text in enumerate(asked)}
+        vectors = self._encode(asked) if asked else np.zeros((0, 1), dtype=np.float32)
+        return [
+            self._answer(
+                listing,
+                one,
+                {text: float(vectors[rows[text]] @ listing.image) for text in one.texts},
+            )
+            for listing, one in zip(listings, questions, strict=True)
+        ]
+
+    def _questions(self, listing: Listing) -> _Questions:
+        found = terms(listing.text)
+        # Words that say most come first where a long text has more of them than are asked about.
+        found.sort(key=lambda term: not term.kind)
+        found = found[:_WORDS]
+        colours = [term for term in found if term.kind == "colour"]
+        tried = colours[:_COLOURS_TRIED]
+        tried += [term for term in found if term.kind == "type"][:_TYPES_TRIED]
+        swaps: dict[Term, dict[str, str]] = {}
+        for term in tried:
+            # What the text says already is no alternative: a black and white shirt is both.
+            said = {word for one in colours for word in one.name.split()}
+            others = [
+                name
+                for name in self._by_prompt(listing, term.kind)
+                if name != term.name and (term.kind == "type" or not said & set(name.split()))
+            ][:_SWAPS]
+            swaps[term] = {name: replaced(listing.text, term, by=name) for name in others}
+        drops = {term: without(listing.text, term) for term in found}
+        return _Questions({term: text for term, text in drops.items() if text}, swaps)
+
+    def _answer(self, listing: Listing, asked: _Questions, cosines: dict[str, float]) -> Explained:
+        own = float(listing.text_vector @ listing.image)
+        words = [
+            self._judged(listing, term, text, asked.swaps.get(term), own, cosines)
+            for term, text in asked.drops.items()
+        ]
+        words.sort(key=lambda word: -word.suspicion)
+        finding = most_wrong(words)
+        return Explained(
+            tuple(words),
+            finding,
+            _suggestion(finding, words, threshold=listing.threshold),
+            len(set(asked.texts)),
+        )
+
+    def _judged(
+        self,
+        listing: Listing,
+        term: Term,
+        text_without: str,
+        swaps: dict[str, str] | None,
+        own: float,
+        cosines: dict[str, float],
+    ) -> Word:
+        drop = self._scale * (cosines[text_without] - own)
+        if not swaps:
+            return Word(term, drop)
+        prompts = self._by_prompt(listing, term.kind)
+        names = [term.name, *swaps]
+        in_place = np.array([own, *(cosines[text] for text in swaps.values())])
+        alone = np.array([prompts[name] for name in names])
+        logits = self._scale * (in_place + alone) / 2  # [1 + swaps], the word itself first
+        shares = np.exp(logits - logits.max())
+        shares /= shares.sum()
+        order = [1 + int(place) for place in np.argsort(-logits[1:], kind="stable")]
+        best = swaps[names[order[0]]]
+        return Word(
+            term,
+            drop,
+            gap=float(logits[order[0]] - logits[0]),
+            shares=tuple((names[place], float(shares[place])) for place in order),
+            said_share=float(shares[0]),
+            best_swap=(best, cosines[best]),
+        )
+
+    def _by_prompt(self, listing: Listing, kind: Kind) -> dict[str, float]:
+        """Each colour, or kind of product, with its prompts' cosine, the likeliest first."""
+        names, vectors = self._colours if kind == "colour" else self._types
+        cosines = vectors @ listing.image
+        return {names[row]: float(cosines[row]) for row in np.argsort(-cosines, kind="stable")}
+
+    @cached_property
+    def _colours(self) -> tuple[Sequence[str], np.ndarray]:
+        return PALETTE, self._means(PALETTE, _COLOUR_PROMPTS)
+
+    @cached_property
+    def _types(self) -> tuple[Sequence[str], np.ndarray]:
+        names = [words[0] for words in TYPES]
+        return names, self._means(names, _TYPE_PROMPTS)
+
+    def _means(self, names: Sequence[str], templates: Sequence[str]) -> np.ndarray:
+        """The mean of each name's prompts, [n, d]; not made unit length, so it is a mean cosine."""
+        sentences = [template.format(name) for name in names for template in templates]
+        vectors = np.asarray(self._encode(sentences), dtype=np.float32)
+        return vectors.reshape(len(names), len(templates), -1).mean(axis=1)
+
+
+@dataclass(frozen=True)
+class _Questions:
+    """The texts to ask about: without each term, and with each tried term's alternatives."""
+
+    drops: dict[Term, str]
+    swaps: dict[Term, dict[str, str]]
+
+    @property
+    def texts(self) -> list[str]:
+        return [
+            *self.drops.values(),
+            *(text for swaps in self.swaps.values() for text in swaps.values()),
+        ]
+
+
+def most_wrong(words: Sequence[Word]) -> Word | None:
+    """The word that may be shown, of words in their order; None where none is trusted."""
+    return next((word for word in words if word.is_trusted), None)
+
+
+def _suggestion(finding: Word | None, words: Sequence[Word], *, threshold: float) -> str | None:
+    """The text with the right colour, where that alone is wrong and it would not be flagged."""
+    if finding is None or finding.best_swap is None or len(finding.looks_like) != 1:
+        return None
+    if any(word.term.kind == "type" and (word.gap or 0.0) >= TYPE_DOUBT for word in words):
+        return None
+    text, cosine = finding.best_swap
+    return text if cosine >= threshold else None

@@ -1,0 +1,32 @@
+"""Where a listing's own category stands among all, for its photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Logits by which the best category must lead before the own one is said not to fit. Which category
+# it is instead is not said: the best one was the true one in half of the cases only.
+CATEGORY_GAP = 8.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Rank (1 is best) of so many categories, and the lead of the best one, in logits."""
+
+    rank: int
+    of: int
+    gap: float
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it may be said that the category does not fit."""
+        return self.gap >= CATEGORY_GAP
+
+
+def standing(image: np.ndarray, vectors: np.ndarray, *, own: int, logit_scale: float) -> Standing:
+    """Where row `own` of the categories' unit vectors [c, d] stands for an image vector [d]."""
+    logits = logit_scale * (vectors @ image)
+    rank = 1 + int((logits > logits[own]).sum())
+    return Standing(rank, len(logits), float(logits.max() - logits[own]))

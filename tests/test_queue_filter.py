@@ -1,0 +1,310 @@
+"""Parts of the queue: how an address is read, what it lets through, and views under a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from moderation.models import Category, Decision, ModelVersion, ReviewItem, SavedView, Skip
+from moderation.services import saved_views, versions
+from moderation.services.queue_filter import QueueFilter, QueueFilterError
+
+Make = Callable[..., Any]
+PAGE = "/admin/views/"
+
+
+@pytest.fixture(autouse=True)
+def nothing_held() -> None:
+    """The counts of another test's views."""
+    cache.clear()
+
+
+def through(**query: str) -> list[str]:
+    """The ids of the products whose open items the filter lets through."""
+    items = QueueFilter.parse(query).apply(ReviewItem.objects.open())
+    return sorted(items.values_list("product__external_id", flat=True))
+
+
+# ── Addresses ─────────────────────────────────────────────────────────────────────────────────
+def test_an_address_is_read_and_written_in_one_way() -> None:
+    query = {"seller": " smith & co ", "older": "03D", "category": "007", "p": "2", "band": ""}
+    chosen = QueueFilter.parse(query)
+
+    assert chosen == QueueFilter(category=7, seller="smith & co", older="3d")
+    assert chosen.query == "category=7&seller=smith+%26+co&older=3d"
+    assert QueueFilter.parse({}).is_empty and not chosen.is_empty
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("band", "pass"),
+        ("reason", "audit"),
+        ("category", "shoes"),
+        ("category", "-1"),
+        ("category", "0"),
+        ("category", "9" * 30),
+        ("version", "²"),
+        ("older", "3"),
+        ("older", "3 weeks"),
+        ("older", "0d"),
+        ("older", "99999d"),
+        ("seller", "x" * 101),
+        ("seller", "a\0b"),
+    ],
+)
+def test_a_bad_value_is_named_in_a_sentence(field: str, value: str) -> None:
+    with pytest.raises(QueueFilterError) as raised:
+        QueueFilter.parse({field: value})
+
+    assert raised.value.field == field and str(raised.value).endswith(".")
+
+
+# ── What it lets through ──────────────────────────────────────────────────────────────────────
+@pytest.mark.django_db
+def test_each_field_lets_through_what_it_says(make_item: Make, make_user: Make) -> None:
+    shoes = Category.objects.create(name="Test shoes")
+    one = make_item("A1", category="Test shoes", seller="smith")
+    two, three = make_item("A2", seller="smith"), make_item("A3", seller="Smith")
+    ReviewItem.objects.filter(pk=two.pk).update(opened_at=timezone.now() - timedelta(days=3))
+    Skip.objects.create(item=three, moderator=make_user("anna"))
+    version = one.analysis.model_version
+    other = ModelVersion.objects.create(name="other", source="folder", location="x", threshold=0.1)
+
+    assert through() == ["A1", "A2", "A3"]
+    assert through(category=str(shoes.pk)) == ["A1"]
+    assert through(category="999999") == []
+    assert through(seller="smith") == ["A1", "A2"]
+    assert through(older="3d") == ["A2"] and through(older="73h") == []
+    assert through(reason="skipped") == ["A3"]
+    assert through(reason="flagged") == ["A1", "A2", "A3"]
+    assert through(version=str(version.pk)) == ["A1", "A2", "A3"]
+    assert through(version=str(other.pk)) == []
+    assert through(seller="smith", older="3d") == ["A2"]
+
+
+@pytest.mark.django_db
+def test_reopened_are_those_decided_before_whatever_the_model_says_now(
+    make_item: Make, make_user: Make
+) -> None:
+    former = Decision.objects.create(
+        item=(item := make_item("A0")),
+        analysis=item.analysis,
+        moderator=make_user("anna"),
+        verdict="dismiss",
+        reason="matches",
+    )
+    flagged, passed = make_item("A1"), make_item("A2")
+    for one, stratum in ((flagged, "flagged"), (passed, "reopened")):
+        ReviewItem.objects.filter(pk=one.pk).update(reopens=former, stratum=stratum)
+
+    assert through(reason="reopened") == ["A1", "A2"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_blind_by", ["lot", "second opinion"])
+def test_no_filter_tells_what_the_model_said_of_a_blind_item(
+    make_item: Make, is_blind_by: str
+) -> None:
+    category = Category.objects.create(name="Test shoes")
+    first, item = make_item("A0"), make_item("A1", category="Test shoes", seller="smith")
+    make_item("A2", category="Test shoes", seller="smith")
+    change = {"in_audit": True} if is_blind_by == "lot" else {"second_of": first}
+    ReviewItem.objects.filter(pk=item.pk).update(**change)
+    version = item.analysis.model_version
+    ModelVersion.objects.filter(pk=version.pk).update(clear_threshold=0.5)
+
+    for telling in (
+        {"band": "clear"},
+        {"band": "review"},
+        {"reason": "flagged"},
+        {"version": str(version.pk)},
+        {"seller": "smith", "band": "clear"},
+    ):
+        assert "A1" not in through(**telling), telling
+        assert QueueFilter.parse(telling).tells_of_the_model
+    for neutral in ({"seller": "smith"}, {"category": str(category.pk)}):
+        assert through(**neutral) == ["A1", "A2"]
+
+
+@pytest.mark.django_db
+def test_the_clear_band_is_the_one_of_the_automatic_action(make_item: Make, bundled: Any) -> None:
+    """Each item is in the band in which `clear_threshold_for` puts it."""
+    for number, (similarity, category) in enumerate(
+        (similarity, category)
+        for similarity in (-0.1, 0.05, 0.11, 0.2)
+        for category in (None, "Strict", "Offset")
+    ):
+        make_item(f"A{number:02}", similarity=similarity, category=category)
+    Category.objects.filter(name="Strict").update(threshold=0.02)
+    ModelVersion.objects.filter(pk=bundled.pk).update(
+        clear_threshold=0.1,
+        platt_a=-10.0,
+        platt_b=1.0,
+        calibration={"offsets": {"Offset": 0.6}},
+    )
+    items = list(ReviewItem.objects.select_related("analysis", "product__category"))
+    items[0].analysis.threshold_override = 0.15
+    for place, override in enumerate((None, 0.04, 0.99)):
+        for item in items[place::3]:
+            item.analysis.threshold_override = override
+            item.analysis.save()
+    version = versions.current()
+    clear = sorted(
+        item.product.external_id
+        for item in items
+        if item.analysis.similarity
+        < versions.clear_threshold_for(
+            version, category=item.product.category, override=item.analysis.threshold_override
+        )
+    )
+
+    assert 0 < len(clear) < len(items)
+    assert through(band="clear") == clear
+    assert through(band="review") == sorted(
+        item.product.external_id for item in items if item.product.external_id not in clear
+    )
+
+
+@pytest.mark.django_db
+def test_without_a_band_nothing_is_clear(make_item: Make) -> None:
+    make_item("A1")
+
+    assert through(band="clear") == [] and through(band="review") == ["A1"]
+
+
+@pytest.mark.django_db
+def test_a_filter_says_what_it_is(bundled: Any) -> None:
+    category = Category.objects.create(name="Test shoes")
+    words = QueueFilter(
+        category=category.pk, seller="<b>", reason="skipped", older="1h", version=bundled.pk
+    ).words
+
+    assert words == (
+        "Test shoes · Seller <b> · Skipped by somebody · Scored by bundled · "
+        "Waiting 1 hour or longer"
+    )
+    assert QueueFilter(category=999999).words == "A category that is gone"
+    assert QueueFilter().words == "The whole queue"
+
+
+# ── Saved views ───────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def anna(make_user: Make) -> User:
+    return make_user("anna")
+
+
+def as_user(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.django_db
+def test_a_view_has_a_name_of_its_own_and_a_part_of_the_queue(anna: User, make_user: Make) -> None:
+    part = QueueFilter(seller="smith")
+    view = saved_views.save(owner=anna, name="  Smith's   shop ", query=part)
+
+    assert (view.name, view.query) == ("Smith's shop", "seller=smith")
+    for name, query in (
+        ("Smith's shop", part),
+        (" ", part),
+        ("x" * 61, part),
+        ("All", QueueFilter()),
+    ):
+        with pytest.raises(saved_views.SavedViewError):
+            saved_views.save(owner=anna, name=name, query=query)
+    ben = make_user("ben")
+    saved_views.save(owner=ben, name="Smith's shop", query=part)
+    for change in (
+        lambda: saved_views.rename(view, by=ben, name="Mine"),
+        lambda: saved_views.share(view, by=ben, is_shared=True),
+        lambda: saved_views.delete(view, by=ben),
+    ):
+        with pytest.raises(saved_views.SavedViewError):
+            change()
+    assert SavedView.objects.filter(owner=anna, name="Smith's shop", is_shared=False).exists()
+
+
+@pytest.mark.django_db
+def test_a_person_has_so_many_views(anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_views, "MOST_VIEWS", 1)
+    saved_views.save(owner=anna, name="One", query=QueueFilter(seller="a"))
+
+    with pytest.raises(saved_views.SavedViewError, match="delete one"):
+        saved_views.save(owner=anna, name="Two", query=QueueFilter(seller="b"))
+
+
+@pytest.mark.django_db
+@pytest.mark.any_database
+def test_views_are_made_shared_renamed_and_deleted_on_their_page(
+    make_item: Make, anna: User, make_user: Make
+) -> None:
+    for number in range(3):
+        make_item(f"A{number}", seller="<i>smith")
+    make_item("B1", seller="jones")
+    client, ben = as_user(anna), as_user(make_user("ben"))
+
+    shown = client.get(PAGE, {"seller": "<i>smith"})
+    html = shown.content.decode()
+    assert "Seller &lt;i&gt;smith" in html and ": 3 open" in html
+    assert '/admin/queue/?seller=%3Ci%3Esmith"' in html
+    query = shown.context["chosen"].query
+    saved = client.post(f"{PAGE}save/", {"query": query, "name": "Smith"}, follow=True)
+    assert "Saved: Smith." in saved.content.decode()
+    view = SavedView.objects.get()
+    assert "Smith" not in [one.view.name for one in ben.get(PAGE).context["views"]]
+    assert ben.post(f"{PAGE}{view.pk}/delete/").status_code == 404
+
+    client.post(f"{PAGE}{view.pk}/share/", {"shared": "1"})
+    (listed,) = ben.get(PAGE).context["views"]
+    assert (listed.view.name, str(listed.open), listed.query) == ("Smith", "3", query)
+    assert "somebody else" in ben.post(f"{PAGE}{view.pk}/delete/", follow=True).content.decode()
+    client.post(f"{PAGE}{view.pk}/rename/", {"name": "Shop <b>"})
+    assert "Shop &lt;b&gt;" in ben.get(PAGE).content.decode()
+    client.post(f"{PAGE}{view.pk}/delete/")
+    assert not SavedView.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.any_database
+def test_the_page_says_what_is_wrong_with_a_part_and_with_a_stored_one(anna: User) -> None:
+    SavedView.objects.create(owner=anna, name="Old", query="band=gone")
+    client = as_user(anna)
+
+    answer = client.get(PAGE, {"older": "soon"})
+
+    html = answer.content.decode()
+    assert "“soon” is no age" in html and 'aria-invalid="true"' in html
+    assert "There is no band “gone”" in html
+    refused = client.post(f"{PAGE}save/", {"query": "older=soon", "name": "Soon"}, follow=True)
+    assert "“soon” is no age" in refused.content.decode()
+    assert SavedView.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.any_database
+def test_counts_stop_somewhere(
+    make_item: Make, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved_views, "COUNTED_AT_MOST", 1)
+    make_item("A1", seller="many"), make_item("A2", seller="many")
+    saved_views.save(owner=anna, name="Many", query=QueueFilter(seller="many"))
+
+    assert "<b>1+</b> open" in as_user(anna).get(PAGE).content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.any_database
+def test_the_page_needs_the_right_to_see_items(db: None) -> None:
+    stranger = as_user(User.objects.create_user("eve", is_staff=True))
+
+    assert stranger.get(PAGE).status_code == 403
+    assert stranger.post(f"{PAGE}save/", {"query": "seller=a", "name": "A"}).status_code == 403

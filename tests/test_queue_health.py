@@ -1,0 +1,233 @@
+"""The state of the queue, and what each moderator did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from moderation.models import Decision, ReviewItem, Skip
+from moderation.services import queue_health, team_figures
+from moderation.services.queue_health import Count, Flow
+
+pytestmark = pytest.mark.django_db
+
+Make = Callable[..., Any]
+
+
+def as_user(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def opened(item: ReviewItem, *, ago: timedelta) -> ReviewItem:
+    ReviewItem.objects.filter(pk=item.pk).update(opened_at=timezone.now() - ago)
+    return item
+
+
+@pytest.fixture
+def decide(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Decision]:
+    """A decision as it stands in the table, made some time ago."""
+
+    def make(item: ReviewItem, by: User, *, ago: timedelta, **fields: Any) -> Decision:
+        verdict = fields.pop("verdict", "confirm")
+        reason = {"confirm": "other_product", "dismiss": "matches"}.get(verdict, "")
+        at = timezone.now() - ago
+        # Rows cannot be changed afterwards.
+        with monkeypatch.context() as patch:
+            patch.setattr(timezone, "now", lambda: at)
+            return Decision.objects.create(
+                item=item,
+                analysis=item.analysis,
+                moderator=by,
+                verdict=verdict,
+                **{"reason": reason, "seconds": 5.0, **fields},
+            )
+
+    return make
+
+
+# ── The queue ─────────────────────────────────────────────────────────────────────────────────
+def test_ages_and_kinds_of_what_waits(make_item: Make, make_user: Make) -> None:
+    items = [
+        opened(make_item(f"A{hours:02}"), ago=timedelta(hours=hours)) for hours in range(1, 21)
+    ]
+    anna = make_user("anna")
+    ReviewItem.objects.filter(pk=items[0].pk).update(
+        escalated_at=timezone.now() - timedelta(minutes=5), escalated_by=anna, escalation="asked"
+    )
+    ReviewItem.objects.filter(pk=items[1].pk).update(in_audit=True)
+    ReviewItem.objects.filter(pk=items[2].pk).update(second_of=items[3])
+
+    found = queue_health.queue_health()
+
+    def hours(moment: Any) -> int:
+        return round((timezone.now() - moment) / timedelta(hours=1))
+
+    assert str(found.open) == "20"
+    assert (hours(found.oldest), hours(found.median_since), hours(found.p95_since)) == (20, 10, 19)
+    kinds = (found.escalated, found.reopened, found.audit, found.second_opinions)
+    assert [one.number for one in kinds] == [1, 0, 1, 1]
+    assert found.escalated_oldest is not None
+
+
+def test_in_and_out(make_item: Make, make_user: Make, decide: Make) -> None:
+    anna = make_user("anna")
+    items = [make_item(f"A{number}") for number in range(6)]
+    opened(items[0], ago=timedelta(days=2))
+    opened(items[1], ago=timedelta(days=8))
+    ReviewItem.objects.filter(pk=items[5].pk).update(state="withdrawn")  # never decided
+    first = decide(items[2], anna, ago=timedelta(hours=2))
+    decide(items[2], anna, ago=timedelta(hours=1), verdict="undo", corrects=first, seconds=None)
+    decide(items[3], anna, ago=timedelta(days=3))
+
+    found = queue_health.queue_health()
+
+    assert (found.day.entered.number, found.day.left.number) == (3 + 1, 1)
+    assert (found.week.entered.number, found.week.left.number) == (4 + 1, 2)
+    assert found.day.entered_per_hour == pytest.approx(4 / 24)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "came", "went", "said"),
+    [
+        (0, 5, 0, "The queue is empty."),
+        (100, 24, 48, "In about 4 days at this rate."),
+        (10, 0, 24, "In about 10 hours at this rate."),
+        (1, 0, 24, "In about 1 hour at this rate."),
+        (1, 0, 240, "Within the hour at this rate."),
+        (5000, 0, 1, "In more than a year at this rate."),
+        (10, 48, 24, "Never at this rate: 1.0 more come in each hour than are decided."),
+        (10, 24, 24, "Never at this rate: as many come in as are decided."),
+        (10, 0, 0, "Never at this rate: nothing was decided in the last 24 hours."),
+    ],
+)
+def test_the_forecast_is_said_in_words(waiting: int, came: int, went: int, said: str) -> None:
+    flow = Flow(timedelta(days=1), entered=Count(came), left=Count(went))
+
+    assert queue_health.forecast(Count(waiting), flow) == said
+
+
+def test_what_is_too_many_is_not_counted(make_item: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_item("A1"), make_item("A2")
+    rows = ReviewItem.objects.open()
+
+    assert str(queue_health.count(rows, at_most=1)) == "1+"
+    assert str(queue_health.count(rows, at_most=2)) == "2"
+
+
+@pytest.mark.any_database
+def test_the_page_shows_it_to_those_who_may_see_items(make_item: Make, make_user: Make) -> None:
+    make_item("A1")
+    page = as_user(make_user("vera", group="viewer")).get("/admin/health/")
+
+    assert "nothing was decided in the last 24 hours" in page.content.decode()
+    eve = User.objects.create(username="eve", is_staff=True)
+    assert as_user(eve).get("/admin/health/").status_code == 403
+    assert as_user(eve).get("/admin/team/").status_code == 403
+
+
+@pytest.mark.any_database
+def test_an_empty_queue_has_a_page_too(make_user: Make) -> None:
+    page = as_user(make_user("anna")).get("/admin/health/").content.decode()
+
+    assert "The queue is empty." in page
+
+
+# ── The team ──────────────────────────────────────────────────────────────────────────────────
+def figures(name: str, *, days: int = 7, only: User | None = None) -> team_figures.Figures:
+    return next(one for one in team_figures.team_figures(days=days, only=only) if one.name == name)
+
+
+def test_idle_time_counts_two_minutes_at_most(
+    make_item: Make, make_user: Make, decide: Make
+) -> None:
+    anna, ben = make_user("anna"), make_user("ben")
+    item = make_item("A1")
+    for minutes in (300, 299, 200, 199.5):  # gaps of 60 s, 99 minutes and 30 s
+        decide(item, anna, ago=timedelta(minutes=minutes))
+    decide(item, ben, ago=timedelta(minutes=250))  # in between, and nobody's break but his
+    skip = Skip.objects.create(item=item, moderator=anna)
+    Skip.objects.filter(pk=skip.pk).update(created_at=timezone.now() - timedelta(minutes=199))
+
+    assert figures("anna").active.total_seconds() == pytest.approx(60 + 120 + 30 + 30, abs=0.1)
+    assert figures("anna", only=anna).active == figures("anna").active
+    assert figures("ben").active == timedelta(0)
+    assert figures("anna").per_hour is None  # of four minutes nothing can be told
+
+
+def test_what_somebody_did_in_a_period(make_item: Make, make_user: Make, decide: Make) -> None:
+    anna = make_user("anna")
+    item = make_item("A1")
+    for number in range(13):  # over twelve minutes
+        last = decide(
+            item,
+            anna,
+            ago=timedelta(minutes=60 - number),
+            verdict="dismiss" if number < 4 else "confirm",
+            seconds=float(number),
+        )
+    decide(item, anna, ago=timedelta(minutes=47), verdict="undo", corrects=last, seconds=None)
+    decide(item, anna, ago=timedelta(days=3))
+    for mode in ("automatic", "group"):
+        decide(item, anna, ago=timedelta(minutes=5), mode=mode)
+    Skip.objects.create(item=item, moderator=anna)
+    ReviewItem.objects.update(
+        escalated_at=timezone.now(), escalated_by=anna, escalation=ReviewItem.Escalation.ASKED
+    )
+
+    day, week = figures("anna", days=1), figures("anna")
+
+    assert (day.decisions, week.decisions) == (13, 14)
+    assert day.confirmed is not None and day.confirmed.value == pytest.approx(9 / 13)
+    assert day.confirmed.low < 9 / 13 < day.confirmed.high
+    assert (day.median_seconds, day.skips, day.escalations, day.undone) == (6.0, 1, 1, 1)
+    assert day.undo_share == pytest.approx(1 / 13)
+    # Twelve gaps of a minute, one more to the undo, and the break before the skip.
+    assert day.active.total_seconds() == pytest.approx(13 * 60 + 120, abs=1)
+    assert day.per_hour == pytest.approx(13 / (15 / 60), rel=0.01)
+
+
+def test_agreement_counts_for_both_and_leaves_out_what_nobody_could_tell(
+    make_item: Make, make_user: Make, decide: Make
+) -> None:
+    anna, ben, cleo = (make_user(name) for name in ("anna", "ben", "cleo"))
+    said = [("confirm", {}), ("dismiss", {}), ("dismiss", {"reason": "unclear"})]
+    for number, (verdict, more) in enumerate(said):
+        first = make_item(f"A{number}")
+        second = make_item(f"B{number}")
+        ReviewItem.objects.filter(pk=second.pk).update(second_of=first)
+        decide(first, anna, ago=timedelta(hours=2))
+        decide(second, ben, ago=timedelta(hours=1), verdict=verdict, **more)
+    decide(make_item("C"), cleo, ago=timedelta(hours=1))
+
+    for name in ("anna", "ben"):
+        one = figures(name)
+        assert one.pairs == 2 and one.agreement is not None and one.agreement.value == 0.5
+    assert figures("cleo").pairs == 0 and figures("cleo").agreement is None
+    assert figures("anna", only=anna).pairs == 2
+
+
+@pytest.mark.any_database
+def test_everybody_sees_their_own_figures_and_leads_all_by_name(
+    make_item: Make, make_user: Make, decide: Make
+) -> None:
+    zoe, anna, lea = make_user("Zoe"), make_user("anna"), make_user("lea", group="lead")
+    item = make_item("A1")
+    for _ in range(3):
+        decide(item, zoe, ago=timedelta(hours=1))
+    decide(item, anna, ago=timedelta(hours=1))
+
+    own = as_user(anna).get("/admin/team/?days=30")
+    everybody = as_user(lea).get("/admin/team/")
+
+    assert [row["one"].name for row in own.context["rows"]] == ["anna"]
+    assert "Zoe" not in own.content.decode()
+    assert [row["one"].name for row in everybody.context["rows"]] == ["anna", "Zoe"]
+    assert as_user(anna).get("/admin/team/?days=x").context["days"] == 7

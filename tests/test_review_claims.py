@@ -1,0 +1,176 @@
+"""Claims of the queue: soft holds, leases, the leads' own queue, skip and escalation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from moderation.models import Decision, ReviewItem, Skip
+from moderation.services import review, review_claims, review_undo
+from moderation.services.desk import LEADS
+
+pytestmark = pytest.mark.django_db
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def anna(make_user: Make) -> User:
+    return make_user("anna")
+
+
+@pytest.fixture
+def ben(make_user: Make) -> User:
+    return make_user("ben")
+
+
+@pytest.fixture
+def lead(make_user: Make) -> User:
+    return make_user("lea", group="lead")
+
+
+@pytest.fixture
+def items(make_item: Make) -> list[ReviewItem]:
+    return [make_item(f"A{number}", similarity=number / 100) for number in range(6)]
+
+
+def fresh(item: ReviewItem) -> ReviewItem:
+    return ReviewItem.objects.get(pk=item.pk)
+
+
+# ── What is fetched ahead ─────────────────────────────────────────────────────────────────────
+def test_what_is_fetched_ahead_is_held_but_not_seen(
+    items: list[ReviewItem], anna: User, ben: User
+) -> None:
+    assert review_claims.claim_next(anna) == items[0]
+
+    assert review_claims.reserve(anna, ahead=3) == items[:4]
+
+    assert fresh(items[0]).shown_at is not None
+    assert [fresh(item).shown_at for item in items[1:4]] == [None] * 3
+    assert review_claims.claim_next(ben) == items[4]  # nobody is given what another page holds
+
+
+def test_to_fetch_again_takes_nothing_more(items: list[ReviewItem], anna: User) -> None:
+    first = review_claims.reserve(anna, ahead=3)
+
+    assert review_claims.reserve(anna, ahead=3) == first
+    assert ReviewItem.objects.held_by(anna).count() == 4
+
+
+def test_what_was_fetched_comes_next_and_in_its_order(items: list[ReviewItem], anna: User) -> None:
+    review_claims.claim_next(anna)
+    review_claims.reserve(anna, ahead=2)
+    review.decide(items[0], moderator=anna, verdict="dismiss", reason="matches")
+
+    assert review_claims.claim_next(anna) == items[1]
+    assert fresh(items[1]).shown_at is not None
+    assert review_claims.held(anna) == items[1:3]
+
+
+def test_leaving_and_a_lease_that_ran_out_give_everything_back(
+    items: list[ReviewItem], anna: User, ben: User
+) -> None:
+    review_claims.reserve(anna, ahead=5)
+    assert review_claims.claim_next(ben) is None
+
+    assert review_claims.release(anna) == 6
+    assert fresh(items[0]).claimed_at is None
+    assert review_claims.claim_next(ben) == items[0]
+    ReviewItem.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert review_claims.claim_next(anna) == items[0]
+
+
+def test_a_sign_of_life_is_one_for_what_was_fetched_too(
+    items: list[ReviewItem], anna: User
+) -> None:
+    review_claims.reserve(anna, ahead=1)
+    soon = timezone.now() + timedelta(seconds=2)
+    ReviewItem.objects.filter(claimed_by=anna).update(claimed_until=soon)
+
+    review_claims.renew_all(anna)
+
+    assert all(item.claimed_until > soon for item in review_claims.held(anna))
+
+
+# ── Skip and escalate ─────────────────────────────────────────────────────────────────────────
+def test_a_skip_keeps_its_reason(items: list[ReviewItem], anna: User) -> None:
+    review.skip(items[0], moderator=anna, reason="language")
+
+    assert Skip.objects.get().reason == "language"
+    with pytest.raises(review.ReviewError, match="“lazy” is not known; choose one of"):
+        review.skip(items[1], moderator=anna, reason="lazy")
+
+
+def test_the_third_skip_escalates(
+    make_item: Make, make_user: Make, anna: User, ben: User, lead: User
+) -> None:
+    item = make_item("A1")
+    assert not review.skip(item, moderator=anna)
+    assert not review.skip(item, moderator=anna)  # the same person again counts once
+    assert not review.skip(item, moderator=ben)
+    assert review.skip(item, moderator=make_user("cleo"))
+
+    assert fresh(item).escalation == "skipped"
+    assert review_claims.claim_next(make_user("dora")) is None
+    assert review_claims.claim_next(lead, desk=LEADS) == item
+
+
+def test_an_escalated_item_waits_for_a_lead_who_did_not_ask(
+    make_item: Make, anna: User, ben: User, lead: User, make_user: Make
+) -> None:
+    item = make_item("A1")
+    review_claims.claim_next(lead)
+    review.escalate(item, moderator=lead, note="Is this a brand of ours?")
+
+    assert review_claims.claim_next(ben) is None
+    assert review_claims.claim_next(lead, desk=LEADS) is None
+    with pytest.raises(review.ReviewError, match="You asked a lead about this item"):
+        review.decide(item, moderator=lead, verdict="dismiss", reason="matches")
+    with pytest.raises(review.ReviewError, match="it waits for a lead"):
+        review.decide(item, moderator=ben, verdict="dismiss", reason="matches")
+    other = make_user("lou", group="lead")
+    assert review_claims.claim_next(other, desk=LEADS) == item
+    assert review.decide(item, moderator=other, verdict="dismiss", reason="matches")
+
+
+def test_escalating_twice_or_what_another_holds_is_refused(
+    items: list[ReviewItem], anna: User, ben: User
+) -> None:
+    review.escalate(items[0], moderator=anna)
+    with pytest.raises(review.ReviewError, match="waits for a lead already"):
+        review.escalate(items[0], moderator=ben)
+    review_claims.claim(items[1], moderator=ben)
+    with pytest.raises(review.AlreadyDecided, match="ben has this item in hand"):
+        review.escalate(items[1], moderator=anna)
+
+
+# ── Undo ──────────────────────────────────────────────────────────────────────────────────────
+def test_ten_decisions_are_taken_back_and_no_eleventh(make_item: Make, anna: User) -> None:
+    made = [make_item(f"A{number}", similarity=number / 100) for number in range(11)]
+    for item in made:
+        review.decide(item, moderator=anna, verdict="dismiss", reason="matches")
+
+    assert [review_undo.undo(moderator=anna) for _ in range(10)] == made[:0:-1]
+    with pytest.raises(review.ReviewError, match="Only your last 10 decisions"):
+        review_undo.undo(moderator=anna)
+    assert Decision.objects.standing().get().item == made[0]
+
+
+def test_an_undone_item_is_in_hand_before_what_was_fetched(
+    items: list[ReviewItem], anna: User
+) -> None:
+    review_claims.claim_next(anna)
+    review_claims.reserve(anna, ahead=1)
+    review.decide(items[0], moderator=anna, verdict="dismiss", reason="matches")
+    review_claims.claim_next(anna)
+
+    review_undo.undo(moderator=anna)
+
+    assert review_claims.held(anna) == items[:2]
+    assert review_claims.claim_next(anna) == items[0]
