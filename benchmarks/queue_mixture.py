@@ -45,6 +45,7 @@ from .shop_vectors import Shop, load  # noqa: E402
 SOURCES = ("fashion", "clothing", "grocery")
 FIRST = 200  # reviews in which mismatches are counted
 RANDOM_LABELS, QUEUE_LABELS = 1000, (400, 600)
+FLAGGED_AT_LEAST = 900  # so that the queue holds the labels, with what its lottery adds and hides
 PRESUMED = 1500  # listings that passed, taken for matches
 _HELD_OUT = 0.2  # of the labels, for early stopping and interpolation
 
@@ -119,9 +120,11 @@ class Queue:
 
     def __init__(self, shop: Shop, base: Path, rng: np.random.Generator) -> None:
         about = json.loads((base / "clipmod.json").read_text())
-        platt, threshold = PlattScaling(**about["platt"]), about["threshold"]
+        platt, scores = PlattScaling(**about["platt"]), shop.similarities
+        # Or, where the base's own flags too few for so many labels, one by the reviews wanted.
+        wanted = float(np.partition(scores, FLAGGED_AT_LEAST)[FLAGGED_AT_LEAST])
+        threshold = max(about["threshold"], wanted)
         version = ModelVersion(threshold=threshold, platt_a=platt.a, platt_b=platt.b)
-        scores = shop.similarities
         chance = np.array([platt.p_mismatch(float(score)) for score in scores])
         flagged = scores < threshold
         near = scores < threshold + audit.near_margin(version)

@@ -44,6 +44,7 @@ NOT_RUN = {
         "systemctl stop clipmod-web clipmod-worker",
         "python -m benchmarks.encode --model FOLDER",
     ],
+    "queue.md": ["python -m benchmarks.queue_speed"],
     "training.md": [
         "python manage.py improve",
         "python manage.py check_dataset pairs.csv",
