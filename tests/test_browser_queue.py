@@ -13,8 +13,10 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from moderation.models import Decision, ReviewItem, Skip
+from moderation.models import Decision, Explanation, ReviewItem, SimilarGroup, Skip
 from moderation.services import review
+
+from .test_review import change_text, score_again
 
 pytestmark = [
     pytest.mark.browser,
@@ -233,6 +235,74 @@ def test_a_finger_swipes_left_for_a_mismatch_and_right_for_a_match(
     expect(text(page)).to_have_text("Ball number 2")
 
     assert verdicts(page, count=2) == [("confirm", "other_product"), ("dismiss", "matches")]
+
+
+def test_a_flag_is_explained_and_a_blind_item_is_not(
+    make_item: Make, open_page: Callable[..., Page]
+) -> None:
+    item, blind = make_item("A1", similarity=-0.2), make_item("A2")
+    found = {
+        "wrong": {
+            "word": "red",
+            "spans": [[2, 5]],
+            "kind": "colour",
+            "looks_like": ["blue"],
+            "shares": [["blue", 0.9], ["red", 0.01]],
+        },
+        "suggestion": "A blue ball",
+    }
+    for one in (item, blind):
+        Explanation.objects.create(analysis=one.analysis, found=found)
+    ReviewItem.objects.filter(pk=blind.pk).update(in_audit=True)
+    page = open_page()
+
+    expect(page.locator(".listing-text mark")).to_have_text("red")
+    why = page.get_by_role("region", name="Why it was flagged")
+    expect(why).to_contain_text("“red” does not fit: the photo looks blue.")
+    expect(why).to_contain_text("A blue ball")
+    page.keyboard.press("2")
+    expect(page.get_by_text("Judge by photo and text alone")).to_be_visible()
+    expect(page.locator("mark, .why")).to_have_count(0)
+
+
+def test_similar_items_are_decided_with_one_key_and_undone_with_one(
+    make_item: Make, open_page: Callable[..., Page]
+) -> None:
+    items = ten_items(make_item)
+    group = SimilarGroup.objects.create()
+    ReviewItem.objects.filter(pk__in=[item.pk for item in items[:4]]).update(group=group)
+    page = open_page()
+
+    page.keyboard.press("g")
+    expect(page.get_by_role("checkbox", checked=True)).to_have_count(3)
+    page.get_by_role("checkbox", name="Ball number 2").uncheck()
+    page.keyboard.press("2")
+    expect(page.get_by_role("status")).to_contain_text("2 of 2 similar items followed")
+    assert len(verdicts(page, count=3)) == 3
+    expect(page.locator("[data-count=open]")).to_have_text("7")
+    page.keyboard.press("u")
+
+    expect(text(page)).to_have_text("Ball number 0")
+    expect(page.locator("[data-count=open]")).to_have_text("10")
+    assert not Decision.objects.standing().exists()
+
+
+def test_a_changed_text_comes_back_with_both_versions_and_nothing_else_does(
+    make_item: Make, open_page: Callable[..., Page], make_user: Make
+) -> None:
+    item = make_item("A1", text="A red ball")
+    review.decide(item, moderator=make_user("ben"), verdict="dismiss", reason="matches")
+    page = open_page()
+    expect(page.get_by_role("heading", name="All done")).to_be_visible()
+
+    score_again(change_text("A1", "A green ball"), similarity=0.1)
+    page.goto("/admin/queue/")
+
+    changed = page.get_by_role("region", name="What changed since it was decided")
+    expect(changed).to_contain_text("The text changed")
+    expect(changed).to_contain_text("A red ball")
+    expect(changed).to_contain_text("A green ball")
+    expect(changed).to_contain_text("ben decided")
 
 
 def swipe(page: Page, *, by: int) -> None:
