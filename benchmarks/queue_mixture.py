@@ -229,8 +229,8 @@ class Trainer:
         labels = np.r_[~shop.wrong[rows], np.ones(len(presumed), dtype=bool)]
         rows = np.r_[rows, presumed]
         titles = shop.words[rows]
-        names, group = np.unique(titles, return_inverse=True)
-        held = np.random.default_rng(seed).random(len(names)) < _HELD_OUT
+        _, group = np.unique(titles, return_inverse=True)
+        held = _held_out(labels, group, seed=seed)
         pairs = LabelledPairs(
             images=[Path(name) for name in shop.ids[rows]],
             texts=list(titles),
@@ -245,6 +245,17 @@ class Trainer:
             validation=pairs.take(np.flatnonzero(held[group])),
             calibration=none,
         )
+
+
+def _held_out(labels: np.ndarray, group: np.ndarray, *, seed: int) -> np.ndarray:
+    """Which groups are held out, bool [groups]: drawn until both parts have both labels."""
+    rng = np.random.default_rng(seed)
+    for _ in range(1000):
+        held = rng.random(group.max() + 1) < _HELD_OUT
+        rows = held[group]
+        if all(len(np.unique(labels[part])) == 2 for part in (rows, ~rows)):
+            return held
+    raise SystemExit("Too few mismatches are among the labels to hold some of them out.")
 
 
 def _tensor(vectors: np.ndarray) -> Any:

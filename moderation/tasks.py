@@ -15,6 +15,7 @@ from moderation.services import (
     engine,
     evaluation,
     explain,
+    prepare,
     promotion,
     rollback,
     shadow,
@@ -77,6 +78,8 @@ def sweep() -> int:
     similar.assign_pending(limit=GROUPED_PER_SWEEP, seconds=SECONDS_TO_GROUP)
     with worker.beating(worker.me(), doing="telling the shop what was decided"):
         webhooks.send_due(seconds=SECONDS_TO_SEND)
+    with worker.beating(worker.me(), doing="counting for the pages"):
+        prepare.prepare()
     return swept
 
 

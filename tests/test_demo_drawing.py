@@ -127,7 +127,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_the_catalogue_lists_every_picture(catalogue: Path) -> None:
     rows = rows_of(catalogue / "catalogue.csv")
-    assert list(rows[0]) == ["product_id", "image_path", "text", "category"]
+    assert list(rows[0]) == ["product_id", "image_path", "text", "category", "seller"]
     assert len(rows) == 40
     for row in rows:
         with Image.open(catalogue / row["image_path"]) as image:

@@ -305,8 +305,11 @@ def test_leaving_gives_the_item_back(make_item: Make, page: Client) -> None:
 
 
 # ── Skip, escalate, keys ──────────────────────────────────────────────────────────────────────
-def test_escalating_takes_the_note_and_goes_on(make_item: Make, page: Client) -> None:
+def test_escalating_takes_the_note_and_goes_on(
+    make_item: Make, page: Client, make_user: Make
+) -> None:
     item = make_item("A1")
+    make_user("lea", group="lead")
 
     page.post(address("queue_escalate", item), {"note": " Is it ours? "})
 
@@ -318,8 +321,8 @@ def test_escalating_takes_the_note_and_goes_on(make_item: Make, page: Client) ->
 def test_the_leads_desk_shows_who_asked_and_is_closed_to_others(
     make_item: Make, page: Client, anna: User, make_user: Make
 ) -> None:
-    review.escalate(make_item("A1"), moderator=anna, note="Is it ours?")
     lead = login(make_user("lea", group="lead"))
+    review.escalate(make_item("A1"), moderator=anna, note="Is it ours?")
 
     html = lead.get(f"{QUEUE}?desk=leads").content.decode()
 
@@ -354,7 +357,7 @@ def test_keys_are_changed_and_switched_off_for_one_person(
     html = page.get(QUEUE).content.decode()
     assert 'data-key="1 j"' in html and 'data-keys="on"' in html
     answer = page.post(keys, {"key confirm": "s"}, follow=True)
-    assert "“s” is the key of “Mismatch, with its first reason” and of “Skip" in (
+    assert "“s” is the key of “Mismatch, with the reason that stands out” and of “Skip" in (
         answer.content.decode()
     )
     page.post(keys, {"key confirm": "j"})
@@ -362,6 +365,18 @@ def test_keys_are_changed_and_switched_off_for_one_person(
     page.post(keys, {"usual": "1"})
     assert 'data-key="1 m"' in page.get(QUEUE).content.decode()
     assert 'data-key="1 m"' in login(make_user("ben")).get(QUEUE).content.decode()
+
+
+def test_a_blind_item_stays_blind_to_who_could_still_undo_it(
+    make_item: Make, page: Client, make_user: Make
+) -> None:
+    item = make_item("A1")
+    ReviewItem.objects.update(in_audit=True)
+    decide(page, item, "dismiss:matches")
+
+    assert "Judge by photo and text alone" in page.get(address("queue_item", item)).content.decode()
+    ben = login(make_user("ben"))
+    assert "What the model says" in ben.get(address("queue_item", item)).content.decode()
 
 
 # ── Seconds ───────────────────────────────────────────────────────────────────────────────────

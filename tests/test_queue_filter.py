@@ -12,8 +12,17 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from moderation.models import Category, Decision, ModelVersion, ReviewItem, SavedView, Skip
-from moderation.services import saved_views, versions
+from moderation.models import (
+    Analysis,
+    Category,
+    Decision,
+    HeldAnswer,
+    ModelVersion,
+    ReviewItem,
+    SavedView,
+    Skip,
+)
+from moderation.services import held, queue_filter, saved_views, versions
 from moderation.services.queue_filter import QueueFilter, QueueFilterError
 
 Make = Callable[..., Any]
@@ -181,6 +190,39 @@ def test_without_a_band_nothing_is_clear(make_item: Make) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("query", [{"version": "former"}, {"band": "clear"}])
+def test_that_next_to_none_are_let_through_is_found_once(
+    query: dict[str, str], make_item: Make, bundled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_filter, "_LONG_FOR_A_PAGE", -1.0)
+    monkeypatch.setattr(queue_filter, "_FEW", 1)
+    monkeypatch.setattr(held, "TIMES", 1e9)
+    ModelVersion.objects.filter(pk=bundled.pk).update(clear_threshold=0.1)
+    former = ModelVersion.objects.create(name="former", source="folder", threshold=0.2)
+    asked = {"version": str(former.pk)} if "version" in query else query
+
+    def put(name: str) -> ReviewItem:
+        item = make_item(name, similarity=0.05 if "band" in query else 0.2)
+        if "version" in query:
+            Analysis.objects.filter(pk=item.analysis_id).update(model_version=former)
+        return item
+
+    make_item("other", similarity=0.2)
+    first = put("A")
+    assert through(**asked) == ["A"]
+    put("B")
+    assert through(**asked) == ["A"]  # for a moment
+    ReviewItem.objects.filter(pk=first.pk).update(state="decided")
+    assert through(**asked) == []
+    HeldAnswer.objects.all().delete()
+    assert through(**asked) == ["B"]
+    HeldAnswer.objects.all().delete()
+    put("C")
+    assert through(**asked) == ["B", "C"]  # more than a few: as they are at each time
+    put("D")
+    assert through(**asked) == ["B", "C", "D"]
+
+
 def test_a_filter_says_what_it_is(bundled: Any) -> None:
     category = Category.objects.create(name="Test shoes")
     words = QueueFilter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -126,6 +127,9 @@ def test_an_escalated_item_waits_for_a_lead_who_did_not_ask(
 ) -> None:
     item = make_item("A1")
     review_claims.claim_next(lead)
+    with pytest.raises(review.ReviewError, match="no other lead who could decide it"):
+        review.escalate(item, moderator=lead)
+    other = make_user("lou", group="lead")
     review.escalate(item, moderator=lead, note="Is this a brand of ours?")
 
     assert review_claims.claim_next(ben) is None
@@ -134,13 +138,12 @@ def test_an_escalated_item_waits_for_a_lead_who_did_not_ask(
         review.decide(item, moderator=lead, verdict="dismiss", reason="matches")
     with pytest.raises(review.ReviewError, match="it waits for a lead"):
         review.decide(item, moderator=ben, verdict="dismiss", reason="matches")
-    other = make_user("lou", group="lead")
     assert review_claims.claim_next(other, desk=LEADS) == item
     assert review.decide(item, moderator=other, verdict="dismiss", reason="matches")
 
 
 def test_escalating_twice_or_what_another_holds_is_refused(
-    items: list[ReviewItem], anna: User, ben: User
+    items: list[ReviewItem], anna: User, ben: User, lead: User
 ) -> None:
     review.escalate(items[0], moderator=anna)
     with pytest.raises(review.ReviewError, match="waits for a lead already"):
@@ -148,6 +151,32 @@ def test_escalating_twice_or_what_another_holds_is_refused(
     review_claims.claim(items[1], moderator=ben)
     with pytest.raises(review.AlreadyDecided, match="ben has this item in hand"):
         review.escalate(items[1], moderator=anna)
+
+
+def test_what_all_leads_skipped_still_comes_to_them(
+    items: list[ReviewItem], anna: User, lead: User
+) -> None:
+    review.escalate(items[0], moderator=anna)
+    review.escalate(items[1], moderator=anna)
+    review.skip(items[0], moderator=lead)
+
+    assert review_claims.claim_next(lead, desk=LEADS) == items[1]
+    review.skip(items[1], moderator=lead)
+    assert review_claims.claim_next(lead, desk=LEADS) == items[0]
+
+
+def test_a_sign_of_life_takes_anew_what_was_lost_but_not_what_was_skipped(
+    items: list[ReviewItem], anna: User
+) -> None:
+    item = review_claims.claim_next(anna)
+    assert item is not None
+    picked = item.picked_by
+    review_claims.release(anna)
+
+    assert review_claims.keep(item, moderator=anna)
+    assert fresh(item).picked_by == picked == "suspicious"
+    review.skip(item, moderator=anna)
+    assert not review_claims.keep(fresh(item), moderator=anna)
 
 
 # ── Undo ──────────────────────────────────────────────────────────────────────────────────────
@@ -174,3 +203,27 @@ def test_an_undone_item_is_in_hand_before_what_was_fetched(
 
     assert review_claims.held(anna) == items[:2]
     assert review_claims.claim_next(anna) == items[0]
+
+
+def test_an_undo_means_the_decision_it_names(items: list[ReviewItem], anna: User) -> None:
+    first, second = (
+        review.decide(item, moderator=anna, verdict="dismiss", reason="matches")
+        for item in items[:2]
+    )
+
+    for meant in ({"decision": first.pk}, {"item": items[0].pk}):
+        with pytest.raises(review.ReviewError, match="your last decision is another one"):
+            review_undo.undo(moderator=anna, **meant)
+    assert review_undo.undo(moderator=anna, decision=second.pk) == items[1]
+
+
+def test_one_press_of_many_decisions_is_one_of_the_ten(make_item: Make, anna: User) -> None:
+    made = [make_item(f"A{number}", similarity=number / 100) for number in range(14)]
+    review.decide(made[0], moderator=anna, verdict="dismiss", reason="matches")
+    act = uuid.uuid4()
+    for item in made[1:]:
+        review.decide(item, moderator=anna, verdict="dismiss", reason="matches", act=act)
+
+    review_undo.undo(moderator=anna)
+    assert Decision.objects.standing().get().item == made[0]
+    assert review_undo.undo(moderator=anna) == made[0]

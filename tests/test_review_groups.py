@@ -79,8 +79,9 @@ def test_a_member_that_somebody_has_in_hand_is_left_to_them(
 
 
 def test_what_is_no_member_blind_or_escalated_never_follows(
-    group: list[ReviewItem], anna: User, make_item: Make
+    group: list[ReviewItem], anna: User, make_item: Make, make_user: Make
 ) -> None:
+    make_user("lea", group="lead")
     stranger = make_item("B1")
     ReviewItem.objects.filter(pk=group[1].pk).update(in_audit=True)
     review.escalate(group[2], moderator=anna)

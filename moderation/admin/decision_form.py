@@ -34,16 +34,26 @@ class Answer:
 
     @property
     def is_default(self) -> bool:
-        """The first reason of its verdict, which has a letter as well."""
+        """The reason of its verdict that has a letter as well."""
         return len(self.keys) > 1
 
 
-def answers(verdict: Decision.Verdict, *, keys: Mapping[str, str]) -> list[Answer]:
-    """The buttons of one verdict, with this moderator's keys (`queue_keys`)."""
+def answers(
+    verdict: Decision.Verdict,
+    *,
+    keys: Mapping[str, str],
+    default: Decision.Reason | None = None,
+) -> list[Answer]:
+    """The buttons of one verdict, with this moderator's keys (`queue_keys`).
+
+    The `default` reason, else the first, stands out and has the verdict's own key as well.
+    """
+    reasons = Decision.REASONS_FOR[verdict]
+    default = default or reasons[0]
     buttons = []
-    for place, reason in enumerate(Decision.REASONS_FOR[verdict]):
+    for reason in reasons:
         own = keys[f"{verdict}:{reason}"]
-        both = (own, keys[str(verdict)]) if place == 0 else (own,)
+        both = (own, keys[str(verdict)]) if reason == default else (own,)
         buttons.append(Answer(str(verdict), str(reason), str(reason.label), both))
     return buttons
 
@@ -85,7 +95,7 @@ class DecisionForm(forms.Form):
         super().__init__(data)
         self.item = item
         # Which of them belong to the item's group the service looks up.
-        asked = [value for value in data.getlist("also") if value.isdigit()]
+        asked = [value for value in data.getlist("also") if value.isdecimal()]
         self.fields["also"].choices = [(value, value) for value in asked]  # type: ignore[attr-defined]
 
     def clean_answer(self) -> str:

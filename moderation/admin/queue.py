@@ -71,7 +71,8 @@ class QueuePages:
         """The next item for this moderator, claimed for them."""
         desk, moderator = queue_desk.desk(request), _moderator(request)
         review_claims.release(moderator, but_of=desk)
-        return self._page(request, review_claims.claim_next(moderator, desk=desk))
+        item = review_claims.claim_next(moderator, desk=desk)
+        return self._page(request, item, message=queue_desk.problem(request))
 
     def item(self, request: HttpRequest, pk: int) -> HttpResponse:
         """This very item: to decide where it is free, else to look at."""
@@ -93,7 +94,7 @@ class QueuePages:
         try:
             decision = review.decide(item, moderator=_moderator(request), **wanted)
         except review.AlreadyDecided as late:
-            return self._answer(request, f"{late} Here is the next one.", status=409)
+            return self._answer(request, _too_late(item, str(late)), status=409)
         except review.ReviewError as error:
             return self._refuse(request, item, str(error))
         verdict = "Mismatch" if decision.verdict == CONFIRM else "Let pass"
@@ -121,27 +122,33 @@ class QueuePages:
         try:
             review.escalate(item, moderator=_moderator(request), note=note)
         except review.AlreadyDecided as late:
-            return self._answer(request, f"{late} Here is the next one.", status=409)
+            return self._answer(request, _too_late(item, str(late)), status=409)
         except review.ReviewError as error:
             return self._refuse(request, item, str(error))
         return self._answer(request, "Escalated. A lead decides it.")
 
     def undo(self, request: HttpRequest) -> HttpResponse:
         """Take back this moderator's last decision and show its item again."""
+        meant = request.POST.get("item", "")
+        item_pk = int(meant) if meant.isdecimal() else None
         try:
-            item = review_undo.undo(moderator=_moderator(request))
+            item = review_undo.undo(moderator=_moderator(request), item=item_pk)
         except review.ReviewError as error:
             return self._answer(request, str(error), status=409)
-        return self._answer(request, "Undone. Please decide this one again.", show=item)
+        name = item.product.external_id
+        return self._answer(request, f"Undone: {name}. Please decide it again.", show=item)
 
     def hold(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The heartbeat of an open page: keeps the claims, or takes this one anew if it ran out."""
+        """The heartbeat of an open page: keeps the claims, or takes anew what they lost."""
         item, moderator = get_object_or_404(ReviewItem, pk=pk), _moderator(request)
-        if review_claims.claim(item, moderator=moderator):
-            review_claims.renew_all(moderator)
+        review_claims.renew_all(moderator)
+        if review_claims.keep(item, moderator=moderator):
+            review_claims.show(item, moderator=moderator)
+            for follower in ReviewItem.objects.filter(pk__in=self._have(request)):
+                review_claims.keep(follower, moderator=moderator)
             return HttpResponse(status=204)
         why = review_claims.refusal(item, moderator=moderator) or review.who_was_faster(item)
-        return JsonResponse({"message": f"{why} Here is the next one."}, status=409)
+        return JsonResponse({"message": _too_late(item, why)}, status=409)
 
     def ahead(self, request: HttpRequest) -> HttpResponse:
         """The items that the page shall have ready, but for those it has."""
@@ -180,6 +187,8 @@ class QueuePages:
         show: ReviewItem | None = None,
     ) -> HttpResponse:
         """Go on, with a sentence about what was just done; `show` is to be shown at once."""
+        if "leaving" in request.POST:
+            return HttpResponse(status=204)  # nobody is there to be given another one
         desk, moderator = queue_desk.desk(request), _moderator(request)
         if wants_json(request):
             return JsonResponse(self._news(request, message, show=show), status=status)
@@ -195,13 +204,13 @@ class QueuePages:
         """What the script is told: figures, and the items it lacks in the order to come."""
         desk, moderator = queue_desk.desk(request), _moderator(request)
         shown = request.POST.get("shown_item", "")
-        if shown.isdigit() and show is None:
+        if shown.isdecimal() and show is None:
             review_claims.show(ReviewItem(pk=int(shown)), moderator=moderator)
-        there = set(request.POST.getlist("have"))
+        there = set(self._have(request))
         items = review_claims.reserve(moderator, ahead=AHEAD, desk=desk)
         if show is not None and show.pk not in {item.pk for item in items}:
             items.insert(0, show)  # undone at another desk than it came from
-        lacking = [item.pk for item in items if str(item.pk) not in there or item == show]
+        lacking = [item.pk for item in items if item.pk not in there or item == show]
         keys, _ = queue_keys.keys_of(moderator)
         context = self._figures(request) | {"keys": keys}
         return {
@@ -218,6 +227,12 @@ class QueuePages:
                 "admin/queue/empty.html", context | {"work": work_state()}, request=request
             ),
         }
+
+    @staticmethod
+    def _have(request: HttpRequest) -> list[int]:
+        """The items that the page has; more than it keeps ready it never needs."""
+        sent = [int(pk) for pk in request.POST.getlist("have") if pk.isdecimal()]
+        return sent[: 4 * AHEAD]
 
     def _item_html(self, request: HttpRequest, item: ReviewItem, keys: dict[str, str]) -> str:
         context = item_context(item, moderator=_moderator(request), keys=keys)
@@ -260,10 +275,18 @@ class QueuePages:
         moderator = _moderator(request)
         return {
             "counts": review_queue.counts(),
-            "may_undo": review_undo.last_decision(moderator) is not None,
+            "last": review_undo.last_decision(moderator),
             "desk_words": queue_desk.words(request),
+            "escalated": ReviewItem.objects.open().escalated().count()
+            if moderator.has_perm(review.RESOLVE)
+            else 0,
             "query": queue_desk.query(request),
         }
+
+
+def _too_late(item: ReviewItem, why: str) -> str:
+    """Which item is meant: the page shows another one by now."""
+    return f"{item.product.external_id}: {why} Here is the next one."
 
 
 def _in_full(pks: Iterable[int]) -> list[ReviewItem]:

@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.urls import reverse
 
+from moderation.services import review
 from moderation.services.desk import Desk
 from moderation.services.queue_filter import QueueFilter
 
@@ -15,14 +16,23 @@ LEADS = "leads"
 def desk(request: HttpRequest) -> Desk:
     """The desk of this address. Raises `PermissionDenied` for the leads' where that is not yours.
 
-    A filter that cannot be read is none: the page says in words what it shows.
+    A filter that cannot be read is none, and `problem` says so.
     """
     if request.GET.get("desk") == LEADS:
-        if not request.user.has_perm("moderation.resolve_escalation"):
+        if not request.user.has_perm(review.RESOLVE):
             raise PermissionDenied
         return Desk(escalated=True)
     chosen = _filter(request)
     return Desk(narrowing=None if chosen is None or chosen.is_empty else chosen)
+
+
+def problem(request: HttpRequest) -> str:
+    """What is wrong with the filter in this address, as a sentence; empty where nothing is."""
+    try:
+        QueueFilter.parse(request.GET)
+    except ValueError as error:
+        return f"{error} This is the whole queue."
+    return ""
 
 
 def query(request: HttpRequest) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from moderation.models import Decision, ReviewItem
-from moderation.services import review, review_claims, similar
+from moderation.services import review, review_claims, review_undo, similar
 
 from .decision_form import CONFIRM, DISMISS, answers, shown_stamp
 from .why import why
@@ -31,18 +31,28 @@ def item_context(item: ReviewItem, *, moderator: User, keys: Mapping[str, str]) 
         "item": item,
         "in_hand": in_hand,
         "keys": keys,
+        "is_kept_back": item.is_blind,
         "why": why(item),
     }
     if not in_hand:
+        was_blind = item.in_audit or item.second_of_id is not None
+        if was_blind and review_undo.could_undo(item, moderator=moderator):
+            # Else they could look, undo, and decide “blind” what they have seen.
+            context |= {"is_kept_back": True, "why": None}
         return context | {
             "decision": item.decisions.standing().select_related("moderator").first(),
             "refusal": review_claims.refusal(item, moderator=moderator),
         }
     return context | {
-        "confirm": answers(CONFIRM, keys=keys),
+        "confirm": answers(CONFIRM, keys=keys, default=_likely_reason(context["why"])),
         "dismiss": answers(DISMISS, keys=keys),
         "sides": [(value, label, keys[value]) for value, label in Decision.Side.choices],
         "shown": shown_stamp(item),
         "similar": similar.preview(item, moderator=moderator),
         "skipped": item.skips.select_related("moderator") if item.escalated_at else (),
     }
+
+
+def _likely_reason(why: dict[str, Any] | None) -> Decision.Reason | None:
+    """The reason that the explanation speaks for: a colour that is not the photo's."""
+    return Decision.Reason.OTHER_COLOUR if why and why["shares"] else None

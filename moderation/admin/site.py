@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver
 
+from moderation.models import Appeal, ReviewItem
 from moderation.services import review_queue
 
 from . import health, quality, queue, queue_grid, sellers, thresholds, training_state, views
@@ -48,5 +49,7 @@ class ClipmodAdminSite(AdminSite):
             "counts": review_queue.counts(),
             "work": work_state(),
             "stale": stale_state(request),
+            "escalated": ReviewItem.objects.open().escalated().count(),
+            "appeals": Appeal.objects.filter(state=Appeal.State.OPEN).count(),
         } | training_state.start(request)
         return super().index(request, state | (extra_context or {}))

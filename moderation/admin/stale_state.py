@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.http import HttpRequest
 
@@ -19,6 +20,7 @@ class StaleState:
 
     version: ModelVersion
     count: int
+    held_since: datetime | None  # None: as it is now
     may_rescore: bool
 
     @property
@@ -34,7 +36,8 @@ def stale_state(request: HttpRequest) -> StaleState | None:
         version = versions.current()
     except ModelError:
         return None
-    count = stale.count(version)
-    if not count:
+    count = stale.counted(version)
+    if not count.found:
         return None
-    return StaleState(version, count, request.user.has_perm(PROMOTE))
+    may_rescore = request.user.has_perm(PROMOTE)
+    return StaleState(version, count.found, count.held_since, may_rescore)

@@ -218,10 +218,9 @@ class ReviewUndo(ApiView):
     def post(self, request: Request) -> Response:
         form = UndoForm(data=request.data)
         form.is_valid(raise_exception=True)
-        moderator = _moderator(request)
-        if wanted := form.validated_data.get("decision"):
-            last = review_undo.last_decision(moderator)
-            if last is None or last.pk != wanted:
-                raise Conflict(f"Decision {wanted} is not your last one that stands.")
-        item = _acted(lambda: review_undo.undo(moderator=moderator))
+        moderator, wanted = _moderator(request), form.validated_data.get("decision")
+        try:
+            item = _acted(lambda: review_undo.undo(moderator=moderator, decision=wanted))
+        except review_undo.AnotherDecision as error:
+            raise Conflict(str(error)) from error
         return Response(ReviewAnswer(find(item.pk)).data)

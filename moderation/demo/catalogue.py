@@ -13,6 +13,7 @@ from .products import DrawnProduct, demo_products
 from .texts import describe
 
 MISMATCHES = ("other_type", "sibling_type", "colour")
+SELLERS = ("Northlight", "Hartmann & Co", "Basket Street", "Fern and Fox", "Kiosk 24")
 JPEG_QUALITY = 88
 IMAGE_WIDTH = 384
 # Kinds whose names people use for each other.
@@ -38,9 +39,9 @@ def write_catalogue(
 ) -> list[Planted]:
     """Draw `count` held-out products into `folder` and return the planted mismatches.
 
-    Writes images/*.jpg, catalogue.csv (product_id, image_path, text, category) and planted.csv
-    (product_id, mismatch, true_text). The same arguments give the same bytes. `progress` is called
-    with (done, count) after each picture.
+    Writes images/*.jpg, catalogue.csv (product_id, image_path, text, category, seller) and
+    planted.csv (product_id, mismatch, true_text). The same arguments give the same bytes.
+    `progress` is called with (done, count) after each picture.
     """
     folder = Path(folder)
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -55,10 +56,11 @@ def write_catalogue(
         if product.product_id in wrong:
             mismatch, text, category = wrong[product.product_id]
             planted.append(Planted(product.product_id, mismatch, product.text))
-        rows.append((product.product_id, path, text, category))
+        rows.append((product.product_id, path, text, category, SELLERS[done % len(SELLERS)]))
         if progress:
             progress(done, count)
-    _write(folder / "catalogue.csv", ("product_id", "image_path", "text", "category"), rows)
+    header = ("product_id", "image_path", "text", "category", "seller")
+    _write(folder / "catalogue.csv", header, rows)
     _write(
         folder / "planted.csv",
         ("product_id", "mismatch", "true_text"),

@@ -28,6 +28,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # Backwards it comes last: SQLite copies the table then, too.
+        migrations.RunPython(migrations.RunPython.noop, protect_decisions),
         migrations.CreateModel(
             name='Appeal',
             fields=[

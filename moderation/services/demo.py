@@ -17,6 +17,7 @@ from moderation.models import Analysis, Product
 from . import catalogue_import
 
 USERNAME, PASSWORD = "demo", "clipmod-demo"
+LEAD = "demo-lead"  # who decides what the other one escalates
 PRODUCTS = 180
 MISMATCH_SHARE = 0.2
 REVIEW_SHARE = 0.15
@@ -36,14 +37,14 @@ def refuse_in_production() -> None:
         )
 
 
-def make_login() -> User:
-    """The demo user, who may do what a moderator and a lead may."""
-    user, created = User.objects.get_or_create(username=USERNAME, defaults={"is_staff": True})
-    if created:
-        user.set_password(PASSWORD)
-        user.save(update_fields=["password"])
-        user.groups.set(Group.objects.filter(name__in=["moderator", "lead"]))
-    return user
+def make_logins() -> None:
+    """Two demo users, who may do what a moderator and a lead may."""
+    for name in (USERNAME, LEAD):
+        user, created = User.objects.get_or_create(username=name, defaults={"is_staff": True})
+        if created:
+            user.set_password(PASSWORD)
+            user.save(update_fields=["password"])
+            user.groups.set(Group.objects.filter(name__in=["moderator", "lead"]))
 
 
 def is_drawn() -> bool:

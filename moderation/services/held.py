@@ -39,22 +39,37 @@ class Answer(Generic[T]):
     held_since: datetime | None = None
 
 
-def held(name: str, depends_on: Any, find: Callable[[], T], *, long: float | None = None) -> T:
-    """What `find` gives, or gave a moment ago for the same things that it depends on."""
-    return answer(name, depends_on, find, long=long).found
+def held(
+    name: str,
+    depends_on: Any,
+    find: Callable[[], T],
+    *,
+    long: float | None = None,
+    at_least: timedelta = timedelta(),
+) -> T:
+    """What `find` gives, or gave a moment ago for the same things that it depends on.
+
+    What took `long` seconds (`LONG` where none are given) is held, `at_least` for so long.
+    """
+    return answer(name, depends_on, find, long=long, at_least=at_least).found
 
 
 def answer(
-    name: str, depends_on: Any, find: Callable[[], T], *, long: float | None = None
+    name: str,
+    depends_on: Any,
+    find: Callable[[], T],
+    *,
+    long: float | None = None,
+    at_least: timedelta = timedelta(),
 ) -> Answer[T]:
-    """As `held`, with the time of an answer that was held. `long` in seconds, in place of `LONG`."""
+    """As `held`, with the time of an answer that was held."""
     key = _key(name, depends_on)
     known: Answer[T] | None = _known(key)
     if known is not None:
         return known
     found, seconds = _timed(find)
     if seconds > (LONG if long is None else long):
-        _keep(key, found, seconds, timedelta(seconds=seconds * TIMES))
+        _keep(key, found, seconds, max(timedelta(seconds=seconds * TIMES), at_least))
     return Answer(found)
 
 

@@ -6,8 +6,9 @@ A product counts in the week in which it came into the queue (`quality_strata`).
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 from django.db.models import Count, OuterRef, Subquery
@@ -17,6 +18,7 @@ from moderation.clip import agreement, drift
 from moderation.clip.audit_estimate import AuditEstimate, Figure, estimate
 from moderation.models import Decision, Product, ReviewItem
 
+from . import held
 from .quality_strata import Counts, Key, groups_since, of_weeks, strata_of
 
 CONFIRM, DISMISS = Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS
@@ -62,11 +64,27 @@ class Quality:
     agreement: Agreement
     alarms: list[str]
     is_watched: bool
+    held_since: datetime | None = None  # None: as it is now
 
 
 def quality(*, weeks: int = WEEKS) -> Quality:
-    """The figures of the last weeks, the present one included."""
+    """The figures of the last weeks, the present one included; of many as they were a while ago."""
     monday = _monday()
+    known = held.answer("quality", _depends_on(monday, weeks), lambda: _find(monday, weeks))
+    return replace(known.found, held_since=known.held_since)
+
+
+def prepare(*, weeks: int = WEEKS) -> None:
+    """In the worker: so that no page waits for the figures."""
+    monday = _monday()
+    held.prepare("quality", _depends_on(monday, weeks), lambda: _find(monday, weeks))
+
+
+def _depends_on(monday: datetime, weeks: int) -> Any:
+    return [monday.isoformat(), weeks]
+
+
+def _find(monday: datetime, weeks: int) -> Quality:
     since = monday - timedelta(weeks=weeks - 1)
     groups = groups_since(since)
     starts = [(since + timedelta(weeks=number)).date() for number in range(weeks)]

@@ -24,7 +24,7 @@ from moderation.clip.errors import ModelError
 from moderation.models import Category, ModelVersion, ReviewItem, Skip
 from moderation.models.querysets import ReviewItemQuerySet
 
-from . import versions
+from . import held, versions
 
 BANDS = {"review": "Flagged, not clearly", "clear": "Clear mismatches"}
 REASONS = {
@@ -36,6 +36,9 @@ _LARGEST_KEY = 2**63 - 1
 _UNITS = {"h": "hours", "d": "days"}
 _MOST = {"h": 24 * 3650, "d": 3650}
 _LONGEST_SELLER = 100
+_FEW = 1000
+_LONG_FOR_A_PAGE = 0.15  # seconds
+_FEW_HOLD = timedelta(minutes=1)
 _ABOVE_ALL = 2.0  # of a threshold: no cosine reaches it, so the band itself is the limit
 
 
@@ -93,6 +96,32 @@ class QueueFilter:
         return bool(self.band or self.version is not None or self.reason == "flagged")
 
     def apply(self, items: ReviewItemQuerySet) -> ReviewItemQuerySet:
+        """Those of `items` that it lets through, for a page that looks for the first of them.
+
+        In a large queue with few such items, new ones are seen within a minute.
+        """
+        matching = self.matching(items)
+        if not self.asks_for_analyses:
+            return matching
+        few = held.held("few", self.query, self._few, long=_LONG_FOR_A_PAGE, at_least=_FEW_HOLD)
+        return matching if few is None else matching.filter(pk__in=few)
+
+    def _few(self) -> list[int] | None:
+        """The open items that it lets through, or None where they are more than a few.
+
+        No index of the items knows of their analyses: to find that there are none, a database
+        looks at all that are open, and each query of a page would do so again.
+        """
+        found = self.matching(ReviewItem.objects.open()).order_by().values_list("pk", flat=True)
+        some = list(found[: _FEW + 1])
+        return some if len(some) <= _FEW else None
+
+    @property
+    def asks_for_analyses(self) -> bool:
+        """Whether an item alone does not tell if it is let through."""
+        return bool(self.band or self.version is not None)
+
+    def matching(self, items: ReviewItemQuerySet) -> ReviewItemQuerySet:
         """Those of `items` that it lets through."""
         if self.tells_of_the_model:
             items = items.in_the_open()

@@ -15,7 +15,7 @@ _ANSWERS = [
 ]
 # Action -> (what it does, its usual key), in the order of the list on the page.
 ACTIONS: dict[str, tuple[str, str]] = {
-    "confirm": ("Mismatch, with its first reason", "m"),
+    "confirm": ("Mismatch, with the reason that stands out", "m"),
     "dismiss": ("They match", "o"),
     **{name: (label, str(number)) for number, (name, label) in enumerate(_ANSWERS, start=1)},
     "skip": ("Skip: somebody else looks at it", "s"),

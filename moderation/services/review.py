@@ -16,6 +16,7 @@ from . import audit, review_claims, review_queue, webhooks
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
 Escalation = ReviewItem.Escalation
 
+RESOLVE = "moderation.resolve_escalation"
 SKIPS_THAT_ESCALATE = 3
 NOTE_LENGTH = 500
 
@@ -38,6 +39,7 @@ def decide(
     note: str = "",
     seconds: float | None = None,
     also: Sequence[int] = (),
+    act: uuid.UUID | None = None,
     mode: Decision.Mode = Decision.Mode.QUEUE,
     idempotency_key: str = "",
 ) -> Decision:
@@ -45,6 +47,7 @@ def decide(
 
     `also` are the keys of similar items that the same verdict holds for: those of the same group
     that are still free are closed too, each with a row marked as taken over from this one.
+    Decisions of one `act` are undone together.
 
     A claim that ran out is no obstacle while nobody else took the item. Raises `AlreadyDecided`
     where somebody did, or where the item has left the queue, and `ReviewError` for a reason that
@@ -59,6 +62,8 @@ def decide(
         # First, as whoever scores them does: no analysis opens another item of them meanwhile.
         contents = _locked_contents([item, *similar])
         _close(item, moderator=moderator, contents=contents)
+        if item.second_of_id is None and audit.drawn_for_gold(contents[item.product_id][1]):
+            review_queue.ask_second(item)
         decision = Decision.objects.create(
             item=item,
             analysis_id=item.analysis_id,
@@ -72,7 +77,7 @@ def decide(
             stratum=item.stratum,
             picked_by=item.picked_by or ReviewItem.Pick.CHOSEN,
             sampling_probability=item.sampling_probability,
-            act=uuid.uuid4() if similar else None,
+            act=act or (uuid.uuid4() if similar else None),
             idempotency_key=idempotency_key,
         )
         taken_over = _take_over(decision, similar, contents=contents)
@@ -82,17 +87,20 @@ def decide(
 
 def _similar(item: ReviewItem, also: Sequence[int]) -> list[ReviewItem]:
     """The items of `also` that belong to this one's group; no blind item belongs to any."""
-    if not also or item.group_id is None:
+    if not also or item.group_id is None or item.is_blind:
         return []
     members = ReviewItem.objects.open().not_escalated().in_the_open().filter(group=item.group_id)
     return list(members.filter(pk__in=also).exclude(pk=item.pk).order_by("pk"))
 
 
 def _locked_contents(items: Sequence[ReviewItem]) -> dict[int, tuple[str, str]]:
-    """Lock the items' products; product -> (content hash now, external id)."""
+    """Lock the items' products, then the items; product -> (content hash now, external id)."""
     products = Product.objects.select_for_update().filter(pk__in=[row.product_id for row in items])
     rows = products.order_by("pk").values_list("pk", "content_hash", "external_id")
-    return {pk: (content_hash, external_id) for pk, content_hash, external_id in rows}
+    contents = {pk: (content_hash, external_id) for pk, content_hash, external_id in rows}
+    # In one order, as a heartbeat that renews all claims of a moderator does.
+    review_claims.lock(ReviewItem.objects.filter(pk__in=[row.pk for row in items]))
+    return contents
 
 
 def _close(item: ReviewItem, *, moderator: User, contents: dict[int, tuple[str, str]]) -> None:
@@ -105,12 +113,10 @@ def _close(item: ReviewItem, *, moderator: User, contents: dict[int, tuple[str, 
         raise AlreadyDecided(who_was_faster(item))
     # The item as it is now: scoring may have moved it between the page and this moment.
     item.refresh_from_db()
-    content_hash, external_id = contents[item.product_id]
+    content_hash, _ = contents[item.product_id]
     # What was shown is the analysis' photo and text: it must be what the product still has.
     if item.analysis.content_hash != content_hash:
         raise AlreadyDecided("This item has left the queue: its photo or text changed.")
-    if item.second_of_id is None and audit.drawn_for_gold(external_id):
-        review_queue.ask_second(item)
 
 
 def _take_over(
@@ -172,6 +178,8 @@ def skip(item: ReviewItem, *, moderator: User, reason: str = Skip.Reason.CANNOT_
         labels = ", ".join(Skip.Reason.values)
         raise ReviewError(f"The reason “{reason[:40]}” is not known; choose one of: {labels}.")
     with transaction.atomic():
+        # Locked, so that of two skips at the same moment the second one counts both.
+        review_claims.lock(ReviewItem.objects.filter(pk=item.pk))
         ReviewItem.objects.held_by(moderator).filter(pk=item.pk).update(**review_claims.FREE)
         Skip.objects.get_or_create(item=item, moderator=moderator, defaults={"reason": reason})
         if Skip.objects.filter(item=item).count() < SKIPS_THAT_ESCALATE:
@@ -196,6 +204,9 @@ def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
     item = ReviewItem.objects.get(pk=item.pk)
     if item.escalated_at is not None:
         raise ReviewError("This item waits for a lead already.")
+    leads = User.objects.with_perm(RESOLVE, backend="django.contrib.auth.backends.ModelBackend")
+    if not leads.exclude(pk=moderator.pk).exists():
+        raise ReviewError("There is no other lead who could decide it: skip it instead.")
     if problem := review_claims.refusal(item, moderator=moderator):
         raise ReviewError(problem)
     free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)

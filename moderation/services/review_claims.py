@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -25,6 +26,8 @@ from .mixture import Arm
 Pick = ReviewItem.Pick
 
 _TRIED_AT_ONCE = 10
+# What was only fetched ahead comes back sooner; a page gives a sign of life each minute.
+_SOFT_SECONDS = 90
 
 
 def claim_next(moderator: User, *, desk: Desk = WHOLE_QUEUE) -> ReviewItem | None:
@@ -69,7 +72,9 @@ def show(item: ReviewItem, *, moderator: User) -> None:
     """Mark an item as seen by whoever holds it; what they saw before and left is ahead again."""
     mine = ReviewItem.objects.held_by(moderator)
     mine.exclude(pk=item.pk).filter(shown_at__isnull=False).update(shown_at=None)
-    mine.filter(pk=item.pk, shown_at=None).update(shown_at=timezone.now())
+    mine.filter(pk=item.pk, shown_at=None).update(
+        shown_at=timezone.now(), claimed_until=lease_end()
+    )
 
 
 def claim(item: ReviewItem, *, moderator: User) -> bool:
@@ -86,6 +91,20 @@ def claim(item: ReviewItem, *, moderator: User) -> bool:
     return True
 
 
+def keep(item: ReviewItem, *, moderator: User) -> bool:
+    """The sign of life of a page that has this item: its claim goes on, or is taken anew.
+
+    A page that was left and opened again may have given back what it shows. What this person
+    skipped meanwhile is not taken anew, and how an item was picked stays on record.
+    """
+    if renew(item, moderator=moderator):
+        return True
+    if refusal(item, moderator=moderator) or item.skips.filter(moderator=moderator).exists():
+        return False
+    free = ReviewItem.objects.unclaimed().filter(pk=item.pk)
+    return _take(free, moderator=moderator, pick=Pick(item.picked_by or Pick.CHOSEN))
+
+
 def renew(item: ReviewItem, *, moderator: User) -> bool:
     """Prolong the claim while the moderator looks at the item; False where it was lost."""
     return bool(
@@ -95,7 +114,16 @@ def renew(item: ReviewItem, *, moderator: User) -> bool:
 
 def renew_all(moderator: User) -> None:
     """Prolong what this moderator holds: a sign of life is one for what was fetched ahead too."""
-    ReviewItem.objects.held_by(moderator).update(claimed_until=lease_end())
+    with transaction.atomic():
+        mine = ReviewItem.objects.held_by(moderator)
+        lock(mine)
+        mine.filter(shown_at__isnull=False).update(claimed_until=lease_end())
+        mine.filter(shown_at=None).update(claimed_until=soft_lease_end())
+
+
+def lock(items: ReviewItemQuerySet) -> None:
+    """Lock items in the order in which everybody does, so that none waits for another in a ring."""
+    list(items.select_for_update().order_by("pk").values_list("pk"))
 
 
 def release(moderator: User, *, but_of: Desk | None = None) -> int:
@@ -104,7 +132,13 @@ def release(moderator: User, *, but_of: Desk | None = None) -> int:
     if but_of is not None:
         kept = but_of.of(ReviewItem.objects.held_by(moderator))
         mine = mine.exclude(pk__in=kept.values("pk"))
-    return mine.update(**FREE)
+    ids = list(mine.order_by("pk").values_list("pk", flat=True))
+    if not ids:
+        return 0
+    with transaction.atomic():
+        given = ReviewItem.objects.held_by(moderator).filter(pk__in=ids)
+        lock(given)
+        return given.update(**FREE)
 
 
 def refusal(item: ReviewItem, *, moderator: User) -> str:
@@ -140,12 +174,18 @@ def lease_end() -> datetime:
     return timezone.now() + timedelta(seconds=settings.REVIEW_LEASE_SECONDS)
 
 
+def soft_lease_end() -> datetime:
+    """The same for what was only fetched ahead."""
+    seconds = min(_SOFT_SECONDS, settings.REVIEW_LEASE_SECONDS)
+    return timezone.now() + timedelta(seconds=seconds)
+
+
 def _take(free: ReviewItemQuerySet, *, moderator: User, pick: Pick) -> bool:
     """Put a free item into somebody's hands: one conditional UPDATE, which one of many wins."""
     return bool(
         free.update(
             claimed_by=moderator,
-            claimed_until=lease_end(),
+            claimed_until=soft_lease_end(),
             claimed_at=timezone.now(),
             shown_at=None,
             picked_by=pick,
@@ -196,9 +236,10 @@ def _last_item(moderator: User) -> int:
 
 def _candidates(arm: Arm, moderator: User, desk: Desk) -> list[tuple[int, Pick]]:
     """Free items of an arm for this moderator, best first, each with how it is picked."""
-    free = desk.of(ReviewItem.objects.unclaimed()).not_skipped_by(moderator)
+    free = desk.of(ReviewItem.objects.unclaimed())
     if desk.escalated:
-        return _escalated(free.not_judged_by(moderator).not_escalated_by(moderator))
+        return _escalated(free.not_judged_by(moderator).not_escalated_by(moderator), moderator)
+    free = free.not_skipped_by(moderator)
     if arm is Arm.AUDIT:
         return _by_lot(free.not_judged_by(moderator))
     if arm is Arm.UNCERTAIN:
@@ -207,10 +248,17 @@ def _candidates(arm: Arm, moderator: User, desk: Desk) -> list[tuple[int, Pick]]
     return [(pk, Pick.SUSPICIOUS) for pk in best.values_list("pk", flat=True)[:_TRIED_AT_ONCE]]
 
 
-def _escalated(free: ReviewItemQuerySet) -> list[tuple[int, Pick]]:
-    """What leads are asked, the longest waiting first; the way into the queue stays on record."""
-    rows = free.order_by("escalated_at", "id").values_list("pk", "picked_by")
-    return [(pk, Pick(pick or Pick.CHOSEN)) for pk, pick in rows[:_TRIED_AT_ONCE]]
+def _escalated(free: ReviewItemQuerySet, lead: User) -> list[tuple[int, Pick]]:
+    """What leads are asked, the longest waiting first; the way into the queue stays on record.
+
+    What this lead skipped comes last, and not never: there may be no other lead.
+    """
+    first = free.not_skipped_by(lead)
+    for items in (first, free):
+        rows = items.order_by("escalated_at", "id").values_list("pk", "picked_by")
+        if found := rows[:_TRIED_AT_ONCE]:
+            return [(pk, Pick(pick or Pick.CHOSEN)) for pk, pick in found]
+    return []
 
 
 def _uncertain(free: ReviewItemQuerySet) -> list[int]:

@@ -184,9 +184,18 @@ def ask_second(item: ReviewItem) -> None:
             in_audit=item.in_audit,
         )
     elif second.state == WITHDRAWN:
-        second.state, second.analysis_id = OPEN, item.analysis_id
-        second.claimed_by = second.claimed_until = None
-        second.save()
+        ReviewItem.objects.filter(pk=second.pk).update(
+            state=OPEN,
+            analysis=item.analysis_id,
+            claimed_by=None,
+            claimed_until=None,
+            claimed_at=None,
+            shown_at=None,
+            escalated_at=None,
+            escalated_by=None,
+            escalation="",
+            escalation_note="",
+        )
 
 
 def withdraw_changed(products: Iterable[Product]) -> None:

@@ -1,5 +1,6 @@
-"""Taking back: the last ten decisions of a moderator, one after the other, while nothing left.
+"""Taking back: the last ten acts of a moderator, one after the other, while nothing left.
 
+An act is one decision, or several that were made with one press: a group of similar items, a grid.
 A decision stays on record; a new row says that it was undone. What was told to the shop already is
 not taken back in silence: an appeal corrects it, by somebody else.
 """
@@ -18,35 +19,50 @@ from .review import ReviewError
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
 WITHDRAWN = ReviewItem.State.WITHDRAWN
-UNDO, GROUP = Decision.Verdict.UNDO, Decision.Mode.GROUP
+UNDO = Decision.Verdict.UNDO
 
 AT_MOST = 10
+_LARGEST_ACT = 24  # decisions of one's own, in one press
+
+
+class AnotherDecision(ReviewError):  # noqa: N818 - the sentence is the name's point
+    """What was asked to be undone is not the last decision."""
 
 
 def last_decision(moderator: User) -> Decision | None:
-    """This moderator's newest verdict that stands and is among their last ten, or None."""
-    last_ten = _own(moderator).order_by("-id").values_list("pk", flat=True)[:AT_MOST]
+    """This moderator's newest verdict that stands and is of their last ten acts, or None."""
     return (
         Decision.objects.standing()
-        .filter(pk__in=list(last_ten))
+        .filter(pk__in=_of_the_last_acts(moderator))
         .select_related("item", "analysis")
         .order_by("-id")
         .first()
     )
 
 
-def undo(*, moderator: User) -> ReviewItem:
-    """Take back this moderator's last standing decision; the item reopens in their hands.
+def could_undo(item: ReviewItem, *, moderator: User) -> bool:
+    """Whether this moderator's own verdict on the item may still be taken back by them."""
+    last = _of_the_last_acts(moderator)
+    return Decision.objects.standing().filter(pk__in=last, item=item).exists()
 
-    What a similar item took over of it is taken back with it. A second opinion that nobody gave
-    yet is no longer asked for. Raises `ReviewError` where there is nothing to undo, where the
-    shop has been told already, or where the product has changed since.
+
+def undo(*, moderator: User, decision: int | None = None, item: int | None = None) -> ReviewItem:
+    """Take back this moderator's last standing act; its item reopens in their hands.
+
+    What belongs to the same act is taken back with it. A second opinion that nobody gave yet is no
+    longer asked for. `decision` or `item` name what is meant: where the last one is another by now,
+    nothing happens. Raises `ReviewError` where there is nothing to undo, where the shop has been
+    told already, or where the product has changed since.
     """
     with transaction.atomic():
+        # Locked, so that of two requests the second one sees what the first has undone.
+        list(User.objects.select_for_update(no_key=True).filter(pk=moderator.pk).values_list("pk"))
         last = last_decision(moderator)
         if last is None:
             raise ReviewError(_nothing_left(moderator))
-        followers = _taken_over(last)
+        if decision not in (None, last.pk) or item not in (None, last.item_id):
+            raise AnotherDecision("Nothing was undone: your last decision is another one.")
+        followers = _of_the_same_act(last)
         rows = [last, *followers]
         # Locked, so that no analysis opens another item of these products meanwhile.
         ids = [row.item.product_id for row in rows]
@@ -56,14 +72,13 @@ def undo(*, moderator: User) -> ReviewItem:
             raise ReviewError(
                 "This decision cannot be undone: the photo or text of the product has changed."
             )
-        if not _reopen(last, moderator=moderator):
+        if not _reopen(last.item, moderator=moderator):
             raise ReviewError(
-                "This decision cannot be undone: it has just been undone, or the product is in "
-                "the queue again already."
+                "This decision cannot be undone: the product is in the queue again already."
             )
         for row in followers:
             if contents[row.item.product_id] == row.analysis.content_hash:
-                _reopen(row, moderator=None)
+                _reopen(row.item, moderator=None)
         if not webhooks.take_back(rows):
             raise ReviewError(
                 "This decision cannot be undone: the shop has been told of it. If it is wrong, "
@@ -80,23 +95,37 @@ def _own(moderator: User) -> DecisionQuerySet:
     return Decision.objects.filter(moderator=moderator, mode__in=modes).exclude(verdict=UNDO)
 
 
+def _of_the_last_acts(moderator: User) -> list[int]:
+    """The decisions, standing or not, of this person's newest `AT_MOST` acts."""
+    newest = _own(moderator).order_by("-id").values_list("pk", "act")
+    acts: dict[object, list[int]] = {}
+    for pk, act in newest[: AT_MOST * _LARGEST_ACT]:
+        if (act or pk) not in acts and len(acts) == AT_MOST:
+            break
+        acts.setdefault(act or pk, []).append(pk)
+    return [pk for act in acts.values() for pk in act]
+
+
 def _nothing_left(moderator: User) -> str:
-    if _own(moderator).order_by("-id")[AT_MOST : AT_MOST + 1].exists():
+    if _own(moderator).exclude(pk__in=_of_the_last_acts(moderator)).exists():
         return f"Only your last {AT_MOST} decisions can be undone."
     return "There is no decision of yours to undo."
 
 
-def _taken_over(decision: Decision) -> list[Decision]:
-    rows = Decision.objects.standing().filter(propagated_from=decision, mode=GROUP)
+def _of_the_same_act(decision: Decision) -> list[Decision]:
+    if decision.act is None:
+        return []
+    rows = Decision.objects.standing().filter(act=decision.act).exclude(pk=decision.pk)
     return list(rows.select_related("item", "analysis").order_by("pk"))
 
 
-def _reopen(decision: Decision, *, moderator: User | None) -> bool:
-    """Put an item back into the queue, into these hands; False where it is there in another way."""
-    item = decision.item
-    ReviewItem.objects.open().filter(second_of=item).update(state=WITHDRAWN, **review_claims.FREE)
-    if ReviewItem.objects.open().filter(product=item.product_id).exists():
+def _reopen(item: ReviewItem, *, moderator: User | None) -> bool:
+    """Put an item back into the queue, into these hands; False where its product is in it again."""
+    seconds = ReviewItem.objects.open().filter(second_of=item)
+    others = ReviewItem.objects.open().filter(product=item.product_id)
+    if others.exclude(pk__in=seconds.values("pk")).exists():
         return False
+    seconds.update(state=WITHDRAWN, **review_claims.FREE)
     now = timezone.now()
     hands = {
         "claimed_by": moderator,
@@ -104,7 +133,6 @@ def _reopen(decision: Decision, *, moderator: User | None) -> bool:
         "claimed_at": now,
         "shown_at": now,
     }
-    # Conditional, so that of two undos at the same moment only one reopens.
     reopened = ReviewItem.objects.filter(pk=item.pk, state=DECIDED).update(
         state=OPEN, **(hands if moderator else review_claims.FREE)
     )

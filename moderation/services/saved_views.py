@@ -137,7 +137,7 @@ def open_count(chosen: QueueFilter, *, seconds: float = _COUNTING_SECONDS) -> Co
     known: Count | None = cache.get(key)
     if known is not None or seconds <= 0:
         return known
-    items = chosen.apply(ReviewItem.objects.open().not_escalated()).order_by()
+    items = chosen.matching(ReviewItem.objects.open().not_escalated()).order_by()
     found = in_time(
         items.values_list("pk", flat=True)[: COUNTED_AT_MOST + 1], timedelta(seconds=seconds)
     )

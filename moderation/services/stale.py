@@ -35,6 +35,7 @@ def mend(version: ModelVersion) -> None:
     Raises `versions.Replaced` where another version is activated meanwhile.
     """
     reanalyze.run(reanalyze.Job(reanalyze.Which.STALE, version))
+    prepare(version, at_once=True)
 
 
 def count(version: ModelVersion) -> int:
@@ -42,16 +43,41 @@ def count(version: ModelVersion) -> int:
 
     Those without a score of their present photo and text are not: they wait for the worker.
     """
-    limits = [
+    return counted(version).found
+
+
+def counted(version: ModelVersion) -> held.Answer[int]:
+    """The count, with the time of one that is held."""
+    limits = _limits(version)
+    return held.answer("stale", _depends_on(version, limits), lambda: _count(version, limits))
+
+
+def prepare(version: ModelVersion, *, at_once: bool = False) -> None:
+    """In the worker: so that no page waits for the count."""
+    limits = _limits(version)
+    held.prepare(
+        "stale",
+        _depends_on(version, limits),
+        lambda: _count(version, limits),
+        at_once=at_once,
+    )
+
+
+def _limits(version: ModelVersion) -> list[tuple[int, str, float]]:
+    """Key, name and threshold of each category."""
+    return [
         (one.pk, one.name, versions.threshold_for(version, category=one))
         for one in Category.objects.order_by("pk")
     ]
+
+
+def _depends_on(version: ModelVersion, limits: list[tuple[int, str, float]]) -> Any:
     own = (version.pk, version.platt_a, version.platt_b, version.calibration)
-    return held.held(
-        "stale",
-        [own, versions.threshold_for(version), limits],
-        lambda: _stale(version, limits)[: COUNTED_AT_MOST + 1].count(),
-    )
+    return [own, versions.threshold_for(version), limits]
+
+
+def _count(version: ModelVersion, limits: list[tuple[int, str, float]]) -> int:
+    return _stale(version, limits)[: COUNTED_AT_MOST + 1].count()
 
 
 def _stale(version: ModelVersion, limits: list[tuple[int, str, float]]) -> QuerySet[Product]:

@@ -9,26 +9,19 @@ moves them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import cached_property
+from datetime import datetime
 from typing import Any, Literal
 
-import numpy as np
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, F, Min
-from django.db.models.functions import Floor
-from django.utils import timezone
 
 from moderation.clip import labelled_scores, thresholds
 from moderation.clip.errors import ClipError
-from moderation.clip.labelled_scores import STEP, Estimate, Histogram, LabelledScores
-from moderation.models import Analysis, Category, ModelVersion, Product, VersionEvent
+from moderation.clip.labelled_scores import Estimate, Histogram, LabelledScores
+from moderation.models import ModelVersion, VersionEvent
 
-from . import held
-from .judged import judged
+from .known_scores import known_scores
 
-ARRIVALS_SINCE = timedelta(days=28)
 CLEAR_CONFIDENCE = 0.9
 
 Kind = Literal["budget", "precision", "recall", "value"]
@@ -81,12 +74,9 @@ class Evidence:
     version: ModelVersion
     catalogue: Histogram
     labels: LabelledScores
+    spread: LabelledScores  # the labels, weighted to the catalogue
     arrivals: float  # products a day
-
-    @cached_property
-    def spread(self) -> LabelledScores:
-        """The labels, weighted to the catalogue."""
-        return self.labels.spread_over(self.catalogue)
+    held_since: datetime | None  # None: as they are now
 
     def effect(self, threshold: float) -> Effect:
         """What this threshold would do to the catalogue."""
@@ -101,60 +91,16 @@ class Evidence:
 
 
 def evidence(version: ModelVersion) -> Evidence:
-    """Scores and labels: an aggregation over the catalogue, and at most 20,000 labels."""
-    calibration = version.calibrated
-    found = judged(version, own_thresholds=False)
-    similarities = [
-        calibration.as_elsewhere(one.similarity, one.category) if calibration else one.similarity
-        for one in found
-    ]
+    """Scores and labels; of a large catalogue as they were some minutes ago."""
+    known = known_scores(version)
     return Evidence(
         version=version,
-        catalogue=_histogram(version),
-        labels=LabelledScores(
-            similarities=np.array(similarities, dtype=np.float64),
-            wrong=np.array([not one.is_match for one in found], dtype=bool),
-            weights=np.array([one.weight for one in found], dtype=np.float64),
-            audit=np.array([one.in_audit for one in found], dtype=bool),
-        ),
-        arrivals=held.held("arrivals", [], arrivals_a_day),
+        catalogue=known.found.catalogue,
+        labels=known.found.labels,
+        spread=known.found.spread,
+        arrivals=known.found.arrivals,
+        held_since=known.held_since,
     )
-
-
-def _histogram(version: ModelVersion) -> Histogram:
-    """The scores of the catalogue; of a large one as they were a moment ago."""
-    by_hand = sorted(Category.objects.exclude(threshold=None).values_list("pk", flat=True))
-    own = [version.pk, version.platt_a, version.platt_b, version.calibration]
-    return held.held("histogram", [own, by_hand], lambda: _counted(version))
-
-
-def _counted(version: ModelVersion) -> Histogram:
-    scored = Product.objects.filter(
-        analysis__model_version=version,
-        analysis__status=Analysis.Status.DONE,
-        category__threshold__isnull=True,
-    ).order_by()
-    step = Floor(F("analysis__similarity") / STEP + 1e-9)
-    calibration = version.calibrated
-    if calibration is None or not calibration.offsets:
-        rows = list(scored.values_list(step).annotate(products=Count("pk")))
-        steps = np.array([row[0] for row in rows], dtype=np.int64)
-    else:
-        rows = list(scored.values_list(step, "category__name").annotate(products=Count("pk")))
-        moved = [calibration.as_elsewhere((row[0] + 0.5) * STEP, row[1]) for row in rows]
-        steps = np.array([labelled_scores.grid(value) for value in moved], dtype=np.int64)
-    return Histogram.of(steps, np.array([row[-1] for row in rows], dtype=np.int64))
-
-
-def arrivals_a_day() -> float:
-    """Products that came in a day, on the mean of four weeks, or of all days while fewer."""
-    now = timezone.now()
-    since = now - ARRIVALS_SINCE
-    first = Product.objects.aggregate(first=Min("created_at"))["first"]
-    if first is None:
-        return 0.0
-    days = min(max((now - first) / timedelta(days=1), 1.0), ARRIVALS_SINCE.days)
-    return float(Product.objects.filter(created_at__gte=since).count() / days)
 
 
 # ── Choosing ──────────────────────────────────────────────────────────────────────────────────

@@ -63,7 +63,7 @@ class Command(BaseCommand):
         """Tables, seeds, login and products; each step does nothing where it was done before."""
         call_command("migrate", verbosity=0)
         call_command("setup", stdout=self.stdout)
-        demo.make_login()
+        demo.make_logins()
         if not demo.is_drawn():
             with tqdm(total=demo.PRODUCTS, desc="Drawing products", unit="") as bar:
                 demo.draw(progress=lambda done, _: bar.update(done - bar.n))
@@ -116,5 +116,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"\nThe queue holds {review_queue.counts().open} products: {site.address}/admin/queue/"
             f"\nLog in as {demo.USERNAME} with the password {demo.PASSWORD}."
+            f"\nA colleague, {demo.LEAD}, has the same one and decides what {demo.USERNAME} "
+            "escalates."
             f"\nAPI: {site.address}/docs\nCtrl-C stops everything."
         )

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from moderation.clip.errors import ClipError
 from moderation.clip.labelled_scores import Estimate
@@ -81,6 +82,8 @@ class Command(BaseCommand):
             f"Model: {version.name}, {found.catalogue.total:,} products scored, {len(labels):,} "
             f"of them judged ({labels.audited:,} drawn by lot), {found.arrivals:,.1f} new a day."
         )
+        if found.held_since is not None:
+            self.stdout.write(f"As it was at {timezone.localtime(found.held_since):%H:%M}.")
         for sentence in proposal.sentences:
             self.stdout.write(sentence)
         self.line("Now", found.effect(version.threshold))

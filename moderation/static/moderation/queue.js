@@ -8,12 +8,21 @@ const queue = document.getElementById("queue");
 const place = () => document.getElementById("queue-place");
 const message = document.getElementById("queue-message");
 const HEARTBEAT_MS = 60_000;
+const ANSWER_MS = 30_000; // later than this, no answer will come
+const RETRY_MS = 3_000;
+const MESSAGE_MS = 6_000;
+// Nobody judges a listing faster: the press was a bounce of the key, or meant for the one before.
+const KEY_MS = 150;
+const CLICK_MS = 400; // the second half of a double click
 
 const ahead = []; // items that come next: { pk, node }
 const outbox = []; // what is not sent yet: { url, body, back, why, isUndo }
 let sending = null; // what is on its way
 let isWaiting = false; // nothing to show until the server answers
 let isBlocked = false; // an undo is on its way: keys mean an item that is not there yet
+const decided = []; // keys of items decided on this page, the newest last: what an undo means
+let shownAt = -Infinity;
+let isPointer = false; // whether the last press came from a mouse or a finger
 let seenMs = 0; // how long the present item was on a visible page
 let seenSince = null;
 
@@ -31,9 +40,14 @@ function countTime() {
 }
 
 // ── Showing ─────────────────────────────────────────────────────────────────────────────────
+let fading = null;
+
+// Good news goes by itself; a problem stays until something else is said.
 function say(text, isProblem = false) {
+  clearTimeout(fading);
   message.textContent = text;
   message.classList.toggle("is-problem", isProblem);
+  if (!isProblem) fading = setTimeout(() => (message.textContent = ""), MESSAGE_MS);
 }
 
 function prepare({ pk, html }) {
@@ -50,6 +64,7 @@ function show(node) {
   place().replaceChildren(node);
   closeDialogs();
   if (hadDetail) openDetail(queue);
+  shownAt = performance.now();
   seenMs = 0;
   seenSince = null;
   countTime();
@@ -68,27 +83,53 @@ function showNext() {
   }
 }
 
+// What could not be sent is next again; what is being looked at stays, or a press would miss it.
 function comeBack(node, sentence) {
-  const present = shown();
-  if (present && !isWaiting && present !== node) ahead.unshift({ pk: pkOf(present), node: present });
-  show(node);
+  if (forget(pkOf(node))) count(-1);
+  ahead.unshift({ pk: pkOf(node), node });
+  if (isWaiting || !shown()) showNext();
+  else sentence += " The listing comes back after this one.";
+  tellReady();
   say(sentence, true);
 }
 
+function forget(pk) {
+  const place = decided.lastIndexOf(pk);
+  if (place >= 0) decided.splice(place, 1);
+  return place >= 0;
+}
+
 // The figures move at once; the server's own come with its answer.
-function countOne() {
-  const step = (name, by) => {
+function count(by) {
+  const step = (name, change) => {
     const figure = queue.querySelector(`[data-count=${name}]`);
-    if (figure && /^\d+$/.test(figure.textContent)) figure.textContent = Number(figure.textContent) + by;
+    if (figure && /^\d+$/.test(figure.textContent)) figure.textContent = Number(figure.textContent) + change;
   };
-  step("open", -1);
-  step("decided", 1);
+  step("open", -by);
+  step("decided", by);
   queue.querySelector("[data-undo]").disabled = false;
 }
 
 // ── Sending ─────────────────────────────────────────────────────────────────────────────────
 function send(url, body) {
-  return fetch(url, { method: "POST", body, headers: { Accept: "application/json" } });
+  return fetch(url, {
+    method: "POST",
+    body,
+    headers: { Accept: "application/json" },
+    keepalive: true, // it arrives though the page is left
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
+}
+
+// The response with what it says; an answer that broke off is none.
+async function answerOf(url, body) {
+  try {
+    const response = await send(url, body);
+    const isJson = response.headers.get("Content-Type")?.includes("json");
+    return { response, answer: isJson ? await response.json() : null };
+  } catch {
+    return { response: null, answer: null };
+  }
 }
 
 function csrfToken() {
@@ -118,37 +159,48 @@ function post(url, body, { back = null, why = "", isUndo = false } = {}) {
 async function deliver() {
   while (outbox.length) {
     sending = outbox.shift();
-    const { url, body, back, why, isUndo } = sending;
-    const response = await send(url, withWhatIsHere(body)).catch(() => null);
-    if (isUndo) isBlocked = false;
-    await take(response, back, why);
+    const { response, answer } = await answerOf(sending.url, withWhatIsHere(sending.body));
+    take(response, answer, sending);
+    if (sending.isUndo) isBlocked = false;
   }
   sending = null;
 }
 
-async function take(response, back, why) {
-  const isJson = response?.headers.get("Content-Type")?.includes("json");
-  const answer = isJson ? await response.json() : null;
+function take(response, answer, { back, why, isUndo }) {
   if (answer?.items) {
-    const have = new Set([pkOf(shown()), ...ahead.map((item) => item.pk), ...outbox.map((entry) => pkOf(entry.back))]);
-    for (const item of answer.items) {
-      if (item.pk === answer.show) undone(prepare(item));
-      else if (isWaiting || !have.has(String(item.pk))) ahead.push(prepare(item));
-    }
-    tellReady();
-    if (!outbox.length) document.getElementById("queue-bar").outerHTML = answer.bar;
-    say(why || answer.message, Boolean(why) || !response.ok);
-    if (isWaiting && ahead.length) showNext();
-    else if (isWaiting && answer.empty && !outbox.length) {
-      const holder = document.createElement("div");
-      holder.innerHTML = answer.empty;
-      show(holder.firstElementChild);
-    }
+    if (isUndo && response.ok) forget(String(answer.show));
+    takeIn(answer);
+    if (why || answer.message) say(why || answer.message, Boolean(why) || !response.ok);
     return;
   }
   const sentence = answer?.message ?? refusal(response);
-  if (back) comeBack(back, sentence);
-  else say(sentence, true);
+  if (back) {
+    comeBack(back, sentence);
+    return;
+  }
+  say(sentence, true);
+  // Nothing is there to look at: ask again, as the person would.
+  if (isWaiting && !outbox.length) setTimeout(() => post(queue.dataset.ahead, tokenOnly()), RETRY_MS);
+}
+
+function takeIn(answer) {
+  const have = new Set([
+    isWaiting ? null : pkOf(shown()),
+    ...ahead.map((item) => item.pk),
+    ...outbox.map((entry) => pkOf(entry.back)),
+  ]);
+  for (const item of answer.items) {
+    if (item.pk === answer.show) undone(prepare(item));
+    else if (!have.has(String(item.pk))) ahead.push(prepare(item));
+  }
+  tellReady();
+  if (!outbox.length) document.getElementById("queue-bar").outerHTML = answer.bar;
+  if ((isWaiting || !shown()) && ahead.length) showNext();
+  else if (isWaiting && answer.empty && !outbox.length) {
+    const holder = document.createElement("div");
+    holder.innerHTML = answer.empty;
+    show(holder.firstElementChild);
+  }
 }
 
 function undone(item) {
@@ -168,9 +220,16 @@ function refusal(response) {
 function finish(url, body, { decides = true } = {}) {
   const node = shown();
   if (!node || isWaiting || isBlocked) return; // a press is not meant for what is not there yet
+  if (performance.now() - shownAt < (isPointer ? CLICK_MS : KEY_MS)) return;
   countTime();
   body.set("seconds", (seenMs / 1000).toFixed(2));
-  if (decides) countOne();
+  if (decides) {
+    count(1);
+    decided.push(pkOf(node));
+  }
+  // Similar items that were decided with it do not come any more.
+  const gone = new Set(body.getAll("also"));
+  ahead.splice(0, ahead.length, ...ahead.filter((item) => !gone.has(item.pk)));
   showNext();
   post(url, body, { back: node });
 }
@@ -178,7 +237,9 @@ function finish(url, body, { decides = true } = {}) {
 function undo(form) {
   if (isBlocked) return;
   isBlocked = true;
-  post(form.action, new FormData(form), { isUndo: true });
+  const body = new FormData(form);
+  if (decided.length) body.set("item", decided.at(-1));
+  post(form.action, body, { isUndo: true });
 }
 
 queue.addEventListener("submit", (event) => {
@@ -187,17 +248,18 @@ queue.addEventListener("submit", (event) => {
   if (submitter?.hasAttribute("data-undo")) undo(form);
   else finish(form.action, new FormData(form, submitter));
 });
+// A key presses a button too; only a mouse or a finger counts its clicks.
+document.addEventListener("click", (event) => (isPointer = event.detail > 0), true);
 
 // ── Claims: kept while the page is seen, given back when it is left ─────────────────────────
 async function keepClaim() {
   const node = shown();
   if (!node?.dataset.hold || document.hidden) return;
-  const response = await send(node.dataset.hold, tokenOnly()).catch(() => null);
+  const { response, answer } = await answerOf(node.dataset.hold, withWhatIsHere(tokenOnly()));
   const isLost = response?.status === 409; // no answer: the next beat tries again
   if (!isLost || shown() !== node || isWaiting) return;
-  const { message: why } = await response.json();
   showNext();
-  post(queue.dataset.ahead, tokenOnly(), { why });
+  post(queue.dataset.ahead, tokenOnly(), { why: answer?.message ?? "" });
 }
 
 setInterval(keepClaim, HEARTBEAT_MS);
@@ -206,8 +268,15 @@ document.addEventListener("visibilitychange", () => {
   keepClaim();
 });
 window.addEventListener("pagehide", () => {
-  // Nothing that was decided is lost with the page.
-  for (const { url, body } of outbox.splice(0)) navigator.sendBeacon(url, body);
+  // Nothing that was decided is lost with the page; what was decided and undone never leaves it.
+  const unsent = outbox.splice(0);
+  const taken = new Set(unsent.filter((entry) => entry.isUndo).map((entry) => entry.body.get("item")));
+  for (const { url, body, back, isUndo } of unsent) {
+    const pair = isUndo ? body.get("item") : pkOf(back);
+    if (taken.has(pair) && unsent.some((entry) => !entry.isUndo && pkOf(entry.back) === pair)) continue;
+    body.set("leaving", "1");
+    navigator.sendBeacon(url, body);
+  }
   if (shown()?.dataset.hold || ahead.length) navigator.sendBeacon(queue.dataset.leave, tokenOnly());
 });
 window.addEventListener("pageshow", (event) => {

@@ -63,6 +63,7 @@ export function setUpLook({ queue, finish, isIdle }) {
     ({ target }) => {
       if (!target.matches("[data-similar]")) return;
       for (const box of target.querySelectorAll("[name=also]")) box.checked = target.open;
+      if (target.open) target.scrollIntoView({ block: "nearest" });
     },
     true, // the event does not bubble
   );

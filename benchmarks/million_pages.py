@@ -1,0 +1,127 @@
+"""The pages that `million` asks for, with addresses that ask something of them."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+
+from moderation.models import Analysis, Category, ModelVersion, Product, ReviewItem, SavedView
+
+
+def pages() -> dict[str, str]:
+    """Every page with an address that asks something of it, by name."""
+    category = Category.objects.order_by("pk")[3].pk
+    former = ModelVersion.objects.get(name="former").pk
+    active = ModelVersion.objects.get(status="active").pk
+    middle = Product.objects.order_by("pk").values_list("pk", flat=True)[500_000:][:1]
+    product = next(iter(middle), Product.objects.latest("pk").pk)
+    item = ReviewItem.objects.open().in_the_open().most_suspicious_first()[100].pk
+    flagged = Analysis.objects.filter(model_version=former).first()
+    assert flagged is not None
+    lists = {
+        "product": {
+            "": "",
+            "deep": f"before={product}",
+            "older": f"after={product}",
+            "flagged": "flagged=yes",
+            "passed": "flagged=no",
+            "waiting": "status=waiting",
+            "failed": "status=failed",
+            "not analysed": "status=none",
+            "source api": "source__exact=api",
+            "source demo": "source__exact=demo",
+            "category": f"category__id__exact={category}",
+            "category and flagged": f"category__id__exact={category}&flagged=yes",
+            "version": f"analysis__model_version__id__exact={active}",
+            "former version": f"analysis__model_version__id__exact={former}",
+            "search id": "q=P0500000",
+            "search ids": "q=P05",
+            "search large seller": "q=large-7",
+            "search small seller": "q=small-777",
+            "search words": "q=wool+shirt",
+            "search nothing": "q=zzzzzz",
+        },
+        "analysis": {
+            "": "",
+            "older": "after=650000",
+            "flagged": "is_mismatch__exact=1",
+            "failed": "status__exact=failed",
+            "version": f"model_version__id__exact={active}",
+            "former version": f"model_version__id__exact={former}",
+            "search id": "q=P0500000",
+            "search words": "q=wool+shirt",
+            "search nothing": "q=zzzzzz",
+        },
+        "reviewitem": {
+            "": "",
+            "older": "after=150000",
+            "open": "state__exact=open",
+            "withdrawn": "state__exact=withdrawn",
+            "category": f"product__category__id__exact={category}",
+            "open in category": f"state__exact=open&product__category__id__exact={category}",
+            "search id": "q=P0500000",
+            "search large seller": "q=large-7",
+            "search words": "q=wool+shirt",
+            "search nothing": "q=zzzzzz",
+        },
+        "decision": {
+            "": "",
+            "older": "after=150000",
+            "undone": "verdict__exact=undo",
+            "reason": "reason__exact=other_colour",
+            "no such reason": "reason__exact=unusable_photo",
+            "moderator": "moderator__id__exact=3",
+            "search id": "q=P0500000",
+            "search words": "q=wool+shirt",
+            "search nothing": "q=zzzzzz",
+        },
+    }
+    listed = {
+        f"lists: {name} {what}".strip(): f"/admin/moderation/{name}/?{query}"
+        for name, queries in lists.items()
+        for what, query in queries.items()
+    }
+    return {
+        "start page": "/admin/",
+        "queue": "/admin/queue/",
+        "queue in a category": f"/admin/queue/?category={category}",
+        "queue of a large seller": "/admin/queue/?seller=large-7",
+        "queue of a small seller": "/admin/queue/?seller=small-777",
+        "queue of nobody": "/admin/queue/?seller=nobody",
+        "queue reopened": "/admin/queue/?reason=reopened",
+        "queue skipped": "/admin/queue/?reason=skipped",
+        "queue review band": "/admin/queue/?band=review",
+        "queue clear band": "/admin/queue/?band=clear",
+        "queue of the former version": f"/admin/queue/?version={former}",
+        "queue older than 9 days": "/admin/queue/?older=9d",
+        "queue ahead": "/admin/queue/ahead/",
+        "queue item": f"/admin/queue/{item}/",
+        "product": f"/admin/moderation/product/{product}/change/",
+        "analysis": f"/admin/moderation/analysis/{flagged.pk}/change/",
+        "review item": f"/admin/moderation/reviewitem/{item}/change/",
+        "quality": "/admin/quality/",
+        "thresholds": "/admin/thresholds/",
+        "thresholds of the former version": f"/admin/thresholds/{former}/",
+        "health": "/admin/health/",
+        "team today": "/admin/team/?days=1",
+        "team 7 days": "/admin/team/?days=7",
+        "team 30 days": "/admin/team/?days=30",
+        "sellers": "/admin/sellers/",
+        "sellers search large": "/admin/sellers/?q=large-",
+        "sellers search small": "/admin/sellers/?q=small-1",
+        "seller large": "/admin/sellers/large-7/",
+        "seller small": "/admin/sellers/small-777/",
+        "views": "/admin/views/",
+        **listed,
+    }
+
+
+def save_views(lead: User) -> None:
+    """Two dozen views, of all kinds."""
+    queries = [f"category={pk}" for pk in Category.objects.values_list("pk", flat=True)[:10]]
+    queries += [f"seller=large-{number}" for number in range(6)]
+    queries += ["seller=small-777", "seller=nobody", "older=9d", "older=99d", "band=review"]
+    queries += ["reason=reopened", "reason=skipped", "reason=flagged"]
+    for query in queries:
+        SavedView.objects.get_or_create(
+            owner=lead, name=f"View of {query}", defaults={"query": query, "is_shared": True}
+        )

@@ -1,0 +1,19 @@
+"""What the worker finds before anybody asks: figures of pages that take long at many products."""
+
+from __future__ import annotations
+
+from moderation.clip.errors import ModelError
+
+from . import held, known_scores, quality, stale, versions
+
+
+def prepare() -> None:
+    """Find anew what was found some minutes ago; what is found quickly costs no more than that."""
+    held.forget_old()
+    quality.prepare()
+    try:
+        version = versions.current()
+    except ModelError:
+        return  # the pages say so; there are no scores to count
+    known_scores.prepare(version)
+    stale.prepare(version)
