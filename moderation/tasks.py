@@ -76,8 +76,9 @@ def sweep() -> int:
     # What came into the queue without an analysis by a worker; the rest waits for the next minute.
     explain.explain_pending(limit=EXPLAINED_PER_SWEEP, seconds=SECONDS_TO_EXPLAIN)
     similar.assign_pending(limit=GROUPED_PER_SWEEP, seconds=SECONDS_TO_GROUP)
-    with worker.beating(worker.me(), doing="telling the shop what was decided"):
-        webhooks.send_due(seconds=SECONDS_TO_SEND)
+    if webhooks.has_due():
+        with worker.beating(worker.me(), doing="telling the shop what was decided"):
+            webhooks.send_due(seconds=SECONDS_TO_SEND)
     with worker.beating(worker.me(), doing="counting for the pages"):
         prepare.prepare()
     return swept

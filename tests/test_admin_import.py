@@ -18,7 +18,7 @@ from moderation.models import Analysis, Product
 
 from .conftest import photo
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 Make = Callable[..., Any]
 IMPORT = "/admin/moderation/product/import/"

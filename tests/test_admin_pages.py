@@ -14,7 +14,7 @@ from django.utils import timezone
 from moderation.models import Analysis, Category, Decision, ModelVersion, WorkerBeat
 from moderation.services import review, review_undo, versions, worker
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 Make = Callable[..., Any]
 

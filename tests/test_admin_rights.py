@@ -11,7 +11,7 @@ from django.test import Client
 from moderation.models import Analysis, Category, Product
 from moderation.services import review
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 Make = Callable[..., Any]
 VIEWED = ("product", "category", "analysis", "reviewitem", "decision", "modelversion")

@@ -17,7 +17,7 @@ from moderation.services import training
 
 from .judged_shop import judge_all, taken_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 Make = Callable[..., Any]
 Status = TrainingRun.Status
 CURVE = [{"step": 10 * n, "train": 1 / (n + 1), "validation": 1.2 / (n + 1)} for n in range(6)]

@@ -188,7 +188,7 @@ def test_a_twin_request_that_is_done_in_between_decides_once(
 
 
 def test_who_was_faster_is_named(api: Client, make_item: Make, make_user: Make) -> None:
-    ben = make_user("ben")
+    ben, _ = make_user("ben"), make_user("lea", group="lead")
     decided, held = make_item("A"), make_item("B")
     review.decide(decided, moderator=ben, **DISMISS)
     review_claims.claim(held, moderator=ben)
@@ -252,14 +252,13 @@ def test_what_three_people_skip_goes_to_the_leads(make_item: Make, make_user: Ma
 
 
 def test_an_escalated_item_is_a_lead_s(api: Client, make_item: Make, make_user: Make) -> None:
-    item = make_item("A")
+    item, lead = make_item("A"), as_user(make_user("lea", group="lead"))
     answer = post(api, f"{item.pk}/escalate", {"note": "A forgery?"})
     assert answer.status_code == 200, answer.content
     assert (answer.json()["is_escalated"], answer.json()["escalation_note"]) == (True, "A forgery?")
     assert len(listed(api, "?escalated=true")) == 1 and not listed(api, "?escalated=false")
     assert post(api, f"{item.pk}/decide", CONFIRM).status_code == 409
     assert post(as_user(make_user("mo")), f"{item.pk}/decide", CONFIRM).status_code == 409
-    lead = as_user(make_user("lea", group="lead"))
     assert post(lead, f"{item.pk}/decide", CONFIRM).status_code == 201
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.test import Client
 
 from moderation.models import Appeal, Decision, Delivery, Product, ReviewItem, Webhook
-from moderation.services import appeals, intake, review, review_undo, webhooks
+from moderation.services import appeals, automatic_undo, intake, review, review_undo, webhooks
 
 from .conftest import photo
 
@@ -270,6 +270,103 @@ def test_the_shop_is_told_how_it_ended(decision: Decision, lead: User) -> None:
     }
     # Nobody undoes an appeal, so nothing waits for that.
     assert corrected.due_at < corrected.created_at and ended.due_at < ended.created_at
+
+
+def test_what_the_shop_was_not_told_yet_is_not_told_after_its_correction(
+    decision: Decision, lead: User
+) -> None:
+    for name in ("told", "waiting"):
+        Webhook.objects.create(name=name, url="http://shop.example/")
+    webhooks.announce([decision])
+    Delivery.objects.filter(webhook__name="told").update(state="sent", attempts=1)
+    appeals.decide(file(decision), by=lead, overturn=True, answer="Yes.", reason="matches")
+    rows = Delivery.objects.order_by("pk").values_list("webhook__name", "event", "state")
+    assert set(rows) == {
+        ("told", "decision.made", "sent"),
+        ("told", "decision.corrected", "waiting"),
+        ("told", "appeal.decided", "waiting"),
+        ("waiting", "decision.made", "cancelled"),
+        ("waiting", "decision.corrected", "waiting"),
+        ("waiting", "appeal.decided", "waiting"),
+    }
+
+
+def test_what_is_upheld_is_still_told(decision: Decision, lead: User) -> None:
+    Webhook.objects.create(name="shop", url="http://shop.example/")
+    webhooks.announce([decision])
+    appeals.decide(file(decision), by=lead, overturn=False, answer="No.")
+    assert set(Delivery.objects.values_list("event", "state")) == {
+        ("decision.made", "waiting"),
+        ("appeal.decided", "waiting"),
+    }
+
+
+# ── A decision that was taken back meanwhile ──────────────────────────────────────────────────
+def fall(decision: Decision) -> None:
+    """As a rollback, or a lead who takes the automatic decisions back, does it."""
+    with transaction.atomic():
+        automatic_undo.undo(Decision.objects.filter(pk=decision.pk), by=None, why="Taken back.")
+
+
+def test_an_appeal_whose_decision_fell_is_closed_and_the_shop_is_told(
+    decision: Decision, lead: User
+) -> None:
+    appeal = file(decision)
+    fall(decision)
+    Webhook.objects.create(name="shop", url="http://shop.example/")
+    for overturn in (False, True):
+        with pytest.raises(appeals.AppealConflict, match="close the appeal"):
+            appeals.decide(appeal, by=lead, overturn=overturn, answer="So.", reason="matches")
+    with pytest.raises(appeals.AppealError, match="answer is empty"):
+        appeals.close(appeal, by=lead, answer=" ")
+    assert Appeal.objects.get().state == "open"
+
+    appeals.close(appeal, by=lead, answer="The decision was taken back.")
+
+    closed = Appeal.objects.get()
+    assert (closed.state, closed.outcome, closed.decided_by) == ("overturned", None, lead)
+    assert not Decision.objects.standing().exists()
+    told = Delivery.objects.get().payload["data"]
+    assert (told["state"], told["outcome_id"]) == ("overturned", None)
+    assert told["answer"] == "The decision was taken back."
+    with pytest.raises(appeals.AppealConflict, match="lea has already decided this appeal"):
+        appeals.close(appeal, by=lead, answer="Again.")
+
+
+def test_an_appeal_whose_decision_stands_is_not_closed(decision: Decision, lead: User) -> None:
+    with pytest.raises(appeals.AppealConflict, match="uphold or overturn it"):
+        appeals.close(file(decision), by=lead, answer="Yes.")
+    assert Appeal.objects.get().state == "open"
+
+
+def test_only_who_may_decide_closes_also_what_they_had_a_part_in(
+    make_item: Make, lead: User, make_user: Make
+) -> None:
+    """Nothing is judged any more, and who turned the automatic action on takes it back, too."""
+    own = review.decide(make_item("SKU-2"), moderator=lead, verdict="confirm", reason="bad_text")
+    appeal = file(own)
+    fall(own)
+    with pytest.raises(appeals.AppealError, match="may not decide appeals"):
+        appeals.close(appeal, by=make_user("mo"), answer="Yes.")
+    assert appeals.close(appeal, by=lead, answer="Yes.").state == "overturned"
+
+
+@pytest.mark.any_database
+def test_a_lead_closes_it_on_the_page(decision: Decision, lead: User) -> None:
+    appeal, browser = file(decision), as_user(lead)
+    address = f"/admin/moderation/appeal/{appeal.pk}/"
+    assert 'value="close"' not in browser.get(f"{address}change/").content.decode()
+    wish = {"outcome": "close", "answer": "It was taken back."}
+    assert browser.post(f"{address}decide/", wish).status_code == 409
+    fall(decision)
+    page = browser.get(f"{address}change/").content.decode()
+    assert "has been taken back" in page and 'value="close"' in page
+    assert 'value="uphold"' not in page and 'value="overturn"' not in page
+    assert browser.post(f"{address}decide/", wish | {"answer": ""}).status_code == 400
+    assert browser.post(f"{address}decide/", wish).status_code == 302
+    page = browser.get(f"{address}change/").content.decode()
+    assert "had been taken back before" in page and "It was taken back." in page
+    assert 'value="close"' not in page
 
 
 # ── By API ────────────────────────────────────────────────────────────────────────────────────

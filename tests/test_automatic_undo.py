@@ -15,10 +15,12 @@ from moderation.models import (
     Analysis,
     AutomaticAction,
     Decision,
+    Delivery,
     ModelVersion,
     Product,
     ReviewItem,
     VersionEvent,
+    Webhook,
 )
 from moderation.services import (
     automatic_action,
@@ -170,6 +172,32 @@ def test_a_lead_takes_all_back_and_people_judge_them(
     review.decide(item, moderator=lead, verdict="dismiss", reason="matches")
     assert automatic_undo.take_back(shop, by=lead) == 0  # nothing is left, and nothing is logged
     assert VersionEvent.objects.first() == event
+
+
+@pytest.fixture
+def hook(db: None) -> Webhook:
+    return Webhook.objects.create(name="shop", url="http://shop.example/")
+
+
+def test_the_shop_is_told_of_what_it_knows_and_never_of_the_rest(
+    shop: ModelVersion, hook: Webhook, confirmed: list[Product], lead: User
+) -> None:
+    told, retried, *waiting = Delivery.objects.order_by("pk")
+    Delivery.objects.filter(pk=told.pk).update(state="sent", attempts=1)
+    Delivery.objects.filter(pk=retried.pk).update(attempts=1)
+
+    automatic_undo.take_back(shop, by=lead)
+
+    states = dict(Delivery.objects.filter(event="decision.made").values_list("pk", "state"))
+    assert states == {told.pk: "sent", retried.pk: "waiting"} | {
+        row.pk: "cancelled" for row in waiting
+    }
+    corrections = Delivery.objects.filter(event="decision.corrected")
+    assert {row.payload["data"]["corrects"] for row in corrections} == {
+        told.decision_id,
+        retried.decision_id,
+    }
+    assert {row.payload["data"]["verdict"] for row in corrections} == {"undo"}
 
 
 def test_what_present_scores_let_pass_does_not_come_back(

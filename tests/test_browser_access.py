@@ -37,7 +37,7 @@ def shop(make_item: Make, make_user: Make) -> dict[str, int]:
         make_item(name, similarity=place / 100, seller="Ball & Co", category="Balls")
         for place, name in enumerate(names)
     ]
-    ben = make_user("ben")
+    ben, _ = make_user("ben"), make_user("lou", group="lead")
     wrong = review.decide(items[0], moderator=ben, verdict="confirm", reason="other_colour")
     review.escalate(items[1], moderator=ben, note="Is it ours?")
     Skip.objects.create(item=items[2], moderator=ben)

@@ -374,7 +374,9 @@ def test_a_blind_item_stays_blind_to_who_could_still_undo_it(
     ReviewItem.objects.update(in_audit=True)
     decide(page, item, "dismiss:matches")
 
-    assert "Judge by photo and text alone" in page.get(address("queue_item", item)).content.decode()
+    assert (
+        "what was said of it is kept back" in page.get(address("queue_item", item)).content.decode()
+    )
     ben = login(make_user("ben"))
     assert "What the model says" in ben.get(address("queue_item", item)).content.decode()
 

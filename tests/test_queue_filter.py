@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from django.contrib.auth.models import User
@@ -282,6 +283,31 @@ def test_a_person_has_so_many_views(anna: User, monkeypatch: pytest.MonkeyPatch)
 
     with pytest.raises(saved_views.SavedViewError, match="delete one"):
         saved_views.save(owner=anna, name="Two", query=QueueFilter(seller="b"))
+
+
+@pytest.mark.django_db
+def test_what_no_view_can_hold_is_told(anna: User) -> None:
+    """In an address a letter of Chinese takes nine characters, and a column has 500."""
+    name = "山" * 54
+    view = saved_views.save(owner=anna, name="Fits", query=QueueFilter(seller=name))
+    view.refresh_from_db()
+    assert QueueFilter.parse(dict(parse_qsl(view.query))).seller == name
+
+    with pytest.raises(saved_views.SavedViewError, match="too long"):
+        saved_views.save(owner=anna, name="Does not", query=QueueFilter(seller="山" * 60))
+
+
+@pytest.mark.django_db
+def test_ones_own_views_come_first_however_many_are_shared(
+    anna: User, make_user: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved_views, "LISTED", 3)
+    part, ben = QueueFilter(seller="smith"), make_user("ben")
+    for name in ("Aaa", "Bbb", "Ccc"):
+        saved_views.save(owner=ben, name=name, query=part, is_shared=True)
+    for name in ("Zzz", "Yyy"):
+        saved_views.save(owner=anna, name=name, query=part)
+    assert [row.view.name for row in saved_views.listed(anna)] == ["Yyy", "Zzz", "Aaa"]
 
 
 @pytest.mark.django_db

@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils.html import escape
 from playwright.sync_api import expect, sync_playwright
 
-from moderation.models import Category, Decision, ReviewItem, Skip
-from moderation.services import review, review_claims
+from moderation.models import Category, Decision, HeldAnswer, ReviewItem, Skip
+from moderation.services import held, review, review_claims, review_undo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -77,8 +77,9 @@ def fields(html: str, *, mismatch: tuple[str, ...] = (), skip: tuple[str, ...] =
 
 
 def test_a_batch_is_of_one_category_in_the_open_and_least_suspicious(
-    page: Client, mugs: Make, make_item: Make, anna: User, ben: User
+    page: Client, mugs: Make, make_item: Make, make_user: Make, anna: User, ben: User
 ) -> None:
+    make_user("lea", group="lead")
     address = mugs(17)
     make_item("lamp", similarity=0.9, category="Lamps")
     make_item("plain", similarity=0.9)
@@ -129,12 +130,26 @@ def test_one_press_decides_each_by_itself(page: Client, mugs: Make, anna: User) 
     rows = {row.item.product.external_id: row for row in Decision.objects.all()}
     assert len(rows) == 11
     assert all(row.mode == "queue" and row.moderator == anna for row in rows.values())
-    assert all(row.act is None and row.picked_by == "chosen" for row in rows.values())
+    assert all(row.picked_by == "chosen" for row in rows.values())
     assert all(0 <= (row.seconds or 0) < 60 for row in rows.values())
     assert {name for name, row in rows.items() if row.verdict == "confirm"} == {"M2", "M7"}
     assert rows["M2"].reason == "other_colour"
     assert {row.reason for row in rows.values() if row.verdict == "dismiss"} == {"matches"}
     assert Skip.objects.get().item == item_of("M5")
+
+
+def test_one_undo_takes_one_press_back(page: Client, mugs: Make, anna: User) -> None:
+    address = mugs(15)
+    for _ in range(2):
+        html = page.get(address).content.decode()
+        page.post(address, fields(html))
+    acts = Decision.objects.order_by("pk").values_list("act", flat=True)
+    assert len(acts) == 15 and None not in acts
+    assert len(set(acts[:12])) == len(set(acts[12:])) == 1 and len(set(acts)) == 2
+    review_undo.undo(moderator=anna)
+    assert ReviewItem.objects.open().count() == 3
+    review_undo.undo(moderator=anna)
+    assert ReviewItem.objects.open().count() == 15
 
 
 def test_what_came_too_late_is_told_and_the_rest_decided(
@@ -194,6 +209,30 @@ def test_a_page_keeps_what_it_holds_and_leaving_gives_it_back(
     answer = page.post(f"{GRID}leave/")
     assert (answer.status_code, answer["Location"]) == (302, "/admin/queue/")
     assert not ReviewItem.objects.held_by(anna).exists()
+
+
+def test_a_page_does_not_take_back_what_was_skipped_on_it(
+    page: Client, mugs: Make, anna: User
+) -> None:
+    address = mugs(3)
+    batch = {"batch": fields(page.get(address).content.decode())["batch"]}
+    review.skip(item_of("M1"), moderator=anna)
+    page.post(f"{GRID}hold/", batch)
+    held_now = {item.product.external_id for item in ReviewItem.objects.held_by(anna)}
+    assert held_now == {"M0", "M2"}
+
+
+def test_in_a_large_queue_the_categories_are_counted_now_and_then(
+    page: Client, mugs: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held, "LONG", -1.0)
+    monkeypatch.setattr(held, "TIMES", 1e9)
+    mugs(2)
+    assert [choice.waiting for choice in page.get(GRID).context["choices"]] == [2]
+    ReviewItem.objects.filter(pk=item_of("M0").pk).update(state="decided")
+    assert [choice.waiting for choice in page.get(GRID).context["choices"]] == [2]
+    HeldAnswer.objects.all().delete()
+    assert [choice.waiting for choice in page.get(GRID).context["choices"]] == [1]
 
 
 def test_only_who_may_decide_sees_it(client: Client, make_user: Make, mugs: Make) -> None:
@@ -259,9 +298,16 @@ def test_keys_mark_and_enter_decides(
         view.keyboard.press("r")
         view.keyboard.press("c")  # in the list of reasons: “Colour or pattern differs”
         view.keyboard.press("Escape")
+        decide = view.get_by_role("button", name="Decide these 12")
+        expect(decide).to_be_enabled()
         view.keyboard.press("Enter")
         expect(view.get_by_text("10 let pass, 2 confirmed as mismatch.")).to_be_visible()
         expect(view.locator(".tile")).to_have_count(2)
+        view.keyboard.press("Enter")  # a second press, at once: nobody has seen these two
+        expect(view.get_by_role("button", name="Decide these 2")).to_be_disabled()
+        view.evaluate("document.getElementById('grid').requestSubmit()")
+        expect(view.get_by_role("button", name="Decide these 2")).to_be_enabled()
+        assert Decision.objects.count() == 12
         assert ReviewItem.objects.held_by(anna).count() == 2  # the next ones are not given back
         view.goto("/admin/")
         wait_until(lambda: not ReviewItem.objects.held_by(anna).exists())

@@ -99,6 +99,13 @@ def test_a_sign_of_life_is_one_for_what_was_fetched_too(
     assert all(item.claimed_until > soon for item in review_claims.held(anna))
 
 
+def test_who_decided_in_another_window_is_told_so(items: list[ReviewItem], anna: User) -> None:
+    review.decide(items[0], moderator=anna, verdict="dismiss", reason="matches")
+
+    with pytest.raises(review.AlreadyDecided, match="You have already decided this item"):
+        review.decide(items[0], moderator=anna, verdict="dismiss", reason="matches")
+
+
 # ── Skip and escalate ─────────────────────────────────────────────────────────────────────────
 def test_a_skip_keeps_its_reason(items: list[ReviewItem], anna: User) -> None:
     review.skip(items[0], moderator=anna, reason="language")

@@ -179,8 +179,9 @@ def test_the_vector_keeps_apart_what_the_pixels_do_not(
 
 
 def test_what_is_judged_blind_or_waits_for_a_lead_is_in_no_group(
-    make_product: Make, analysed: Make, anna: User, ben: User, settings: Any
+    make_product: Make, analysed: Make, make_user: Make, anna: User, ben: User, settings: Any
 ) -> None:
+    make_user("lea", group="lead")
     settings.AUDIT_FLAGGED_SHARE = 1.0
     make_product("blind", text=MUG, image=jpeg(RED_MUG))
     analysed()

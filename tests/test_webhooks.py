@@ -15,6 +15,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
@@ -22,6 +23,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
+from moderation.admin.keyset import SEARCHED
 from moderation.models import Decision, Delivery, Webhook
 from moderation.services import review, review_undo, webhook_delivery, webhook_http, webhooks
 
@@ -240,6 +242,27 @@ def test_a_slow_receiver_is_left_in_time_and_holds_up_only_its_own_messages(
     assert not Delivery.objects.exclude(state=State.SENT).exists()
 
 
+def test_one_silent_message_holds_up_the_others_for_minutes_only(
+    shop: Receiver,
+    hook: Webhook,
+    decide: Callable[..., Decision],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.WEBHOOK_TIMEOUT_SECONDS = 0.4
+    shop.answers = [hang]
+    silent = decide("A")
+    assert send() == 1
+    now = timezone.now()
+    Delivery.objects.filter(decision=silent).update(attempts=6, due_at=now + timedelta(hours=8))
+    decide("B")
+    assert send() == 0  # it has just been tried
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(minutes=5))
+    assert send() == 1
+    assert shop.messages[-1].data["data"]["product_id"] == "B"
+    assert silent.deliveries.get().state == State.WAITING
+
+
 def test_the_time_of_a_run_is_bounded(
     shop: Receiver, hook: Webhook, decide: Callable[..., Decision]
 ) -> None:
@@ -303,6 +326,37 @@ def test_what_has_left_is_not_taken_back(
     assert waiting.deliveries.get().state == State.WAITING
     with transaction.atomic():
         assert webhooks.take_back([waiting])
+
+
+def test_of_several_only_what_has_not_left_is_cancelled(
+    shop: Receiver, hook: Webhook, decide: Callable[..., Decision]
+) -> None:
+    """Also where one webhook was told, and another one was not yet."""
+    both, tried = decide("A"), decide("B")
+    shop.answers = [200, 500]
+    assert send() == 2
+    Webhook.objects.create(name="second", url=f"{shop.url}&second", is_active=False)
+    waiting, unknown = decide("C"), decide("D")
+    Delivery.objects.filter(decision=unknown).delete()
+    half = both.deliveries.get()
+    second = Webhook.objects.get(name="second")
+    Delivery.objects.create(
+        webhook=second,
+        event=half.event,
+        event_id=half.event_id,
+        decision=both,
+        payload=half.payload,
+        due_at=timezone.now(),
+    )
+    with transaction.atomic():
+        assert webhooks.hold_back([both, tried, waiting, unknown]) == {both.pk, tried.pk}
+    states = Delivery.objects.values_list("decision", "webhook", "state")
+    assert set(states) == {
+        (both.pk, hook.pk, State.SENT),
+        (both.pk, second.pk, State.CANCELLED),
+        (tried.pk, hook.pk, State.WAITING),
+        (waiting.pk, hook.pk, State.CANCELLED),
+    }
 
 
 def test_an_undo_after_the_shop_was_told_is_refused(
@@ -496,6 +550,9 @@ def test_a_sender_killed_in_the_middle_loses_nothing(
     [
         ("8.8.8.8", True),
         ("2606:4700::1111", True),
+        ("2001:4860:4860::8888", True),
+        ("64:ff9b::808:808", True),  # 8.8.8.8 behind a NAT64
+        ("::ffff:8.8.8.8", True),
         ("127.0.0.1", False),
         ("10.1.2.3", False),
         ("172.16.0.1", False),
@@ -510,6 +567,26 @@ def test_a_sender_killed_in_the_middle_loses_nothing(
         ("::ffff:127.0.0.1", False),
         ("2002:7f00:1::", False),
         ("64:ff9b::a00:1", False),
+        ("64:ff9b:1::808:808", False),
+        ("::7f00:1", False),
+        ("::808:808", False),
+        ("::", False),
+        ("fec0::1", False),
+        ("ff02::1", False),
+        ("100::1", False),
+        ("5f00::1", False),
+        ("2001::1", False),
+        ("2001:db8::1", False),
+        ("3fff::1", False),
+        ("192.0.0.8", False),
+        ("192.0.0.10", False),
+        ("192.0.2.1", False),
+        ("192.88.99.1", False),
+        ("198.18.0.1", False),
+        ("198.51.100.1", False),
+        ("203.0.113.1", False),
+        ("240.0.0.1", False),
+        ("255.255.255.255", False),
     ],
 )
 def test_which_addresses_are_public(address: str, public: bool) -> None:
@@ -554,6 +631,37 @@ def test_the_connection_goes_to_the_address_that_was_looked_at(
     assert webhooks.ping(hook).state == State.SENT
     assert asked.count("shop.example") == 1
     assert shop.messages[0].headers["host"].startswith("shop.example:")
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("http://[2606:4700::1111]/x", "[2606:4700::1111]", 80),
+        ("http://[2606:4700::1111]:8080/x", "[2606:4700::1111]:8080", 8080),
+        ("http://8.8.8.8/x", "8.8.8.8", 80),
+    ],
+)
+def test_a_numeric_address_keeps_its_port(
+    shop: Receiver, hook: Webhook, monkeypatch: pytest.MonkeyPatch, url: str, host: str, port: int
+) -> None:
+    asked = []
+    original = socket.create_connection
+
+    def here(address: tuple[str, int], *args: Any) -> socket.socket:
+        asked.append(address)
+        return original(("127.0.0.1", int(shop.url.split("/")[2].split(":")[1])), *args)
+
+    monkeypatch.setattr(socket, "create_connection", here)
+    hook.url = url
+    assert webhooks.ping(hook).state == State.SENT
+    assert asked == [(host.partition("]")[0].strip("["), port)]
+    assert shop.messages[0].headers["host"] == host
+
+
+def test_https_asks_port_443_of_a_numeric_address() -> None:
+    url = urlsplit("https://[2606:4700::1111]/x")
+    connection = webhook_http._Connection(url, ip_address("2606:4700::1111"), timeout=1)
+    assert (connection.host, connection.port) == ("2606:4700::1111", 443)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "https://{at}/x", "http://no.invalid/"])
@@ -620,6 +728,7 @@ def test_the_log_is_read_and_what_was_given_up_is_sent_again(
     log = "/admin/moderation/delivery/"
     page = lead.get(f"{log}?state__exact=failed").content.decode()
     assert "Given up" in page and "SKU-1" in page
+    assert f"in the newest {SEARCHED:,}" in page  # what the search does look through
     assert "SKU-1" not in lead.get(f"{log}?state__exact=sent").content.decode()
     assert "Answered 500" in lead.get(f"{log}{row.pk}/change/").content.decode()
     page = lead.post(log, {"action": "send_again", "_selected_action": [row.pk]}, follow=True)

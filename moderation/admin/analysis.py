@@ -37,6 +37,7 @@ class AnalysisAdmin(KeysetAdmin, ReadOnlyAdmin):
     )
     list_display_links = ("text_cell",)
     list_filter = ("status", "is_mismatch", "model_version")
+    links_by = ("product__id__exact",)
     list_select_related = ("product", "model_version")
     product_path = "product__"
     search_fields = ("product__external_id", "product__seller")

@@ -1,4 +1,4 @@
-"""Appeals: what was judged beside what there is now, and two buttons for somebody else."""
+"""Appeals: what was judged beside what there is now, and the buttons for somebody else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from . import cells
 from .lists import ReadOnlyAdmin
 
 DECIDE = "moderation.decide_appeal"
-UPHOLD, OVERTURN = "uphold", "overturn"
+UPHOLD, OVERTURN, CLOSE = "uphold", "overturn", "close"
 
 
 @admin.register(Appeal)
@@ -57,22 +57,26 @@ class AppealAdmin(ReadOnlyAdmin):
         return self._page(request, row)
 
     def decide(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Uphold or overturn; 400 for a wrong form, 409 where somebody was faster."""
+        """Uphold, overturn or close; 400 for a wrong form, 409 where that is possible no more."""
         if not request.user.has_perm(DECIDE) or not isinstance(request.user, User):
             raise PermissionDenied
         appeal = get_object_or_404(Appeal, pk=pk)
         outcome = request.POST.get("outcome")
-        if outcome not in (UPHOLD, OVERTURN):
+        if outcome not in (UPHOLD, OVERTURN, CLOSE):
             return self._page(request, appeal, error="Uphold or overturn the decision.", status=400)
+        answer = request.POST.get("answer", "").strip()
         try:
-            appeals.decide(
-                appeal,
-                by=request.user,
-                overturn=outcome == OVERTURN,
-                answer=request.POST.get("answer", "").strip(),
-                reason=request.POST.get("reason", ""),
-                wrong_side=request.POST.get("wrong_side", ""),
-            )
+            if outcome == CLOSE:
+                appeals.close(appeal, by=request.user, answer=answer)
+            else:
+                appeals.decide(
+                    appeal,
+                    by=request.user,
+                    overturn=outcome == OVERTURN,
+                    answer=answer,
+                    reason=request.POST.get("reason", ""),
+                    wrong_side=request.POST.get("wrong_side", ""),
+                )
         except appeals.AppealConflict as error:
             return self._page(request, appeal, error=str(error), status=409)
         except appeals.AppealError as error:
@@ -94,7 +98,8 @@ class AppealAdmin(ReadOnlyAdmin):
         verdict = appeals.opposite(appeal.decision)
         is_open = appeal.state == Appeal.State.OPEN
         assert isinstance(request.user, User)  # admin_view lets nobody else in
-        refusal = appeals.why_not(appeal, by=request.user) if is_open else ""
+        is_fallen = is_open and not appeals.stands(appeal.decision)
+        refusal = appeals.why_not(appeal, by=request.user) if is_open and not is_fallen else ""
         context = {
             "opts": self.opts,
             "title": str(appeal),
@@ -104,8 +109,10 @@ class AppealAdmin(ReadOnlyAdmin):
             "kept_image": default_storage.url(kept["image"]),
             "product": product,
             "is_changed": product.content_hash != kept["content_hash"],
+            "is_fallen": is_fallen,
             "refusal": refusal,
-            "may_decide": is_open and not refusal,
+            "may_decide": is_open and not is_fallen and not refusal,
+            "may_close": is_fallen and request.user.has_perm(DECIDE),
             "error": error,
             "verdict": verdict,
             "reasons": [(one.value, one.label) for one in Decision.REASONS_FOR[verdict]],

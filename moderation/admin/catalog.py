@@ -48,6 +48,7 @@ class ProductAdmin(ExportsLabels, KeysetAdmin):
         "analysis__model_version",
         "category",
     )
+    links_by = ("seller",)
     list_select_related = ("category", "analysis")
     search_fields = ("external_id", "seller")
     search_words = ("text",)

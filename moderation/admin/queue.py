@@ -147,7 +147,9 @@ class QueuePages:
             for follower in ReviewItem.objects.filter(pk__in=self._have(request)):
                 review_claims.keep(follower, moderator=moderator)
             return HttpResponse(status=204)
-        why = review_claims.refusal(item, moderator=moderator) or review.who_was_faster(item)
+        why = review_claims.refusal(item, moderator=moderator) or review.who_was_faster(
+            item, asking=moderator
+        )
         return JsonResponse({"message": _too_late(item, why)}, status=409)
 
     def ahead(self, request: HttpRequest) -> HttpResponse:

@@ -137,7 +137,7 @@ class GridPages:
         """The heartbeat of an open page: keeps its items, or takes anew what ran out."""
         shown = _shown(request)
         for item in ReviewItem.objects.filter(pk__in=shown["items"] if shown else []):
-            review_claims.claim(item, moderator=_moderator(request))
+            review_claims.keep(item, moderator=_moderator(request))
         return HttpResponse(status=204)
 
     def leave(self, request: HttpRequest) -> HttpResponse:

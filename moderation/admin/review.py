@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -49,9 +50,14 @@ class ReviewItemAdmin(KeysetAdmin, ReadOnlyAdmin):
         *("in_audit", "picked_by", "second_of", "reopens"),
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewItem]:
+        """`is_kept_back`: the product waits to be judged blind, as in this item or another one."""
+        blind = ReviewItem.objects.blind().filter(product=OuterRef("product"))
+        return super().get_queryset(request).annotate(is_kept_back=Exists(blind))
+
     def get_fields(self, request: HttpRequest, obj: ReviewItem | None = None) -> Any:
         """What waits to be judged blind tells nothing of the model, here neither."""
-        if obj is not None and obj.is_blind:
+        if obj is not None and getattr(obj, "is_kept_back", True):
             return self.fields
         return (*self.fields, *self.fields_in_the_open)
 
@@ -61,7 +67,8 @@ class ReviewItemAdmin(KeysetAdmin, ReadOnlyAdmin):
 
     @admin.display(description="P(mismatch)")
     def p_cell(self, item: ReviewItem) -> str:
-        return "kept back" if item.is_blind else clipmod.percent(item.analysis.p_mismatch)
+        is_kept_back = getattr(item, "is_kept_back", True)
+        return "kept back" if is_kept_back else clipmod.percent(item.analysis.p_mismatch)
 
     @admin.display(description="Queue")
     def in_queue(self, item: ReviewItem) -> SafeString:
@@ -70,7 +77,10 @@ class ReviewItemAdmin(KeysetAdmin, ReadOnlyAdmin):
 
 @admin.register(Decision)
 class DecisionAdmin(ExportsLabels, KeysetAdmin, ReadOnlyAdmin):
-    """Read only: decisions are only ever added, by the queue; a correction is a new row."""
+    """Read only: decisions are only ever added, by the queue; a correction is a new row.
+
+    Left out is what was said of products about which the reader may be asked blind now.
+    """
 
     list_display = (
         *("created_at", "photo", "product", "verdict_cell", "reason", "wrong_side"),
@@ -92,6 +102,10 @@ class DecisionAdmin(ExportsLabels, KeysetAdmin, ReadOnlyAdmin):
         *("stratum", "picked_by", "sampling_probability"),
         *("analysis", "corrects", "stands", "created_at"),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
+        assert isinstance(request.user, User)  # admin_view lets nobody else in
+        return Decision.objects.may_be_shown(to=request.user)
 
     def decisions_of(self, queryset: QuerySet[Decision]) -> DecisionQuerySet:
         return Decision.objects.standing().filter(pk__in=queryset.values("pk"))

@@ -23,7 +23,7 @@ from moderation.models import Delivery, Webhook
 from moderation.services import webhooks
 
 from . import cells
-from .keyset import KeysetAdmin
+from .keyset import SEARCHED, KeysetAdmin
 from .lists import ReadOnlyAdmin
 
 CHANGE = "moderation.change_webhook"
@@ -137,12 +137,13 @@ class DeliveryAdmin(KeysetAdmin, ReadOnlyAdmin):
     search_fields = ("decision__analysis__product__external_id",)
     search_words = ("appeal__reference",)
     search_help_text = (
-        "Product id (or its beginning) or seller; else an appeal's reference in the newest 20,000"
+        "Product id (or its beginning) or seller; "
+        f"else an appeal's reference in the newest {SEARCHED:,}"
     )
     actions = ("send_again",)
     fields = (
         *("event", "event_id", "webhook", "decision", "appeal", "payload", "state"),
-        *("attempts", "answer_status", "error", "due_at", "sent_at", "created_at"),
+        *("attempts", "answer_status", "error", "due_at", "tried_at", "sent_at", "created_at"),
     )
 
     @admin.display(description="About")

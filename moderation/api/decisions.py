@@ -56,7 +56,7 @@ class DecisionFilters(filters.FilterSet):
 
 
 class Decisions(ApiView, generics.ListAPIView[Decision]):
-    """Every decision that was ever made."""
+    """Every decision that was ever made, but for what could colour a second opinion."""
 
     permission_classes = [ReviewRights]
     serializer_class = DecisionAnswer
@@ -64,14 +64,17 @@ class Decisions(ApiView, generics.ListAPIView[Decision]):
     pagination_class = NewestFirst
 
     def get_queryset(self) -> QuerySet[Decision]:
-        return Decision.objects.select_related("item__product", "analysis")
+        found: DecisionQuerySet = Decision.objects.select_related("item__product", "analysis")
+        return found.may_be_shown(to=self.request.user)
 
     @extend_schema(
         operation_id="decisions_list",
         summary="List decisions",
         description="Newest first. An undo and a correction are rows that name, in `corrects`, "
         "the decision that they end. To follow along, ask from a little before your last look: "
-        "rows of the same moment may appear in any order.",
+        "rows of the same moment may appear in any order. Who may decide does not see what was "
+        "said of a product while somebody is asked about it blind: ask for the whole record with "
+        "the token of a user who may only look (group `viewer`).",
         tags=["reviews"],
         responses=responses({200: DecisionAnswer(many=True)}, 400),
         examples=[OpenApiExample("A mismatch", value=DECISION_EXAMPLE, response_only=True)],

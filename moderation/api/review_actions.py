@@ -149,7 +149,7 @@ class ReviewSkip(ApiView):
         form.is_valid(raise_exception=True)
         item = find(pk)
         if item.state != ReviewItem.State.OPEN:
-            raise Conflict(review.who_was_faster(item))
+            raise Conflict(review.who_was_faster(item, asking=_moderator(request)))
         went_on = _acted(
             lambda: review.skip(item, moderator=_moderator(request), **form.validated_data)
         )

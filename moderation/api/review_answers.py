@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from moderation.models import Decision, ReviewItem
+from moderation.services import blind
 
 from .product_answers import ANALYSIS_EXAMPLE, AnalysisAnswer
 
@@ -56,7 +58,8 @@ class DecisionAnswer(serializers.ModelSerializer[Decision]):
 class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
     """A product that waits for a person's eyes, or did.
 
-    Of what is judged blind, nothing that the model said is shown until it is decided.
+    Of what is judged blind, nothing that the model or somebody before said is shown until then;
+    nor, to who may be asked, of what somebody is asked a second opinion about.
     """
 
     product_id = serializers.CharField(source="product.external_id")
@@ -68,6 +71,7 @@ class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
     analysis = serializers.SerializerMethodField()
     claimed_by = serializers.SerializerMethodField()
     is_escalated = serializers.SerializerMethodField()
+    escalation_note = serializers.SerializerMethodField()
     decision = serializers.SerializerMethodField()
 
     class Meta:
@@ -92,7 +96,7 @@ class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
 
     @extend_schema_field(AnalysisAnswer(allow_null=True))
     def get_analysis(self, item: ReviewItem) -> Any:
-        return None if item.is_blind else AnalysisAnswer(item.analysis).data
+        return None if self._is_kept_back(item) else AnalysisAnswer(item.analysis).data
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_claimed_by(self, item: ReviewItem) -> str | None:
@@ -105,13 +109,22 @@ class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
         """Whether a lead decides it."""
         return item.escalated_at is not None
 
+    def get_escalation_note(self, item: ReviewItem) -> str:
+        """What was asked of the lead; empty while it is judged blind."""
+        return "" if self._is_kept_back(item) else item.escalation_note
+
     @extend_schema_field(DecisionAnswer(allow_null=True))
     def get_decision(self, item: ReviewItem) -> Any:
-        """The standing decision; null while it is open."""
-        if item.state == ReviewItem.State.OPEN:
+        """The standing decision; null while it is open, or a second opinion is asked of others."""
+        if item.state == ReviewItem.State.OPEN or self._is_kept_back(item):
             return None
         standing = item.decisions.standing().select_related("item__product", "analysis").first()
         return standing and DecisionAnswer(standing).data
+
+    def _is_kept_back(self, item: ReviewItem) -> bool:
+        request = self.context.get("request")
+        user: User | AnonymousUser = request.user if request else AnonymousUser()
+        return blind.is_kept_back(item, user=user)
 
 
 DECISION_EXAMPLE: dict[str, Any] = {

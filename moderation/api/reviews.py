@@ -98,4 +98,4 @@ class Review(ApiView):
         examples=[EXAMPLE],
     )
     def get(self, request: Request, pk: int) -> Response:
-        return Response(ReviewAnswer(find(pk)).data)
+        return Response(ReviewAnswer(find(pk), context={"request": request}).data)

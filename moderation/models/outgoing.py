@@ -50,7 +50,7 @@ class Delivery(models.Model):
         SENDING = "sending", "Being sent"
         SENT = "sent", "Delivered"
         FAILED = "failed", "Given up"
-        CANCELLED = "cancelled", "Cancelled: undone in time"
+        CANCELLED = "cancelled", "Cancelled: undone or corrected in time"
 
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     event_id = models.UUIDField(
@@ -69,6 +69,7 @@ class Delivery(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     answer_status = models.PositiveSmallIntegerField(null=True)
     error = models.CharField(max_length=500, blank=True)
+    tried_at = models.DateTimeField(null=True, help_text="When the last attempt ended.")
     sent_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

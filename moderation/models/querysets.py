@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.apps import apps
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from django.contrib.auth.models import AnonymousUser, User
 
     # The linter takes the names in QuerySet["Analysis"] for plain text.
     from .analysis import Analysis  # noqa: F401
@@ -67,6 +68,10 @@ class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
         """Shown with what the model says: neither drawn by lot nor a second opinion."""
         return self.filter(in_audit=False, second_of=None)
 
+    def blind(self) -> ReviewItemQuerySet:
+        """Open, and shown without what the model, or somebody before, said: the others."""
+        return self.open().filter(Q(in_audit=True) | Q(second_of__isnull=False))
+
 
 class DecisionQuerySet(models.QuerySet["Decision"]):
     def standing(self) -> DecisionQuerySet:
@@ -77,3 +82,15 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
     def by_people(self) -> DecisionQuerySet:
         """Without what a band's automatic action or a similar item decided."""
         return self.exclude(mode__in=["automatic", "group"])
+
+    def may_be_shown(self, *, to: User | AnonymousUser | None = None) -> DecisionQuerySet:
+        """Without what was said of products about which somebody is asked blind now.
+
+        Who cannot be asked, since they may not decide, sees all; and everybody what they said
+        themselves. Without `to`, what may be shown to everybody.
+        """
+        if to is not None and not to.has_perm("moderation.add_decision"):
+            return self
+        blind = apps.get_model("moderation", "ReviewItem").objects.blind()
+        asked = Exists(blind.filter(product=OuterRef("item__product")))
+        return self.filter(~asked if to is None else ~asked | Q(moderator=to.pk))

@@ -6,15 +6,13 @@ looks. Decisions stay append only: an appeal that succeeds adds a row that corre
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from moderation.models import Appeal, Decision, Product
 
-from . import webhooks
+from . import appeal_evidence, webhooks
 
 CONFIRM, DISMISS = Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS
 OPEN, UPHELD, OVERTURNED = Appeal.State.OPEN, Appeal.State.UPHELD, Appeal.State.OVERTURNED
@@ -50,7 +48,7 @@ def file(
         Product.objects.select_for_update().get(pk=decision.analysis.product_id)
         if (known := Appeal.objects.filter(reference=reference).first()) is not None:
             return _same(known, decision, statement), False
-        _check_stands(decision)
+        _check_may_be_appealed(decision)
         if Appeal.objects.filter(decision=decision, state=OPEN).exists():
             raise AppealConflict(
                 "This decision has an open appeal already; wait for its answer.", field="decision"
@@ -61,7 +59,7 @@ def file(
                     decision=decision,
                     reference=reference,
                     statement=statement,
-                    evidence=evidence(decision),
+                    evidence=appeal_evidence.of(decision),
                     filed_by=filed_by,
                 )
         except IntegrityError:  # the same reference, about another product, at the same moment
@@ -78,48 +76,21 @@ def _same(known: Appeal, decision: Decision, statement: str) -> Appeal:
     return known
 
 
-def _check_stands(decision: Decision) -> None:
+def _check_may_be_appealed(decision: Decision) -> None:
     if decision.item.second_of_id is not None:
         raise AppealConflict(
             "This is a second opinion, which changed nothing; appeal against the first decision.",
             field="decision",
         )
-    if not Decision.objects.standing().filter(pk=decision.pk).exists():
+    if not stands(decision):
         raise AppealConflict(
             "This decision stands no longer: it was undone or corrected.", field="decision"
         )
 
 
-def evidence(decision: Decision) -> dict[str, Any]:
-    """What was judged, what the model said of it, and what was decided, as plain values."""
-    analysis = decision.analysis
-    product, version = analysis.product, analysis.model_version
-    return {
-        "product_id": product.external_id,
-        "category": product.category.name if product.category else "",
-        "seller": product.seller,
-        "text": analysis.text,
-        "image": analysis.image,
-        "image_sha256": analysis.image_sha256,
-        "content_hash": analysis.content_hash,
-        "similarity": analysis.similarity,
-        "p_mismatch": analysis.p_mismatch,
-        "threshold": analysis.threshold_used,
-        "is_mismatch": analysis.is_mismatch,
-        "precision": analysis.precision,
-        "model_version": version.name,
-        "weights_sha256": version.weights_sha256,
-        "verdict": decision.verdict,
-        "reason": decision.reason,
-        "wrong_side": decision.wrong_side,
-        "note": decision.note,
-        "mode": decision.mode,
-        "stratum": decision.stratum,
-        "picked_by": decision.picked_by,
-        "sampling_probability": decision.sampling_probability,
-        "decided_at": decision.created_at.isoformat(),
-        "moderator_id": decision.moderator_id,
-    }
+def stands(decision: Decision) -> bool:
+    """Whether a decision was neither undone nor corrected."""
+    return Decision.objects.standing().filter(pk=decision.pk).exists()
 
 
 # ── Deciding ──────────────────────────────────────────────────────────────────────────────────
@@ -135,8 +106,9 @@ def decide(
     """Uphold or overturn the decision; the answer is for the seller.
 
     Overturned, the opposite verdict is added, with a `reason` that goes with it; the item stays
-    decided. Raises `AppealError` for a missing answer or reason, or where `by` had a part in the
-    decision, and `AppealConflict` where somebody else was faster or it stands no longer.
+    decided. What the shop was not told yet of the former one is not sent any more. Raises
+    `AppealError` for a missing answer or reason, or where `by` had a part in the decision, and
+    `AppealConflict` where somebody else was faster or it stands no longer; then `close` is left.
     """
     _check_length("answer", answer, most=ANSWER_LENGTH)
     verdict = opposite(appeal.decision)
@@ -150,20 +122,11 @@ def decide(
     if refusal := why_not(appeal, by=by):
         raise AppealError(refusal)
     with transaction.atomic():
-        # First, as every writer of decisions does.
-        Product.objects.select_for_update().get(pk=appeal.decision.analysis.product_id)
-        if not Appeal.objects.filter(pk=appeal.pk, state=OPEN).update(
-            state=OVERTURNED if overturn else UPHELD,
-            decided_by=by,
-            decided_at=timezone.now(),
-            answer=answer,
-        ):
-            appeal.refresh_from_db()
+        _answer(appeal, by=by, state=OVERTURNED if overturn else UPHELD, answer=answer)
+        if not stands(appeal.decision):
             raise AppealConflict(
-                f"{appeal.decided_by} has already decided this appeal: "
-                f"{appeal.get_state_display().lower()}."
+                "This decision stands no longer: it was undone or corrected; close the appeal."
             )
-        _check_stands(appeal.decision)
         appeal.refresh_from_db()
         if overturn:
             appeal.outcome = _correct(
@@ -174,9 +137,43 @@ def decide(
                 note=f"Appeal {appeal.reference}: {answer}"[:_NOTE_LENGTH],
             )
             appeal.save(update_fields=["outcome"])
+            webhooks.hold_back([appeal.decision])
             webhooks.announce([appeal.outcome])
         webhooks.announce_appeal(appeal)
     return appeal
+
+
+def close(appeal: Appeal, *, by: User, answer: str) -> Appeal:
+    """End an appeal whose decision was taken back meanwhile: overturned, by no new decision.
+
+    Nothing is judged here, so it may be done by whoever took part in the decision, too: a lead who
+    turned the automatic action on also takes its decisions back. Raises `AppealError` for a missing
+    answer or right, and `AppealConflict` where the decision stands or somebody else was faster.
+    """
+    _check_length("answer", answer, most=ANSWER_LENGTH)
+    if refusal := _no_right(by):
+        raise AppealError(refusal)
+    with transaction.atomic():
+        _answer(appeal, by=by, state=OVERTURNED, answer=answer)
+        if stands(appeal.decision):
+            raise AppealConflict("This decision stands; uphold or overturn it.")
+        appeal.refresh_from_db()
+        webhooks.announce_appeal(appeal)
+    return appeal
+
+
+def _answer(appeal: Appeal, *, by: User, state: Appeal.State, answer: str) -> None:
+    """Write down who ended an open appeal and how, with its product locked."""
+    # First, as every writer of decisions does.
+    Product.objects.select_for_update().get(pk=appeal.decision.analysis.product_id)
+    if not Appeal.objects.filter(pk=appeal.pk, state=OPEN).update(
+        state=state, decided_by=by, decided_at=timezone.now(), answer=answer
+    ):
+        appeal.refresh_from_db()
+        raise AppealConflict(
+            f"{appeal.decided_by} has already decided this appeal: "
+            f"{appeal.get_state_display().lower()}."
+        )
 
 
 def opposite(decision: Decision) -> Decision.Verdict:
@@ -186,14 +183,20 @@ def opposite(decision: Decision) -> Decision.Verdict:
 
 def why_not(appeal: Appeal, *, by: User) -> str:
     """Why this person may not decide an appeal, or nothing."""
-    if not (by.is_active and by.has_perm("moderation.decide_appeal")):
-        return f"{by.get_username()} may not decide appeals; a lead may."
+    if refusal := _no_right(by):
+        return refusal
     decision: Decision | None = appeal.decision
     while decision is not None:
         if decision.moderator_id == by.pk:
             return "You took part in this decision; its appeal is decided by another person."
         decision = decision.corrects
     return ""
+
+
+def _no_right(by: User) -> str:
+    if by.is_active and by.has_perm("moderation.decide_appeal"):
+        return ""
+    return f"{by.get_username()} may not decide appeals; a lead may."
 
 
 def _correct(former: Decision, *, by: User, reason: str, wrong_side: str, note: str) -> Decision:

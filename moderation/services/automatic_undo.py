@@ -51,8 +51,8 @@ def undo(decisions: QuerySet[Decision], *, by: User | None, why: str) -> int:
         )
         for one in taken
     )
-    if not webhooks.take_back(taken):
-        webhooks.announce(undone)  # the shop has been told, so it is told of this, too
+    known = webhooks.hold_back(taken)
+    webhooks.announce([row for row in undone if row.corrects_id in known])
     items = ReviewItem.objects.filter(among("pk", [one.item_id for one in taken]))
     items.filter(state=ReviewItem.State.DECIDED).update(state=WITHDRAWN)
     return len(taken)

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from django.db.models import Exists, OuterRef, Q
 
-from moderation.models import Analysis, Decision, Product, ReviewItem
+from moderation.models import Analysis, Decision, Product
 from moderation.models.querysets import DecisionQuerySet
 
 from . import embeddings
@@ -110,11 +109,7 @@ def _may_be_shown() -> DecisionQuerySet:
 
     Who is asked for a second opinion must not have seen the first one beside another listing.
     """
-    blind = ReviewItem.objects.open().filter(
-        Q(in_audit=True) | Q(second_of__isnull=False), product=OuterRef("item__product")
-    )
-    standing = Decision.objects.standing().by_people()
-    return standing.filter(~Exists(blind), item__second_of=None)
+    return Decision.objects.standing().by_people().may_be_shown().filter(item__second_of=None)
 
 
 def _decided(engine: Engine) -> Decided:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from moderation.models import Decision, Product, ReviewItem, Skip
 
-from . import audit, review_claims, review_queue, webhooks
+from . import audit, blind, review_claims, review_queue, webhooks
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
 Escalation = ReviewItem.Escalation
@@ -110,7 +110,7 @@ def _close(item: ReviewItem, *, moderator: User, contents: dict[int, tuple[str, 
     if not free_or_mine.filter(pk=item.pk, escalated_at=item.escalated_at).update(
         state=DECIDED, **review_claims.FREE
     ):
-        raise AlreadyDecided(who_was_faster(item))
+        raise AlreadyDecided(who_was_faster(item, asking=moderator))
     # The item as it is now: scoring may have moved it between the page and this moment.
     item.refresh_from_db()
     content_hash, _ = contents[item.product_id]
@@ -158,12 +158,14 @@ def _check_reason(verdict: str, reason: str) -> None:
         )
 
 
-def who_was_faster(item: ReviewItem) -> str:
+def who_was_faster(item: ReviewItem, *, asking: User) -> str:
     """Why an item cannot be had: who decided it, who holds it, or that it left the queue."""
     item = ReviewItem.objects.select_related("claimed_by").get(pk=item.pk)
     last = item.decisions.standing().select_related("moderator").first()
     if item.state == DECIDED and last:
-        return f"{last.moderator} has already decided this item: {last.get_verdict_display()}."
+        who = "You have" if last.moderator == asking else f"{last.moderator} has"
+        said = "" if blind.is_kept_back(item, user=asking) else f": {last.get_verdict_display()}"
+        return f"{who} already decided this item{said}."
     if item.state == OPEN and item.claimed_by:
         return f"{item.claimed_by} has this item in hand now."
     return "This item has left the queue: its photo or text changed, or it was scored anew."
@@ -221,4 +223,4 @@ def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
             **review_claims.FREE,
         )
     ):
-        raise AlreadyDecided(who_was_faster(item))
+        raise AlreadyDecided(who_was_faster(item, asking=moderator))

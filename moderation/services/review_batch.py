@@ -6,6 +6,7 @@ most often right, and little depends on a glance. Nothing that is judged blind c
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from django.db.models import Count, F
 from moderation.models import Category, Decision, ReviewItem
 from moderation.models.querysets import ReviewItemQuerySet
 
-from . import review, review_claims
+from . import held, review, review_claims
 from .desk import Desk
 
 SIZE = 12
@@ -40,11 +41,16 @@ class _OfCategory:
 
 
 def choices() -> list[Choice]:
-    """The categories with items that nobody has in hand, by name."""
-    counted = _on_page(ReviewItem.objects.unclaimed()).filter(product__category__isnull=False)
-    waiting = dict(counted.order_by().values_list("product__category").annotate(Count("pk")))
+    """The categories with items that nobody has in hand, by name; in a large queue, as of late."""
+    waiting = held.held("grid", [], _waiting)
     found = Category.objects.filter(pk__in=waiting).order_by("name")
     return [Choice(category, waiting[category.pk]) for category in found]
+
+
+def _waiting() -> dict[int, int]:
+    """Category -> items that nobody has in hand."""
+    counted = _on_page(ReviewItem.objects.unclaimed()).filter(product__category__isnull=False)
+    return dict(counted.order_by().values_list("product__category").annotate(Count("pk")))
 
 
 def take(category: Category, *, moderator: User) -> list[ReviewItem]:
@@ -84,10 +90,10 @@ def decide(
 ) -> Outcome:
     """Decide each item by itself: `mismatches` (keys) with `reason`, the others as matching.
 
-    What cannot be decided any more is told in a sentence each; the rest is decided all the same.
-    `seconds` is what each item took.
+    All are one act, which one undo takes back. What cannot be decided any more is told in a
+    sentence each; the rest is decided all the same. `seconds` is what each item took.
     """
-    outcome = Outcome()
+    outcome, act = Outcome(), uuid.uuid4()
     for item in items:
         is_wrong = item.pk in mismatches
         try:
@@ -101,6 +107,7 @@ def decide(
                 verdict=Decision.Verdict.CONFIRM if is_wrong else Decision.Verdict.DISMISS,
                 reason=reason if is_wrong else Decision.Reason.MATCHES,
                 seconds=seconds,
+                act=act,
             )
         except review.ReviewError as problem:
             outcome.problems.append(f"{item.product.external_id}: {problem}")

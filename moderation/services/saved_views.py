@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, Value, When
 
 from moderation.models import ReviewItem, SavedView
 
@@ -54,6 +54,9 @@ def save(*, owner: User, name: str, query: QueueFilter, is_shared: bool = False)
     """A new view. Raises `SavedViewError`."""
     if query.is_empty:
         raise SavedViewError("This is the whole queue; choose a part of it first.")
+    longest = SavedView._meta.get_field("query").max_length or 0
+    if len(query.query) > longest:  # as in an address: a letter beyond ASCII takes six or more
+        raise SavedViewError("The seller's name is too long to be kept in a view; leave it out.")
     with transaction.atomic():
         # The owner's row, so that of two requests at once the second sees the first's view.
         User.objects.select_for_update().get(pk=owner.pk)
@@ -112,7 +115,8 @@ def _save(view: SavedView) -> None:
 # ── The page ──────────────────────────────────────────────────────────────────────────────────
 def listed(user: User) -> list[ListedView]:
     """A person's own views first, then the shared ones, with how many items wait in each."""
-    views = sorted(visible_to(user)[:LISTED], key=lambda view: view.owner_id != user.pk)
+    own_first = Case(When(owner=user, then=Value(0)), default=Value(1))
+    views = visible_to(user).order_by(own_first, "name", "pk")[:LISTED]
     until = time.monotonic() + _COUNTING_SECONDS
     return [_listed(view, until=until) for view in views]
 

@@ -38,7 +38,8 @@ class SellerPanel:
     """What is known of one seller.
 
     Of the newest listings, so many as `looked_at`, are: `flagged`, by their present analysis and
-    not to be judged blind, and `judged` and `confirmed`, by people, “cannot be told” left out.
+    not to be judged blind, and `judged` and `confirmed`, by people, “cannot be told” and what is
+    to be judged blind once more left out.
     """
 
     seller: str
@@ -103,6 +104,7 @@ def _verdicts(products: list[int]) -> Counter[tuple[str, str]]:
     rows = (
         Decision.objects.standing()
         .by_people()
+        .may_be_shown()
         .filter(item__product__in=products, item__second_of=None)
         .exclude(reason=UNCLEAR)
         .order_by()
@@ -125,9 +127,7 @@ def _recent(seller: str) -> list[Product]:
 
 def _judged_blind() -> ReviewItemQuerySet:
     """The open item of a product of which the model's answer is kept back for now."""
-    return ReviewItem.objects.open().filter(
-        Q(in_audit=True) | Q(second_of__isnull=False), product=OuterRef("pk")
-    )
+    return ReviewItem.objects.blind().filter(product=OuterRef("pk"))
 
 
 # ── Many sellers ──────────────────────────────────────────────────────────────────────────────
@@ -140,6 +140,7 @@ def _top_sellers() -> list[SellerCount]:
     rows = (
         Decision.objects.standing()
         .by_people()
+        .may_be_shown()
         .filter(created_at__gte=timezone.now() - TOP_SINCE, item__second_of=None)
         .exclude(reason=UNCLEAR)
         .exclude(item__product__seller="")

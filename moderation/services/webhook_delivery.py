@@ -4,7 +4,8 @@ A claim is one conditional UPDATE that counts the attempt and makes `due_at` the
 message in the hands of a worker that was killed is simply due again. The wait doubles twice from
 attempt to attempt, half of it drawn by lot ("equal jitter": M. Brooker, Exponential Backoff And
 Jitter, AWS Architecture Blog, 2015); with eight attempts it is tried for about a day. A receiver
-that gave no answer at all holds up only its own messages, and costs one attempt per wait.
+that gave no answer at all holds up only its own messages, and costs one attempt in `SILENCE`; as it
+may be one message that it chokes on, the others do not wait for that one's next attempt.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ State = Delivery.State
 AT_ONCE = 50  # rows of one look
 FIRST_WAIT = 30.0  # seconds
 LONGEST_WAIT = 12 * 3600.0
+SILENCE = timedelta(minutes=3)  # between attempts at a receiver that gave no answer
 # Beyond the time that an attempt may take: name look-ups and the database come on top.
 _LEASE_MARGIN = 60.0
 
@@ -52,6 +54,13 @@ def send_due(*, seconds: float) -> int:
     return count
 
 
+def has_due() -> bool:
+    """Whether there is anything to send, or to give up."""
+    return Delivery.objects.filter(
+        state__in=[State.WAITING, State.SENDING], due_at__lte=timezone.now()
+    ).exists()
+
+
 def send_once(row: Delivery) -> Delivery:
     """Save a message and send it now, once, whatever comes of it."""
     row.state, row.attempts, row.due_at = State.SENDING, 1, _lease_end()
@@ -63,13 +72,14 @@ def send_once(row: Delivery) -> Delivery:
 
 # ── Claims ────────────────────────────────────────────────────────────────────────────────────
 def _due(now: datetime) -> QuerySet[Delivery]:
-    """What is to be sent now: to active webhooks whose last answer is not still waited for."""
+    """What is to be sent now: to active webhooks that were not silent a moment ago."""
     on_its_way = Delivery.objects.filter(state__in=[State.WAITING, State.SENDING])
     silent = on_its_way.filter(
         webhook=OuterRef("webhook"),
         state=State.WAITING,
         attempts__gt=0,
         answer_status=None,
+        tried_at__gt=now - SILENCE,
         due_at__gt=now,
     )
     # Retries first: while a receiver is down, one message finds that out for all.
@@ -128,7 +138,11 @@ def _settle(row: Delivery, outcome: tuple[int | None, str], *, final: bool) -> N
     """Write down how an attempt went, unless its lease ran out and another one is under way."""
     status, problem = outcome
     now = timezone.now()
-    changes: dict[str, object] = {"answer_status": status, "error": problem[:500]}
+    changes: dict[str, object] = {
+        "answer_status": status,
+        "error": problem[:500],
+        "tried_at": now,
+    }
     if not problem:
         changes |= {"state": State.SENT, "sent_at": now}
     elif final:

@@ -29,6 +29,18 @@ from django.conf import settings
 USER_AGENT = "clipmod-webhooks"
 SECRET_PREFIX = "whsec_"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# What the IANA registries of special-purpose addresses keep from the internet, and what is obsolete
+# there. Python's `is_global` knows less of it, and in each release something else.
+_NOT_PUBLIC = [
+    ipaddress.ip_network(network)
+    for network in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+        *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"),
+        *("198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"),
+        *("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
+    )
+]
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # nothing else of IPv6 is given out (RFC 4291)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -156,7 +168,9 @@ class _Connection(http.client.HTTPConnection):
     def __init__(self, parts: SplitResult, address: Address, *, timeout: float) -> None:
         self.is_secure = parts.scheme == "https"
         self.default_port = 443 if self.is_secure else 80
-        super().__init__(parts.hostname or "", parts.port, timeout=timeout)
+        # Never None: then the last group of an IPv6 address would be taken for the port.
+        port = self.default_port if parts.port is None else parts.port
+        super().__init__(parts.hostname or "", port, timeout=timeout)
         self.address = address
 
     def connect(self) -> None:
@@ -190,9 +204,11 @@ def _allowed_address(parts: SplitResult) -> Address:
 def is_public(address: Address) -> bool:
     """Whether an address lies in the internet, also the IPv4 one that an IPv6 one wraps."""
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _NAT64:
+        inner = address.ipv4_mapped
+        if address in _NAT64:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
-    return address.is_global and not address.is_multicast
+        if address not in _GLOBAL_UNICAST:
+            return False
+    return address.is_global and not any(address in network for network in _NOT_PUBLIC)

@@ -2,7 +2,7 @@
 
 A message is a row, written in the transaction of what it tells, so that neither can be without the
 other; `webhook_delivery` carries it out. A decision waits for the undo window: until its first
-attempt it can be taken back, and from then on it counts as known to the shop.
+attempt it can be held back, and from then on it counts as known to the shop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .one_parameter import among
 
 State = Delivery.State
 
-send_due = webhook_delivery.send_due  # what the worker calls
+has_due, send_due = webhook_delivery.has_due, webhook_delivery.send_due  # what the worker calls
 
 
 class WebhookError(Exception):
@@ -107,6 +107,21 @@ def take_back(decisions: Sequence[Decision]) -> bool:
         return False
     announced.filter(state=State.WAITING, attempts=0).update(state=State.CANCELLED)
     return True
+
+
+def hold_back(decisions: Sequence[Decision]) -> set[int]:
+    """Cancel what was not tried yet (in the transaction that undoes or corrects these decisions).
+
+    Returns the ids of those that the shop may know of all the same, and so has to be told what
+    became of them. What would be sent after its own correction is never sent.
+    """
+    ids = [one.pk for one in decisions]
+    announced = Delivery.objects.filter(among("decision", ids)).exclude(state=State.CANCELLED)
+    list(announced.select_for_update().order_by("pk").values_list("pk"))  # as in `take_back`
+    announced.filter(state=State.WAITING, attempts=0).update(state=State.CANCELLED)
+    known = set(announced.values_list("decision", flat=True))
+    appealed = Appeal.objects.filter(among("decision", ids)).values_list("decision", flat=True)
+    return {pk for pk in known if pk is not None}.union(appealed)
 
 
 # ── What leads do ─────────────────────────────────────────────────────────────────────────────

@@ -3,8 +3,10 @@
 
 const grid = document.getElementById("grid");
 const HEARTBEAT_MS = 60_000;
+const LOOK_MS = 1500; // nobody has looked at twelve listings sooner: a key pressed twice decides once
 
 let stays = false; // going on within the grid: what comes next must not be given back
+let opensAt = 0; // until then nothing is decided
 
 function token() {
   const body = new FormData();
@@ -14,6 +16,18 @@ function token() {
 
 function keepClaims() {
   if (!document.hidden) fetch(grid.dataset.hold, { method: "POST", body: token() }).catch(() => {});
+}
+
+function pause() {
+  const button = grid.querySelector("[data-decide]");
+  opensAt = performance.now() + LOOK_MS;
+  button.disabled = true;
+  setTimeout(() => (button.disabled = performance.now() < opensAt), LOOK_MS + 20);
+}
+
+function send(event) {
+  if (performance.now() < opensAt) event.preventDefault();
+  else pause();
 }
 
 function count() {
@@ -41,13 +55,14 @@ function press(event) {
 }
 
 function goesOn(event) {
-  if (event.target.closest("[data-stays]")) stays = true;
+  if (!event.defaultPrevented && event.target.closest("[data-stays]")) stays = true;
 }
 
 document.documentElement.classList.add("has-script");
 if (grid) {
   document.addEventListener("keydown", press);
   grid.addEventListener("change", count);
+  grid.addEventListener("submit", send); // before `goesOn`, which is asked further out
   document.addEventListener("submit", goesOn);
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-stays]");
@@ -64,4 +79,5 @@ if (grid) {
   document.addEventListener("visibilitychange", keepClaims);
   setTimeout(keepClaims, 1500); // a reload may have given back what it just fetched
   count();
+  pause();
 }

@@ -1,0 +1,21 @@
+"""What is kept back from whom, so that a blind answer stays blind."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AnonymousUser, User
+
+from moderation.models import ReviewItem
+
+
+def is_kept_back(item: ReviewItem, *, user: User | AnonymousUser) -> bool:
+    """Whether this person shall not see what the model, or somebody before, said of an item.
+
+    Of a blind item nobody sees it. Of one that is closed, while its product is to be judged blind
+    (as by a second opinion), nobody who might be asked: who may decide and has not decided it.
+    """
+    if item.state == ReviewItem.State.OPEN:
+        return item.is_blind
+    if not user.has_perm("moderation.add_decision"):
+        return False
+    asked = ReviewItem.objects.blind().filter(product=item.product_id)
+    return asked.exists() and not item.decisions.filter(moderator=user.pk).exists()
