@@ -481,6 +481,10 @@ def test_a_late_decision_says_who_was_faster_and_goes_on(
 
     expect(page.get_by_role("status")).to_contain_text("ben has already decided this item")
     expect(text(page)).to_have_text("Ball number 1")
+    press(page, "o")  # an undo means this one, not what came too late
+    expect(text(page)).to_have_text("Ball number 2")
+    press(page, "u")
+    expect(text(page)).to_have_text("Ball number 1")
 
 
 def test_the_last_item_ends_in_the_empty_page_and_leaving_gives_back(

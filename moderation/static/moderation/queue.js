@@ -168,7 +168,9 @@ async function deliver() {
 
 function take(response, answer, { back, why, isUndo }) {
   if (answer?.items) {
-    if (isUndo && response.ok) forget(String(answer.show));
+    // What came too late is no decision of one's own, and what an undo misses is not known here.
+    if (isUndo && !response.ok) decided.length = 0;
+    else if (isUndo || !response.ok) forget(isUndo ? String(answer.show) : pkOf(back));
     takeIn(answer);
     if (why || answer.message) say(why || answer.message, Boolean(why) || !response.ok);
     return;
