@@ -66,5 +66,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *_both("docs", SwaggerDocs.as_view(), "docs"),
     *_both("redoc", Redoc.as_view(), "redoc"),
     path("redoc.js", redoc_script, name="redoc-script"),
-    re_path(r"^(?:clip|api)(?:/.*)?$", no_such_address),
+    re_path(r"^(?:clip|api)(?:/[\s\S]*)?$", no_such_address),
 ]
