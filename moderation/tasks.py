@@ -81,6 +81,7 @@ def sweep() -> int:
             webhooks.send_due(seconds=SECONDS_TO_SEND)
     with worker.beating(worker.me(), doing="counting for the pages"):
         prepare.prepare()
+    worker.beat(worker.me())  # idle again
     return swept
 
 
