@@ -175,7 +175,8 @@ def test_the_review_by_api_keeps_it_back(asked: Asked, make_user: Make) -> None:
     assert (kept["state"], kept["decision"], kept["analysis"]) == ("decided", None, None)
     for user in (asked.anna, make_user("vic", group="viewer")):
         assert read(user)["decision"]["reason"] == "other_colour"
-        assert read(user)["analysis"]["similarity_score"] == 0.1234
+    assert read(user)["analysis"]["similarity_score"] == 0.1234
+    assert read(asked.anna)["analysis"] is None  # she could undo, and judge “blind” what she saw
 
 
 def test_the_items_of_such_a_product_tell_nothing_in_the_list_of_items(

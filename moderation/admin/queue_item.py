@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from moderation.models import Decision, ReviewItem
-from moderation.services import blind, review, review_claims, review_undo, similar
+from moderation.services import blind, review, review_claims, similar
 
 from .decision_form import CONFIRM, DISMISS, answers, shown_stamp
 from .why import why
@@ -35,14 +35,11 @@ def item_context(item: ReviewItem, *, moderator: User, keys: Mapping[str, str]) 
         "why": why(item),
     }
     if not in_hand:
-        was_blind = item.in_audit or item.second_of_id is not None
-        kept_back = blind.is_kept_back(item, user=moderator)
-        if kept_back or (was_blind and review_undo.could_undo(item, moderator=moderator)):
-            # Else they could look, undo, and decide “blind” what they have seen.
+        if blind.is_model_kept_back(item, user=moderator):
             context |= {"is_kept_back": True, "why": None}
         said = item.decisions.standing().select_related("moderator")
         return context | {
-            "decision": None if kept_back else said.first(),
+            "decision": None if blind.is_kept_back(item, user=moderator) else said.first(),
             "refusal": review_claims.refusal(item, moderator=moderator),
         }
     return context | {

@@ -186,7 +186,7 @@ class ReviewEscalate(ApiView):
         form.is_valid(raise_exception=True)
         item = find(pk)
         _acted(lambda: review.escalate(item, moderator=_moderator(request), **form.validated_data))
-        return Response(ReviewAnswer(find(pk)).data)
+        return Response(ReviewAnswer(find(pk), context={"request": request}).data)
 
 
 class UndoForm(serializers.Serializer[Any]):
@@ -223,4 +223,4 @@ class ReviewUndo(ApiView):
             item = _acted(lambda: review_undo.undo(moderator=moderator, decision=wanted))
         except review_undo.AnotherDecision as error:
             raise Conflict(str(error)) from error
-        return Response(ReviewAnswer(find(item.pk)).data)
+        return Response(ReviewAnswer(find(item.pk), context={"request": request}).data)

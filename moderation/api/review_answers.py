@@ -96,7 +96,8 @@ class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
 
     @extend_schema_field(AnalysisAnswer(allow_null=True))
     def get_analysis(self, item: ReviewItem) -> Any:
-        return None if self._is_kept_back(item) else AnalysisAnswer(item.analysis).data
+        kept_back = blind.is_model_kept_back(item, user=self._user())
+        return None if kept_back else AnalysisAnswer(item.analysis).data
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_claimed_by(self, item: ReviewItem) -> str | None:
@@ -122,9 +123,11 @@ class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
         return standing and DecisionAnswer(standing).data
 
     def _is_kept_back(self, item: ReviewItem) -> bool:
+        return blind.is_kept_back(item, user=self._user())
+
+    def _user(self) -> User | AnonymousUser:
         request = self.context.get("request")
-        user: User | AnonymousUser = request.user if request else AnonymousUser()
-        return blind.is_kept_back(item, user=user)
+        return request.user if request else AnonymousUser()
 
 
 DECISION_EXAMPLE: dict[str, Any] = {

@@ -6,6 +6,8 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from moderation.models import ReviewItem
 
+from . import last_acts
+
 
 def is_kept_back(item: ReviewItem, *, user: User | AnonymousUser) -> bool:
     """Whether this person shall not see what the model, or somebody before, said of an item.
@@ -19,3 +21,13 @@ def is_kept_back(item: ReviewItem, *, user: User | AnonymousUser) -> bool:
         return False
     asked = ReviewItem.objects.blind().filter(product=item.product_id)
     return asked.exists() and not item.decisions.filter(moderator=user.pk).exists()
+
+
+def is_model_kept_back(item: ReviewItem, *, user: User | AnonymousUser) -> bool:
+    """Whether this person shall not see what the model said of an item.
+
+    As above, and of what they judged blind for as long as they can take their verdict back: else
+    they could look, undo, and decide “blind” what they have seen.
+    """
+    was_blind = item.in_audit or item.second_of_id is not None
+    return is_kept_back(item, user=user) or (was_blind and last_acts.could_undo(item, user=user))

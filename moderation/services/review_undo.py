@@ -12,17 +12,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from moderation.models import Decision, Product, ReviewItem
-from moderation.models.querysets import DecisionQuerySet
 
 from . import review_claims, webhooks
+from .last_acts import AT_MOST, of_the_last_acts, own
 from .review import ReviewError
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
 WITHDRAWN = ReviewItem.State.WITHDRAWN
 UNDO = Decision.Verdict.UNDO
-
-AT_MOST = 10
-_LARGEST_ACT = 24  # decisions of one's own, in one press
 
 
 class AnotherDecision(ReviewError):  # noqa: N818 - the sentence is the name's point
@@ -33,17 +30,11 @@ def last_decision(moderator: User) -> Decision | None:
     """This moderator's newest verdict that stands and is of their last ten acts, or None."""
     return (
         Decision.objects.standing()
-        .filter(pk__in=_of_the_last_acts(moderator))
+        .filter(pk__in=of_the_last_acts(moderator))
         .select_related("item", "analysis")
         .order_by("-id")
         .first()
     )
-
-
-def could_undo(item: ReviewItem, *, moderator: User) -> bool:
-    """Whether this moderator's own verdict on the item may still be taken back by them."""
-    last = _of_the_last_acts(moderator)
-    return Decision.objects.standing().filter(pk__in=last, item=item).exists()
 
 
 def undo(*, moderator: User, decision: int | None = None, item: int | None = None) -> ReviewItem:
@@ -89,25 +80,8 @@ def undo(*, moderator: User, decision: int | None = None, item: int | None = Non
     return last.item
 
 
-def _own(moderator: User) -> DecisionQuerySet:
-    """What this person decided with their own hands: neither undone rows nor taken over ones."""
-    modes = (Decision.Mode.QUEUE, Decision.Mode.API)
-    return Decision.objects.filter(moderator=moderator, mode__in=modes).exclude(verdict=UNDO)
-
-
-def _of_the_last_acts(moderator: User) -> list[int]:
-    """The decisions, standing or not, of this person's newest `AT_MOST` acts."""
-    newest = _own(moderator).order_by("-id").values_list("pk", "act")
-    acts: dict[object, list[int]] = {}
-    for pk, act in newest[: AT_MOST * _LARGEST_ACT]:
-        if (act or pk) not in acts and len(acts) == AT_MOST:
-            break
-        acts.setdefault(act or pk, []).append(pk)
-    return [pk for act in acts.values() for pk in act]
-
-
 def _nothing_left(moderator: User) -> str:
-    if _own(moderator).exclude(pk__in=_of_the_last_acts(moderator)).exists():
+    if own(moderator).exclude(pk__in=of_the_last_acts(moderator)).exists():
         return f"Only your last {AT_MOST} decisions can be undone."
     return "There is no decision of yours to undo."
 
