@@ -166,3 +166,34 @@ def test_the_queue_is_worked_by_keyboard_alone_without_its_keys(
     expect(page.get_by_role("status")).to_contain_text("Mismatch: colour or pattern differs.")
     assert Decision.objects.latest("pk").reason == "other_colour"
     assert not Explanation.objects.exists()
+
+
+def test_a_lead_works_on_what_was_escalated_saves_a_view_and_answers_an_appeal(
+    shop: dict[str, int], open_as_lead: Callable[..., Page]
+) -> None:
+    page = open_as_lead()
+
+    page.get_by_role("link", name="Escalated (1)").click()
+    expect(page.get_by_role("region", name="Why a lead is asked")).to_contain_text("Is it ours?")
+    expect(page.locator("#queue[data-ready]")).to_be_attached()
+    page.wait_for_timeout(200)
+    page.keyboard.press("o")
+    expect(page.get_by_role("heading", name="Nothing is escalated")).to_be_visible()
+
+    page.goto("/admin/views/")
+    page.get_by_label("Seller").fill("Ball & Co")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("Balls only")
+    page.get_by_role("button", name="Save this view").click()
+    page.get_by_role("link", name="Balls only").click()
+    expect(page.locator(".queue-desk")).to_contain_text("Ball & Co")
+    expect(page.locator("#question")).to_be_visible()
+
+    page.goto("/admin/")
+    page.get_by_role("link", name="Appeals (1)").click()
+    page.get_by_role("link", name="appeal-1").click()
+    page.get_by_label("Answer to the seller").fill("You are right: it is red.")
+    page.get_by_role("button", name="Overturn the decision").click()
+    newest = Decision.objects.latest("pk")
+    assert (newest.mode, newest.verdict) == ("appeal", "dismiss")
+    assert newest.corrects.moderator.username == "ben"
