@@ -244,7 +244,7 @@ SECTIONS: dict[str, list[Rule]] = {
         # It does not ask for the method: what is sent to it is ignored.
         Rule(
             "Be told that there is no such address",
-            "^(?:clip|api)(?:/.*)?$",
+            r"^(?:clip|api)(?:/[\s\S]*)?$",
             "GET POST",
             EVERYBODY,
             path="/api/no/such/address",
