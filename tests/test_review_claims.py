@@ -106,6 +106,19 @@ def test_who_decided_in_another_window_is_told_so(items: list[ReviewItem], anna:
         review.decide(items[0], moderator=anna, verdict="dismiss", reason="matches")
 
 
+def test_a_sign_of_life_holds_what_was_fetched_ahead_no_longer_than_softly(
+    items: list[ReviewItem], anna: User
+) -> None:
+    shown, ahead = review_claims.reserve(anna, ahead=1)
+    review_claims.show(shown, moderator=anna)
+
+    review_claims.renew_all(anna)
+    assert review_claims.keep(ahead, moderator=anna)
+
+    assert fresh(ahead).claimed_until <= review_claims.soft_lease_end()
+    assert fresh(shown).claimed_until > review_claims.soft_lease_end()
+
+
 # ── Skip and escalate ─────────────────────────────────────────────────────────────────────────
 def test_a_skip_keeps_its_reason(items: list[ReviewItem], anna: User) -> None:
     review.skip(items[0], moderator=anna, reason="language")

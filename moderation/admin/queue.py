@@ -280,7 +280,7 @@ class QueuePages:
             "last": review_undo.last_decision(moderator),
             "desk_words": queue_desk.words(request),
             "escalated": ReviewItem.objects.open().escalated().count()
-            if moderator.has_perm(review.RESOLVE)
+            if moderator.has_perm(review_claims.RESOLVE)
             else 0,
             "query": queue_desk.query(request),
         }

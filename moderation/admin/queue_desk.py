@@ -6,11 +6,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.urls import reverse
 
-from moderation.services import review
-from moderation.services.desk import Desk
+from moderation.services import review_claims
+from moderation.services.desk import LEADS, Desk
 from moderation.services.queue_filter import QueueFilter
 
-LEADS = "leads"
+_LEADS = "leads"
 
 
 def desk(request: HttpRequest) -> Desk:
@@ -18,10 +18,10 @@ def desk(request: HttpRequest) -> Desk:
 
     A filter that cannot be read is none, and `problem` says so.
     """
-    if request.GET.get("desk") == LEADS:
-        if not request.user.has_perm(review.RESOLVE):
+    if request.GET.get("desk") == _LEADS:
+        if not request.user.has_perm(review_claims.RESOLVE):
             raise PermissionDenied
-        return Desk(escalated=True)
+        return LEADS
     chosen = _filter(request)
     return Desk(narrowing=None if chosen is None or chosen.is_empty else chosen)
 
@@ -37,15 +37,15 @@ def problem(request: HttpRequest) -> str:
 
 def query(request: HttpRequest) -> str:
     """What follows the “?” in the addresses of this desk; empty for the whole queue."""
-    if request.GET.get("desk") == LEADS:
-        return f"desk={LEADS}"
+    if request.GET.get("desk") == _LEADS:
+        return f"desk={_LEADS}"
     chosen = _filter(request)
     return chosen.query if chosen else ""
 
 
 def words(request: HttpRequest) -> str:
     """The desk for people; empty for the whole queue."""
-    if request.GET.get("desk") == LEADS:
+    if request.GET.get("desk") == _LEADS:
         return "Escalated items"
     chosen = _filter(request)
     return "" if chosen is None or chosen.is_empty else chosen.words

@@ -64,6 +64,11 @@ class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
     def most_suspicious_first(self) -> ReviewItemQuerySet:
         return self.order_by("-suspicion", "id")
 
+    def judged_openly(self) -> ReviewItemQuerySet:
+        """In the open, with no lead, and of the photo and text that the product still has."""
+        same_content = self.filter(analysis__content_hash=F("product__content_hash"))
+        return same_content.in_the_open().not_escalated()
+
     def in_the_open(self) -> ReviewItemQuerySet:
         """Shown with what the model says: neither drawn by lot nor a second opinion."""
         return self.filter(in_audit=False, second_of=None)

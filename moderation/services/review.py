@@ -16,7 +16,6 @@ from . import audit, blind, review_claims, review_queue, webhooks
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
 Escalation = ReviewItem.Escalation
 
-RESOLVE = "moderation.resolve_escalation"
 SKIPS_THAT_ESCALATE = 3
 NOTE_LENGTH = 500
 
@@ -206,7 +205,9 @@ def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
     item = ReviewItem.objects.get(pk=item.pk)
     if item.escalated_at is not None:
         raise ReviewError("This item waits for a lead already.")
-    leads = User.objects.with_perm(RESOLVE, backend="django.contrib.auth.backends.ModelBackend")
+    leads = User.objects.with_perm(
+        review_claims.RESOLVE, backend="django.contrib.auth.backends.ModelBackend"
+    )
     if not leads.exclude(pk=moderator.pk).exists():
         raise ReviewError("There is no other lead who could decide it: skip it instead.")
     if problem := review_claims.refusal(item, moderator=moderator):

@@ -11,13 +11,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from django.contrib.auth.models import User
-from django.db.models import Count, F
+from django.db.models import Count
 
 from moderation.models import Category, Decision, ReviewItem
-from moderation.models.querysets import ReviewItemQuerySet
 
 from . import held, review, review_claims
 from .desk import Desk
+from .queue_filter import QueueFilter
 
 SIZE = 12
 
@@ -30,16 +30,6 @@ class Choice:
     waiting: int
 
 
-@dataclass(frozen=True)
-class _OfCategory:
-    """A filter of the queue."""
-
-    category: Category
-
-    def apply(self, items: ReviewItemQuerySet) -> ReviewItemQuerySet:
-        return items.filter(product__category=self.category)
-
-
 def choices() -> list[Choice]:
     """The categories with items that nobody has in hand, by name; in a large queue, as of late."""
     waiting = held.held("grid", [], _waiting)
@@ -49,7 +39,7 @@ def choices() -> list[Choice]:
 
 def _waiting() -> dict[int, int]:
     """Category -> items that nobody has in hand."""
-    counted = _on_page(ReviewItem.objects.unclaimed()).filter(product__category__isnull=False)
+    counted = ReviewItem.objects.unclaimed().judged_openly().filter(product__category__isnull=False)
     return dict(counted.order_by().values_list("product__category").annotate(Count("pk")))
 
 
@@ -58,8 +48,8 @@ def take(category: Category, *, moderator: User) -> list[ReviewItem]:
 
     What they hold of other categories is given back.
     """
-    review_claims.release(moderator, but_of=Desk(narrowing=_OfCategory(category)))
-    of_category = _on_page(ReviewItem.objects.filter(product__category=category))
+    review_claims.release(moderator, but_of=Desk(narrowing=QueueFilter(category=category.pk)))
+    of_category = ReviewItem.objects.filter(product__category=category).judged_openly()
     of_category = of_category.order_by("suspicion", "id").select_related("product", "analysis")
     batch = list((of_category & ReviewItem.objects.held_by(moderator))[:SIZE])
     free = (of_category & ReviewItem.objects.unclaimed()).not_skipped_by(moderator)
@@ -115,9 +105,3 @@ def decide(
             outcome.mismatches += is_wrong
             outcome.matches += not is_wrong
     return outcome
-
-
-def _on_page(items: ReviewItemQuerySet) -> ReviewItemQuerySet:
-    """Those that are judged in the open, and whose photo and text are still the product's."""
-    openly = items.in_the_open().not_escalated()
-    return openly.filter(analysis__content_hash=F("product__content_hash"))

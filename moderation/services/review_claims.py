@@ -24,6 +24,7 @@ from .desk import WHOLE_QUEUE, Desk
 from .mixture import Arm
 
 Pick = ReviewItem.Pick
+RESOLVE = "moderation.resolve_escalation"
 
 _TRIED_AT_ONCE = 10
 # What was only fetched ahead comes back sooner; a page gives a sign of life each minute.
@@ -92,12 +93,12 @@ def claim(item: ReviewItem, *, moderator: User) -> bool:
 
 
 def keep(item: ReviewItem, *, moderator: User) -> bool:
-    """The sign of life of a page that has this item: its claim goes on, or is taken anew.
+    """Whether a page still has this item, or could take it anew; `renew_all` prolongs what it has.
 
     A page that was left and opened again may have given back what it shows. What this person
     skipped meanwhile is not taken anew, and how an item was picked stays on record.
     """
-    if renew(item, moderator=moderator):
+    if ReviewItem.objects.held_by(moderator).filter(pk=item.pk).exists():
         return True
     if refusal(item, moderator=moderator) or item.skips.filter(moderator=moderator).exists():
         return False
@@ -149,7 +150,7 @@ def refusal(item: ReviewItem, *, moderator: User) -> str:
         return ""
     if item.escalated_by_id == moderator.pk:
         return "You asked a lead about this item; somebody else decides it."
-    if not moderator.has_perm("moderation.resolve_escalation"):
+    if not moderator.has_perm(RESOLVE):
         return "This item was escalated: it waits for a lead."
     return ""
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from moderation.models import Analysis, AutomaticAction, Decision, Product, ReviewItem
 
-from . import audit, versions, webhooks
+from . import audit, review_claims, versions, webhooks
 from .update_each import update_each
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
@@ -187,14 +187,11 @@ def ask_second(item: ReviewItem) -> None:
         ReviewItem.objects.filter(pk=second.pk).update(
             state=OPEN,
             analysis=item.analysis_id,
-            claimed_by=None,
-            claimed_until=None,
-            claimed_at=None,
-            shown_at=None,
             escalated_at=None,
             escalated_by=None,
             escalation="",
             escalation_note="",
+            **review_claims.FREE,
         )
 
 

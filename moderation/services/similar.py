@@ -18,7 +18,6 @@ from collections.abc import Sequence
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import F
 
 from moderation.clip import similar
 from moderation.models import Analysis, ReviewItem, SimilarGroup
@@ -41,7 +40,7 @@ def preview(item: ReviewItem, *, moderator: User) -> list[ReviewItem]:
     if item.group_id is None or item.is_blind or item.escalated_at is not None:
         return []
     free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)
-    others = _judged_openly(free_or_mine).filter(group=item.group_id).exclude(pk=item.pk)
+    others = free_or_mine.judged_openly().filter(group=item.group_id).exclude(pk=item.pk)
     found = others.not_skipped_by(moderator).select_related("product__category", "analysis")
     return list(found.order_by("-suspicion", "id")[: MEMBERS_AT_MOST - 1])
 
@@ -60,14 +59,8 @@ def assign_pending(*, limit: int, seconds: float) -> int:
     return _place(_ungrouped().order_by("pk")[:limit], deadline=time.monotonic() + seconds)
 
 
-def _judged_openly(items: ReviewItemQuerySet) -> ReviewItemQuerySet:
-    """Those whose photo and text are as they were shown, neither blind nor with a lead."""
-    same_content = items.filter(analysis__content_hash=F("product__content_hash"))
-    return same_content.in_the_open().not_escalated()
-
-
 def _ungrouped() -> ReviewItemQuerySet:
-    return _judged_openly(ReviewItem.objects.open()).filter(group=None).select_related("analysis")
+    return ReviewItem.objects.open().judged_openly().filter(group=None).select_related("analysis")
 
 
 def _place(items: ReviewItemQuerySet, *, deadline: float | None = None) -> int:
