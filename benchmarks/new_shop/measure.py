@@ -6,8 +6,10 @@ FOLDER/SOURCE holds shop.csv (benchmarks.new_shop.shop) and base/, the model pre
 base.csv. Judged are the pairs of val_pairs.csv: error is 1 - average precision (mismatches are
 what is looked for), on the shop's source; `others` the ROC-AUC on the other two. `first 200` is
 the share of wrong listings among the 200 lowest scores of the shop, of all and of those that
-nobody has decided yet. With `--replay` the model may look again at true pairs of what its base was
-pre-trained on (base.csv). Results are appended to FOLDER/results.jsonl.
+nobody has decided yet. Where the decisions are too few to train on, the base stays what it is: the
+row holds its figures again, and `did` is "refused". With `--replay` the model may look again at
+true pairs of what its base was pre-trained on (base.csv). Results are appended to
+FOLDER/results.jsonl.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ import numpy as np
 
 from moderation.clip.encoder import Encoder
 from moderation.clip.finetune.data import Listings
-from moderation.clip.finetune.run import finetune
+from moderation.clip.finetune.refusals import DataRefused
+from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.metrics import average_precision, roc_auc
 from moderation.clip.pretrain_data import read_table
@@ -69,7 +72,10 @@ def main() -> None:
                 started = time.monotonic()
                 settings = FinetuneSettings(mode=mode, seed=seed, epochs=options.epochs)
                 run = output / f"{options.source}-{mode}-{count}-{seed}{'-replay' * options.replay}"
-                result = finetune(base, data, run, settings=settings)
+                try:
+                    result = finetune(base, data, run, settings=settings)
+                except DataRefused as refused:
+                    result = FinetuneResult(base, "refused", [str(refused)], same_towers=True)
                 minutes = (time.monotonic() - started) / 60
                 after, _scores = judged(result.folder, shop, pairs, decided=decided)
                 if options.keep is None:

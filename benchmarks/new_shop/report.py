@@ -156,8 +156,7 @@ def _line(left: int, name: str, rows: list[Row], base: float, *, most: float) ->
             by_count[row["decisions"]].append(row["error"])
     if not by_count:
         return []
-    if 0 not in by_count and not name.startswith(("auto", "adapt")):
-        by_count[0] = [base]
+    by_count.setdefault(0, [base])  # no mode trains without decisions
     points = [
         (_x(left, count), _y(float(np.mean(found)), most))
         for count, found in sorted(by_count.items())
