@@ -281,6 +281,14 @@ def test_an_undo_reopens_and_a_repeated_one_takes_back_no_other(
     assert refused.status_code == 409 and "no decision of yours" in refused.json()["error"]
 
 
+def test_an_undo_takes_back_a_skip_too(api: Client, make_item: Make) -> None:
+    item = make_item("A")
+    post(api, f"{item.pk}/skip")
+    assert post(api, "undo").json()["product_id"] == "A"
+    assert not item.skips.exists()
+    assert post(api, "undo").status_code == 409
+
+
 def test_what_the_shop_was_told_is_not_undone(api: Client, make_item: Make) -> None:
     Webhook.objects.create(name="shop", url="http://shop.example/")
     decision = post(api, f"{make_item('A').pk}/decide", CONFIRM).json()

@@ -170,7 +170,7 @@ def test_an_overturned_decision_is_corrected_by_a_new_one(
     decision.refresh_from_db()
     assert decision.verdict == "confirm"
     # The appeal was an answer, not a verdict of the queue: it is not the lead's to undo.
-    assert review_undo.last_decision(lead) is None
+    assert review_undo.last_act(lead) is None
     # And what corrected it can be appealed in its turn, by whom neither decided.
     again = file(new, "A-2")
     for person in (lead, decision.moderator):

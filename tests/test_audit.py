@@ -280,7 +280,7 @@ def test_clear_mismatches_wait_for_people_until_a_lead_says_otherwise(
     assert (row.item.product, row.item.state) == (clear, "decided")
     assert (row.mode, row.verdict, row.reason) == ("automatic", "confirm", "other_product")
     assert (row.moderator, row.stratum, row.picked_by) == (lead, "flagged", "")
-    assert review_undo.last_decision(lead) is None  # not one of theirs to undo
+    assert review_undo.last_act(lead) is None  # not one of theirs to undo
     assert not ReviewItem.objects.filter(second_of__isnull=False).exists()
 
     AutomaticAction.objects.create(is_on=False, by=lead)

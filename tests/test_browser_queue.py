@@ -218,7 +218,7 @@ def test_an_undo_behind_a_decision_that_fails_takes_back_nothing_else(
     page.wait_for_timeout(100)
     held[0].abort()
 
-    expect(page.get_by_role("status")).to_contain_text("your last decision is another one")
+    expect(page.get_by_role("status")).to_contain_text("what you did last is something else")
     assert verdicts(page, count=1) == [("dismiss", "matches")]
 
 
@@ -421,6 +421,12 @@ def test_skip_and_undo_by_key(make_item: Make, open_page: Callable[..., Page], a
     assert (skip.item.product.external_id, skip.reason) == ("A0", "language")
     assert not Decision.objects.standing().exists()
 
+    press(page, "u")
+    expect(text(page)).to_have_text("Ball number 0")
+    assert not Skip.objects.exists()
+    press(page, "1")
+    expect(text(page)).to_have_text("Ball number 1")
+
 
 def test_the_mouse_does_the_same(make_item: Make, open_page: Callable[..., Page]) -> None:
     ten_items(make_item)
@@ -521,6 +527,9 @@ def test_without_script_the_buttons_are_plain_forms(
     expect(page.get_by_role("status")).to_contain_text("Mismatch: material, brand or detail")
     page.get_by_role("button", name="Skip").click()
     expect(text(page)).to_have_text("Ball number 2")
+    page.get_by_role("button", name="Undo").click()
+    expect(text(page)).to_have_text("Ball number 1")
+    assert not Skip.objects.exists()
     page.get_by_role("button", name="Undo").click()
     expect(text(page)).to_have_text("Ball number 0")
 

@@ -232,7 +232,7 @@ def test_an_undo_means_the_decision_it_names(items: list[ReviewItem], anna: User
     )
 
     for meant in ({"decision": first.pk}, {"item": items[0].pk}):
-        with pytest.raises(review.ReviewError, match="your last decision is another one"):
+        with pytest.raises(review.ReviewError, match="what you did last is something else"):
             review_undo.undo(moderator=anna, **meant)
     assert review_undo.undo(moderator=anna, decision=second.pk) == items[1]
 

@@ -128,7 +128,7 @@ class QueuePages:
         return self._answer(request, "Escalated. A lead decides it.")
 
     def undo(self, request: HttpRequest) -> HttpResponse:
-        """Take back this moderator's last decision and show its item again."""
+        """Take back what this moderator did last and show its item again."""
         meant = request.POST.get("item", "")
         item_pk = int(meant) if meant.isdecimal() else None
         try:
@@ -277,7 +277,7 @@ class QueuePages:
         moderator = _moderator(request)
         return {
             "counts": review_queue.counts(),
-            "last": review_undo.last_decision(moderator),
+            "last": review_undo.last_act(moderator),
             "desk_words": queue_desk.words(request),
             "escalated": ReviewItem.objects.open().escalated().count()
             if moderator.has_perm(review_claims.RESOLVE)

@@ -193,20 +193,21 @@ class UndoForm(serializers.Serializer[Any]):
     decision = serializers.IntegerField(
         min_value=1,
         required=False,
-        help_text="Undo only if this is your last decision: a request sent twice undoes one.",
+        help_text="Undo only if this is what you did last: a request sent twice undoes one.",
     )
 
 
 class ReviewUndo(ApiView):
-    """Take back one's last decision."""
+    """Take back what one did last."""
 
     permission_classes = [ReviewRights]
     parser_classes = [JsonParser]
 
     @extend_schema(
         operation_id="reviews_undo",
-        summary="Undo your last decision",
-        description="Possible until the shop was told of it. The item is yours again.",
+        summary="Undo what you did last",
+        description="A decision, a skip or a question to a lead. Possible until the shop was told "
+        "of it, or somebody else took what you passed on. The item is yours again.",
         tags=["reviews"],
         request=UndoForm,
         responses=responses({200: ReviewAnswer}, *_REFUSALS),
@@ -221,6 +222,6 @@ class ReviewUndo(ApiView):
         moderator, wanted = _moderator(request), form.validated_data.get("decision")
         try:
             item = _acted(lambda: review_undo.undo(moderator=moderator, decision=wanted))
-        except review_undo.AnotherDecision as error:
+        except review_undo.AnotherAct as error:
             raise Conflict(str(error)) from error
         return Response(ReviewAnswer(find(item.pk), context={"request": request}).data)

@@ -287,12 +287,14 @@ class Skip(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="skips"
     )
     reason = models.CharField(max_length=20, choices=Reason, default=Reason.CANNOT_TELL)
+    act = models.UUIDField(null=True, help_text="The batch of a grid that it was part of.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["item", "moderator"], name="one_skip_per_moderator")
         ]
+        indexes = [models.Index(fields=["moderator", "-id"], name="skip_by_moderator")]
 
     def __str__(self) -> str:
         return f"{self.moderator} skipped {self.item_id}"

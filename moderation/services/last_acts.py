@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.contrib.auth.models import AnonymousUser, User
 
 from moderation.models import Decision, ReviewItem
@@ -11,6 +14,31 @@ AT_MOST = 10
 _LARGEST_ACT = 24  # decisions of one's own, in one press
 
 
+@dataclass(frozen=True)
+class Done:
+    """A decision and its item, by their keys, and whether it stands."""
+
+    decision: int
+    item: int
+    at: datetime
+    stands: bool
+
+
+@dataclass(frozen=True)
+class LastActs:
+    """The decisions of the newest acts, newest first; `is_full` where there are `AT_MOST` acts."""
+
+    decisions: list[Done]
+    is_full: bool
+
+    def last_standing(self) -> Done | None:
+        return next((done for done in self.decisions if done.stands), None)
+
+    def reach_back_to(self, at: datetime) -> bool:
+        """Whether something else that was done at this moment counts as one of the last acts."""
+        return not self.is_full or at >= self.decisions[-1].at
+
+
 def own(moderator: User) -> DecisionQuerySet:
     """What this person decided with their own hands: neither undone rows nor taken over ones."""
     modes = (Decision.Mode.QUEUE, Decision.Mode.API)
@@ -18,20 +46,22 @@ def own(moderator: User) -> DecisionQuerySet:
     return decided.exclude(verdict=Decision.Verdict.UNDO)
 
 
-def of_the_last_acts(moderator: User) -> list[int]:
-    """The decisions, standing or not, of this person's newest `AT_MOST` acts."""
-    newest = own(moderator).order_by("-id").values_list("pk", "act")
-    acts: dict[object, list[int]] = {}
-    for pk, act in newest[: AT_MOST * _LARGEST_ACT]:
+def of(moderator: User) -> LastActs:
+    """The last acts of this person, in one query."""
+    columns = ("pk", "item", "created_at", "act", "corrected_by")
+    newest = own(moderator).order_by("-id").values_list(*columns)[: AT_MOST * _LARGEST_ACT]
+    acts: set[object] = set()
+    found: list[Done] = []
+    for pk, item, at, act, corrected_by in newest:
         if (act or pk) not in acts and len(acts) == AT_MOST:
             break
-        acts.setdefault(act or pk, []).append(pk)
-    return [pk for act in acts.values() for pk in act]
+        acts.add(act or pk)
+        found.append(Done(pk, item, at, stands=corrected_by is None))
+    return LastActs(found, is_full=len(acts) == AT_MOST)
 
 
 def could_undo(item: ReviewItem, *, user: User | AnonymousUser) -> bool:
     """Whether this person's own verdict on the item may still be taken back by them."""
     if not isinstance(user, User):
         return False
-    last = of_the_last_acts(user)
-    return Decision.objects.standing().filter(pk__in=last, item=item).exists()
+    return any(done.stands and done.item == item.pk for done in of(user).decisions)

@@ -170,10 +170,17 @@ def who_was_faster(item: ReviewItem, *, asking: User) -> str:
     return "This item has left the queue: its photo or text changed, or it was scored anew."
 
 
-def skip(item: ReviewItem, *, moderator: User, reason: str = Skip.Reason.CANNOT_TELL) -> bool:
+def skip(
+    item: ReviewItem,
+    *,
+    moderator: User,
+    reason: str = Skip.Reason.CANNOT_TELL,
+    act: uuid.UUID | None = None,
+) -> bool:
     """Pass an item on; it does not come back to this moderator. Whether it went to the leads.
 
-    What three people skipped, a lead decides. Raises `ReviewError` for an unknown reason.
+    What three people skipped, a lead decides. An undo of the decisions of `act` takes the skip back
+    too. Raises `ReviewError` for an unknown reason.
     """
     if reason not in Skip.Reason.values:
         labels = ", ".join(Skip.Reason.values)
@@ -182,7 +189,9 @@ def skip(item: ReviewItem, *, moderator: User, reason: str = Skip.Reason.CANNOT_
         # Locked, so that of two skips at the same moment the second one counts both.
         review_claims.lock(ReviewItem.objects.filter(pk=item.pk))
         ReviewItem.objects.held_by(moderator).filter(pk=item.pk).update(**review_claims.FREE)
-        Skip.objects.get_or_create(item=item, moderator=moderator, defaults={"reason": reason})
+        Skip.objects.get_or_create(
+            item=item, moderator=moderator, defaults={"reason": reason, "act": act}
+        )
         if Skip.objects.filter(item=item).count() < SKIPS_THAT_ESCALATE:
             return False
         return bool(

@@ -80,15 +80,16 @@ def decide(
 ) -> Outcome:
     """Decide each item by itself: `mismatches` (keys) with `reason`, the others as matching.
 
-    All are one act, which one undo takes back. What cannot be decided any more is told in a
-    sentence each; the rest is decided all the same. `seconds` is what each item took.
+    All are one act, which one undo takes back, what was skipped included. What cannot be decided
+    any more is told in a sentence each; the rest is decided all the same. `seconds` is what each
+    item took.
     """
     outcome, act = Outcome(), uuid.uuid4()
     for item in items:
         is_wrong = item.pk in mismatches
         try:
             if item.pk in skipped:
-                review.skip(item, moderator=moderator)
+                review.skip(item, moderator=moderator, act=act)
                 outcome.skipped += 1
                 continue
             review.decide(

@@ -8,6 +8,7 @@ and the item they had before: nobody can foresee it, and to ask again gives the 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -168,6 +169,17 @@ FREE: dict[str, None] = {
     "claimed_at": None,
     "shown_at": None,
 }
+
+
+def in_hand(moderator: User) -> dict[str, Any]:
+    """The fields of an item that this person sees from now on."""
+    now = timezone.now()
+    return {
+        "claimed_by": moderator,
+        "claimed_until": lease_end(),
+        "claimed_at": now,
+        "shown_at": now,
+    }
 
 
 def lease_end() -> datetime:

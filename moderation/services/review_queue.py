@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import F, Min
+from django.db.models import Count, F, Min
 from django.utils import timezone
 
 from moderation.models import Analysis, AutomaticAction, Decision, Product, ReviewItem
@@ -222,11 +222,12 @@ class Counts:
 def counts() -> Counts:
     """Open items, people's verdicts that stand from today (in the site's time zone), oldest."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    waiting = ReviewItem.objects.open().aggregate(items=Count("*"), oldest=Min("opened_at"))
     return Counts(
-        open=ReviewItem.objects.open().count(),
+        open=waiting["items"],
         decided_today=Decision.objects.standing()
         .by_people()
         .filter(created_at__gte=midnight)
         .count(),
-        oldest=ReviewItem.objects.open().aggregate(at=Min("opened_at"))["at"],
+        oldest=waiting["oldest"],
     )

@@ -16,11 +16,11 @@ const KEY_MS = 150;
 const CLICK_MS = 400; // the second half of a double click
 
 const ahead = []; // items that come next: { pk, node }
-const outbox = []; // what is not sent yet: { url, body, back, why, isUndo }
+const outbox = []; // what is not sent yet: { url, body, back, decides, why, isUndo }
 let sending = null; // what is on its way
 let isWaiting = false; // nothing to show until the server answers
 let isBlocked = false; // an undo is on its way: keys mean an item that is not there yet
-const decided = []; // keys of items decided on this page, the newest last: what an undo means
+const done = []; // keys of items done on this page, the newest last: what an undo means
 let shownAt = -Infinity;
 let isPointer = false; // whether the last press came from a mouse or a finger
 let seenMs = 0; // how long the present item was on a visible page
@@ -84,8 +84,8 @@ function showNext() {
 }
 
 // What could not be sent is next again; what is being looked at stays, or a press would miss it.
-function comeBack(node, sentence) {
-  if (forget(pkOf(node))) count(-1);
+function comeBack(node, sentence, { decides }) {
+  if (forget(pkOf(node)) && decides) count(-1);
   ahead.unshift({ pk: pkOf(node), node });
   if (isWaiting || !shown()) showNext();
   else sentence += " The listing comes back after this one.";
@@ -94,8 +94,8 @@ function comeBack(node, sentence) {
 }
 
 function forget(pk) {
-  const place = decided.lastIndexOf(pk);
-  if (place >= 0) decided.splice(place, 1);
+  const place = done.lastIndexOf(pk);
+  if (place >= 0) done.splice(place, 1);
   return place >= 0;
 }
 
@@ -107,7 +107,6 @@ function count(by) {
   };
   step("open", -by);
   step("decided", by);
-  queue.querySelector("[data-undo]").disabled = false;
 }
 
 // ── Sending ─────────────────────────────────────────────────────────────────────────────────
@@ -150,8 +149,8 @@ function withWhatIsHere(body) {
   return body;
 }
 
-function post(url, body, { back = null, why = "", isUndo = false } = {}) {
-  outbox.push({ url, body, back, why, isUndo });
+function post(url, body, { back = null, decides = false, why = "", isUndo = false } = {}) {
+  outbox.push({ url, body, back, decides, why, isUndo });
   if (!sending) deliver();
 }
 
@@ -166,10 +165,10 @@ async function deliver() {
   sending = null;
 }
 
-function take(response, answer, { back, why, isUndo }) {
+function take(response, answer, { back, decides, why, isUndo }) {
   if (answer?.items) {
-    // What came too late is no decision of one's own, and what an undo misses is not known here.
-    if (isUndo && !response.ok) decided.length = 0;
+    // What came too late is no act of one's own, and what an undo misses is not known here.
+    if (isUndo && !response.ok) done.length = 0;
     else if (isUndo || !response.ok) forget(isUndo ? String(answer.show) : pkOf(back));
     takeIn(answer);
     if (why || answer.message) say(why || answer.message, Boolean(why) || !response.ok);
@@ -177,7 +176,7 @@ function take(response, answer, { back, why, isUndo }) {
   }
   const sentence = answer?.message ?? refusal(response);
   if (back) {
-    comeBack(back, sentence);
+    comeBack(back, sentence, { decides });
     return;
   }
   say(sentence, true);
@@ -225,22 +224,21 @@ function finish(url, body, { decides = true } = {}) {
   if (performance.now() - shownAt < (isPointer ? CLICK_MS : KEY_MS)) return;
   countTime();
   body.set("seconds", (seenMs / 1000).toFixed(2));
-  if (decides) {
-    count(1);
-    decided.push(pkOf(node));
-  }
+  if (decides) count(1);
+  done.push(pkOf(node));
+  queue.querySelector("[data-undo]").disabled = false;
   // Similar items that were decided with it do not come any more.
   const gone = new Set(body.getAll("also"));
   ahead.splice(0, ahead.length, ...ahead.filter((item) => !gone.has(item.pk)));
   showNext();
-  post(url, body, { back: node });
+  post(url, body, { back: node, decides });
 }
 
 function undo(form) {
   if (isBlocked) return;
   isBlocked = true;
   const body = new FormData(form);
-  if (decided.length) body.set("item", decided.at(-1));
+  if (done.length) body.set("item", done.at(-1));
   post(form.action, body, { isUndo: true });
 }
 
@@ -270,7 +268,7 @@ document.addEventListener("visibilitychange", () => {
   keepClaim();
 });
 window.addEventListener("pagehide", () => {
-  // Nothing that was decided is lost with the page; what was decided and undone never leaves it.
+  // Nothing that was done is lost with the page; what was done and undone never leaves it.
   const unsent = outbox.splice(0);
   const taken = new Set(unsent.filter((entry) => entry.isUndo).map((entry) => entry.body.get("item")));
   for (const { url, body, back, isUndo } of unsent) {
