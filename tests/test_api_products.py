@@ -136,6 +136,13 @@ def test_the_list_can_be_narrowed(api: Client, shop: None, query: str, expected:
     assert ids(api.get(f"/api/products/?{query}")) == expected
 
 
+def test_an_unknown_status_is_refused_with_those_that_there_are(api: Client) -> None:
+    answer = api.get("/api/products?status=ready")
+    assert (answer.status_code, answer.json()["field"]) == (400, "status")
+    wanted = "status: “ready” is none of them; send one of pending, running, done, failed."
+    assert answer.json()["error"] == wanted
+
+
 def test_updated_after_tells_what_is_new(api: Client) -> None:
     create(api, "old")
     moment = timezone.now().isoformat()

@@ -229,6 +229,21 @@ def test_a_wrong_field_is_named(
     assert not Decision.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("sent", "sentence"),
+    [
+        ({"verdict": "no"}, "verdict is “no”; send one of confirm, dismiss."),
+        ({}, "verdict is missing; send one of confirm, dismiss."),
+        ({"verdict": None}, "verdict is missing; send one of confirm, dismiss."),
+    ],
+)
+def test_a_refused_choice_lists_what_can_be_sent(
+    api: Client, make_item: Make, sent: dict[str, Any], sentence: str
+) -> None:
+    answer = post(api, f"{make_item('A').pk}/decide", {"reason": "matches"} | sent)
+    assert answer.json()["error"] == sentence
+
+
 @pytest.mark.parametrize("key", ["x" * 101, "a b", "ü"])
 def test_a_wrong_key_is_named(api: Client, make_item: Make, key: str) -> None:
     answer = post(api, f"{make_item('A').pk}/decide", CONFIRM, key=key)

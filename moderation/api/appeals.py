@@ -21,6 +21,7 @@ from .errors import Conflict, invalid
 from .paging import NewestFirst
 from .parsers import JsonParser
 from .permissions import AppealRights
+from .product_filters import OneOfFilter
 from .view import ApiView
 
 _EXAMPLE_VALUE: dict[str, Any] = {
@@ -81,7 +82,7 @@ class AppealAnswer(serializers.ModelSerializer[Appeal]):
 
 
 class AppealFilters(filters.FilterSet):
-    state = filters.ChoiceFilter(choices=Appeal.State.choices)
+    state = OneOfFilter(choices=Appeal.State.choices)
 
     class Meta:
         model = Appeal

@@ -126,6 +126,23 @@ class ThresholdField(serializers.FloatField):
         return value
 
 
+class OneOfField(serializers.ChoiceField):
+    """One of some words; the refusal of any other lists them."""
+
+    def __init__(self, choices: Any, **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        wanted = "send one of " + ", ".join(str(word) for word in self.choices)
+        missing = f"{{field_name}} is missing; {wanted}."
+        self.error_messages |= {
+            "required": missing,
+            "null": missing,
+            "invalid_choice": f"{{field_name}} is “{{input}}”; {wanted}.",
+        }
+
+    def fail(self, key: str, **kwargs: Any) -> Any:
+        super().fail(key, **{"field_name": self.field_name, **kwargs})
+
+
 class TopKField(serializers.IntegerField):
     """How many categories to answer."""
 

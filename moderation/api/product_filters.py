@@ -44,11 +44,20 @@ class TrueFalseFilter(filters.TypedChoiceFilter):
         )
 
 
+class OneOfFilter(filters.ChoiceFilter):
+    """One of some words; the refusal of any other lists them."""
+
+    def __init__(self, choices: list[tuple[str, str]], **kwargs: Any) -> None:
+        words = ", ".join(word for word, _label in choices)
+        refusal = f"“%(value)s” is none of them; send one of {words}."
+        super().__init__(choices=choices, error_messages={"invalid_choice": refusal}, **kwargs)
+
+
 class ProductFilters(filters.FilterSet):
     category = filters.CharFilter(
         field_name="category__name", lookup_expr="iexact", help_text="A category's name."
     )
-    status = filters.ChoiceFilter(
+    status = OneOfFilter(
         field_name="newest_status",
         choices=Analysis.Status.choices,
         help_text="Status of the newest analysis.",
@@ -57,7 +66,7 @@ class ProductFilters(filters.FilterSet):
         field_name="analysis__is_mismatch", help_text="Verdict of the current analysis."
     )
     seller = filters.CharFilter(help_text="The seller, exactly as it was given.")
-    source = filters.ChoiceFilter(choices=Product.Source.choices)
+    source = OneOfFilter(choices=Product.Source.choices)
     updated_after = MomentFilter(
         field_name="updated_at", lookup_expr="gt", help_text="Such as 2026-01-31T12:00:00Z."
     )

@@ -18,6 +18,7 @@ from moderation.services import review, review_undo
 from . import idempotency
 from .answers import responses
 from .errors import Conflict, invalid
+from .fields import OneOfField
 from .parsers import JsonParser
 from .permissions import ReviewRights
 from .review_answers import DECISION_EXAMPLE, REVIEW_EXAMPLE, DecisionAnswer, ReviewAnswer
@@ -43,13 +44,9 @@ def _acted(action: Callable[[], Any]) -> Any:
 class DecideForm(serializers.Serializer[Any]):
     """A verdict with a reason that goes with it."""
 
-    verdict = serializers.ChoiceField(
-        [Decision.Verdict.CONFIRM.value, Decision.Verdict.DISMISS.value]
-    )
-    reason = serializers.ChoiceField(Decision.Reason.choices)
-    wrong_side = serializers.ChoiceField(
-        Decision.Side.choices, required=False, allow_blank=True, default=""
-    )
+    verdict = OneOfField([Decision.Verdict.CONFIRM.value, Decision.Verdict.DISMISS.value])
+    reason = OneOfField(Decision.Reason.choices)
+    wrong_side = OneOfField(Decision.Side.choices, required=False, allow_blank=True, default="")
     note = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
     def validate(self, form: dict[str, Any]) -> dict[str, Any]:
@@ -115,9 +112,7 @@ class ReviewDecide(ApiView):
 
 
 class SkipForm(serializers.Serializer[Any]):
-    reason = serializers.ChoiceField(
-        Skip.Reason.choices, required=False, default=Skip.Reason.CANNOT_TELL.value
-    )
+    reason = OneOfField(Skip.Reason.choices, required=False, default=Skip.Reason.CANNOT_TELL.value)
 
 
 class SkipAnswer(serializers.Serializer[Any]):
