@@ -48,7 +48,7 @@ SECTIONS: dict[str, list[Rule]] = {
             takes=_ITEM,
         ),
         Rule(
-            "Fetch items ahead, undo one's last decision, leave the queue, choose one's keys",
+            "Fetch items ahead, undo what one did last, leave the queue, choose one's keys",
             "admin:queue_ahead admin:queue_undo admin:queue_leave admin:queue_keys",
             "POST",
             DECIDERS,
@@ -222,7 +222,7 @@ SECTIONS: dict[str, list[Rule]] = {
             takes=_ITEM,
         ),
         Rule(
-            "Decide, skip and escalate a review, undo one's last decision",
+            "Decide, skip and escalate a review, undo what one did last",
             "review-decide review-skip review-escalate review-undo",
             "POST",
             DECIDERS | BY_TOKEN,

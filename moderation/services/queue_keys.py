@@ -20,7 +20,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
     **{name: (label, str(number)) for number, (name, label) in enumerate(_ANSWERS, start=1)},
     "skip": ("Skip: somebody else looks at it", "s"),
     "escalate": ("Ask a lead", "e"),
-    "undo": ("Undo your last decision, up to ten", "u"),
+    "undo": ("Undo what you did last, up to ten acts", "u"),
     "group": ("Decide the similar items too", "g"),
     "zoom": ("Enlarge the photo, and back", "z"),
     "image": ("Wrong is the photo", "p"),
