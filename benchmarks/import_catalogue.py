@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from moderation.services.catalogue_file import open_catalogue
+from moderation.services.catalogue.catalogue_file import open_catalogue
 from tests.live_project import ROOT, LiveProject
 
 from .photos import write_photos

@@ -84,7 +84,7 @@ def main() -> int:
 def prepared() -> float:
     """Find what the worker finds before anybody asks, and nothing else; returns the seconds."""
     from moderation.models import HeldAnswer
-    from moderation.services import prepare
+    from moderation.services.measures import prepare
 
     HeldAnswer.objects.all().delete()
     started = time.perf_counter()

@@ -9,23 +9,18 @@ from django_q.exceptions import TimeoutException
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
-from moderation.services import (
-    analyze,
-    claims,
-    engine,
+from moderation.services.integration import webhooks
+from moderation.services.measures import prepare
+from moderation.services.model_versions import (
     evaluation,
-    explain,
-    prepare,
     promotion,
     rollback,
     shadow,
-    similar,
-    stale,
     version_log,
     versions,
-    webhooks,
-    worker,
 )
+from moderation.services.queue import explain, similar
+from moderation.services.scoring import analyze, claims, engine, stale, worker
 
 logger = logging.getLogger(__name__)
 

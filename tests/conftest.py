@@ -88,7 +88,7 @@ def plain_queue(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def fresh_version() -> None:
     """The version that the API holds for a second belongs to the test before."""
-    from moderation.services import scoring_requests
+    from moderation.services.scoring import scoring_requests
 
     scoring_requests.forget_version()
 
@@ -109,7 +109,7 @@ def photo(
 @pytest.fixture
 def bundled(db: None) -> Any:
     """The bundled model, registered and active."""
-    from moderation.services import versions
+    from moderation.services.model_versions import versions
 
     version = versions.register(versions.BUNDLED)
     versions.activate(version)
@@ -118,7 +118,7 @@ def bundled(db: None) -> Any:
 
 @pytest.fixture
 def groups(db: None) -> None:
-    from moderation.services import setup
+    from moderation.services.running import setup
 
     setup.seed_groups()
 
@@ -138,7 +138,7 @@ def make_user(groups: None) -> Callable[..., User]:
 @pytest.fixture
 def make_product(bundled: Any) -> Callable[..., Any]:
     """Takes in a product through the intake service; its analysis is then pending."""
-    from moderation.services import intake
+    from moderation.services.catalogue import intake
 
     def make(external_id: str, *, text: str = "A red ball", **changes: Any) -> Any:
         listing = intake.Listing(
@@ -155,7 +155,7 @@ def make_product(bundled: Any) -> Callable[..., Any]:
 def make_item(make_product: Callable[..., Any]) -> Callable[..., Any]:
     """A flagged product with an open review item, without asking the model."""
     from moderation.models import Analysis, ReviewItem
-    from moderation.services import results
+    from moderation.services.scoring import results
 
     def make(external_id: str, *, similarity: float = 0.0, **changes: Any) -> ReviewItem:
         product = make_product(external_id, **changes)
@@ -173,7 +173,7 @@ def make_item(make_product: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.fixture
 def run_worker() -> Callable[[], int]:
     """Answers everything that is pending, in this process, as the worker would."""
-    from moderation.services import analyze
+    from moderation.services.scoring import analyze
 
     return lambda: analyze.run_pending(owner="test/0/0", seconds=600)
 
@@ -183,7 +183,7 @@ def emptying_the_database_may_delete_decisions() -> Iterator[None]:
     """Tests with real transactions end by emptying the tables, which SQLite's triggers refuse."""
     from django.test import TransactionTestCase
 
-    from moderation.services import engine
+    from moderation.services.scoring import engine
 
     original = TransactionTestCase._fixture_teardown
 

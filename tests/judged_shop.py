@@ -10,7 +10,8 @@ from pathlib import Path
 from django.contrib.auth.models import User
 
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
-from moderation.services import intake, versions
+from moderation.services.catalogue import intake
+from moderation.services.model_versions import versions
 
 from .clip_models import build_folder
 from .conftest import photo

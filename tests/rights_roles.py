@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Role:
-    """Who somebody is: a group of services/setup.py or none, in a browser or with a token."""
+    """Who somebody is: a group of `services.running.setup` or none, in a browser or by a token."""
 
     title: str
     sentence: str

@@ -30,7 +30,12 @@ from moderation.models import (
     VersionEvent,
     Webhook,
 )
-from moderation.services import appeals, intake, results, review, setup, versions, worker
+from moderation.services.catalogue import intake
+from moderation.services.integration import appeals
+from moderation.services.model_versions import versions
+from moderation.services.queue import review
+from moderation.services.running import setup
+from moderation.services.scoring import results, worker
 
 from .conftest import photo
 from .rights_roles import ROLES

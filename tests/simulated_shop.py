@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from moderation.demo import catalogue
 from moderation.models import Decision
-from moderation.services import review, review_claims
+from moderation.services.queue import review, review_claims
 
 SMALL = 128  # pixels: a quarter of the drawing time, and twice what the bundled model looks at
 

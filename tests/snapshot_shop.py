@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from PIL import Image
 
 from moderation.models import Decision
-from moderation.services import review
+from moderation.services.queue import review
 
 Rows = dict[str, list[dict[str, str]]]
 

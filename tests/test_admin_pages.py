@@ -12,7 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from moderation.models import Analysis, Category, Decision, ModelVersion, WorkerBeat
-from moderation.services import review, review_undo, versions, worker
+from moderation.services.model_versions import versions
+from moderation.services.queue import review, review_undo
+from moderation.services.scoring import worker
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 

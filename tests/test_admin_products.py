@@ -14,7 +14,7 @@ from django.test import Client
 from PIL import Image
 
 from moderation.models import Analysis, Category, Product
-from moderation.services import review
+from moderation.services.queue import review
 
 from .conftest import photo
 

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from moderation.models import Analysis, Category, Product
-from moderation.services import review
+from moderation.services.queue import review
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 

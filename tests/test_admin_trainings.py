@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from moderation.admin.training_chart import panels
 from moderation.models import TrainingRun
-from moderation.services import training
+from moderation.services.learning import training
 
 from .judged_shop import judge_all, taken_in
 

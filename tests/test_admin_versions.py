@@ -13,7 +13,7 @@ from django_q.models import OrmQ
 
 from moderation import tasks
 from moderation.models import Evaluation, ModelVersion, VersionEvent
-from moderation.services import evaluation, versions
+from moderation.services.model_versions import evaluation, versions
 
 from . import judged_shop
 

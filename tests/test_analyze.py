@@ -14,7 +14,9 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from moderation.models import Analysis, Embedding, ModelVersion, Product, ReviewItem
-from moderation.services import analyze, claims, engine, intake, results, setup, worker
+from moderation.services.catalogue import intake
+from moderation.services.running import setup
+from moderation.services.scoring import analyze, claims, engine, results, worker
 
 from .conftest import photo
 

@@ -18,7 +18,7 @@ from rest_framework.throttling import AnonRateThrottle, SimpleRateThrottle
 
 from moderation.api.view import ApiView
 from moderation.models import Product, WorkerBeat
-from moderation.services import engine, worker
+from moderation.services.scoring import engine, worker
 from tests.test_api_clip import upload
 
 

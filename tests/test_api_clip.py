@@ -13,7 +13,8 @@ from django.test import Client
 
 from moderation.clip import scoring
 from moderation.models import Category
-from moderation.services import scoring_requests, setup
+from moderation.services.running import setup
+from moderation.services.scoring import scoring_requests
 from tests.conftest import photo
 
 VERDICT_FIELDS = {

@@ -12,7 +12,7 @@ from django.test import Client
 
 from moderation.clip.errors import BatcherFull, ModelError
 from moderation.models import Analysis, Product
-from moderation.services import scoring_requests
+from moderation.services.scoring import scoring_requests
 from tests.conftest import photo
 from tests.test_api_clip import upload
 

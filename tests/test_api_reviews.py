@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from moderation.models import Analysis, Decision, Delivery, ReviewItem, Webhook
-from moderation.services import review, review_claims
+from moderation.services.queue import review, review_claims
 
 pytestmark = pytest.mark.django_db
 

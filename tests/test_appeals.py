@@ -11,7 +11,9 @@ from django.db import transaction
 from django.test import Client
 
 from moderation.models import Appeal, Decision, Delivery, Product, ReviewItem, Webhook
-from moderation.services import appeals, automatic_undo, intake, review, review_undo, webhooks
+from moderation.services.catalogue import intake
+from moderation.services.integration import appeals, webhooks
+from moderation.services.queue import automatic_undo, review, review_undo
 
 from .conftest import photo
 

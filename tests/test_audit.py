@@ -16,16 +16,10 @@ from moderation.models import (
     Product,
     ReviewItem,
 )
-from moderation.services import (
-    analyze,
-    audit,
-    intake,
-    results,
-    review,
-    review_claims,
-    review_undo,
-    versions,
-)
+from moderation.services.catalogue import intake
+from moderation.services.model_versions import versions
+from moderation.services.queue import audit, review, review_claims, review_undo
+from moderation.services.scoring import analyze, results
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from moderation.models import Analysis, Decision, Product, ReviewItem, Webhook
-from moderation.services import review, review_claims, review_undo, seller_panel
+from moderation.services.measures import seller_panel
+from moderation.services.queue import review, review_claims, review_undo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 

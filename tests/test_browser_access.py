@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from moderation.models import Decision, Explanation, ReviewItem, SimilarGroup, Skip
-from moderation.services import appeals, review
+from moderation.services.integration import appeals
+from moderation.services.queue import review
 from tests.test_browser_queue import browser
 
 __all__ = ["browser"]

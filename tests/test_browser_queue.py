@@ -14,7 +14,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from moderation.models import Decision, Explanation, ReviewItem, SimilarGroup, Skip
-from moderation.services import review
+from moderation.services.queue import review
 
 from .test_review import change_text, score_again
 

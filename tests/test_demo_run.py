@@ -18,7 +18,7 @@ import pytest
 
 from moderation.clip.finetune.refusals import MIN_OF_EACH
 from moderation.models import Product
-from moderation.services import demo
+from moderation.services.running import demo
 
 from .live_project import LiveProject
 

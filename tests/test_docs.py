@@ -31,6 +31,7 @@ NOT_RUN = {
         "python manage.py improve",
         "python manage.py download_model openai/clip-vit-base-patch16",
     ],
+    "code.md": [".venv/bin/python -m pytest -q tests/test_review.py"],
     "operations.md": [
         'curl -H "Host: moderation.example.org" -H "X-Forwarded-Proto: https" '
         "http://127.0.0.1:8000/clip/health",
@@ -61,13 +62,15 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0)
 call_command("setup")
 from pathlib import Path
-from moderation.services import catalogue_import
+from moderation.services.catalogue import catalogue_import
 catalogue_import.import_catalogue(Path("var/demo/catalogue.csv"), source="demo")
 """
 # Everything is put before a moderator, who confirms the first two and lets the others pass.
 DECIDE = """
 from django.contrib.auth.models import Group, User
-from moderation.services import reanalyze, review, review_claims, versions
+from moderation.services.model_versions import versions
+from moderation.services.queue import review, review_claims
+from moderation.services.scoring import reanalyze
 reanalyze.run(reanalyze.Job(reanalyze.Which.ALL, versions.current(), threshold=1.0))
 anna = User.objects.create_user("anna", password="correct horse", is_staff=True)
 for number in range(4):
@@ -232,6 +235,16 @@ def _anchors(path: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M)
     plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
     return {heading.strip().replace(" ", "-") for heading in plain}
+
+
+def test_the_map_of_the_code_names_what_is_there() -> None:
+    shown = (ROOT / "docs/code.md").read_text(encoding="utf-8")
+    files = {path.as_posix() for path in (ROOT / "moderation").rglob("*.*")}
+    for name in re.findall(r"`([\w/]+\.(?:py|js))`", shown):
+        there = [path for path in files if path.endswith(f"/{name}")]
+        assert there or (ROOT / "tests" / name).is_file(), name
+    for room in (ROOT / "moderation/services").glob("*/__init__.py"):
+        assert f"](../moderation/services/{room.parent.name})" in shown, room
 
 
 def test_every_command_is_explained() -> None:

@@ -11,7 +11,8 @@ from django.db import connection
 from moderation.clip import get_clip_analyzer
 from moderation.clip.errors import ImageError
 from moderation.models import Category, ModelVersion
-from moderation.services import engine, scoring_requests, versions
+from moderation.services.model_versions import versions
+from moderation.services.scoring import engine, scoring_requests
 
 from .clip_models import build_folder, tiny_config
 from .conftest import photo

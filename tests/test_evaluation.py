@@ -13,7 +13,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from moderation.models import Decision, Evaluation, ModelVersion, TrainingRun
-from moderation.services import audit, evaluation, judged_pairs
+from moderation.services.model_versions import evaluation, judged_pairs
+from moderation.services.queue import audit
 
 from . import judged_shop
 from .conftest import photo

@@ -20,10 +20,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from moderation.models import Category, Decision, Product
-from moderation.services import dataset, intake, review, review_claims, review_undo
-from moderation.services.dataset_files import COLUMNS
-from moderation.services.dataset_manifest import Filters
-from moderation.services.lookup import UnknownName
+from moderation.services.catalogue import intake
+from moderation.services.datasets import dataset
+from moderation.services.datasets.dataset_files import COLUMNS
+from moderation.services.datasets.dataset_manifest import Filters
+from moderation.services.queries.lookup import UnknownName
+from moderation.services.queue import review, review_claims, review_undo
 
 from .conftest import photo
 

@@ -12,8 +12,9 @@ from safetensors.numpy import save_file
 
 from moderation.clip.errors import ModelError
 from moderation.models import Embedding, ModelVersion
-from moderation.services import embeddings, head_maps, versions
-from moderation.services.embeddings import Known
+from moderation.services.model_versions import versions
+from moderation.services.scoring import embeddings, head_maps
+from moderation.services.scoring.embeddings import Known
 
 from .clip_models import build_folder
 
@@ -122,7 +123,7 @@ def test_vectors_of_a_version_whose_folder_is_gone_are_nobody_elses(
 def test_where_the_maps_are_lost_vectors_are_computed_anew(
     family: list[ModelVersion], media: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from moderation.services import engine
+    from moderation.services.scoring import engine
 
     first, second, third = family
     sha = embeddings.text_sha256("a shoe")
@@ -180,7 +181,7 @@ def test_damaged_maps_are_refused(
 def test_a_mapped_photo_is_not_encoded(
     family: list[ModelVersion], media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from moderation.services import engine
+    from moderation.services.scoring import engine
 
     first, second, _ = family
     store(first, "image", {SHA[0]: unit(1)[0]})

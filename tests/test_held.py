@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,12 @@ from django.test import Client
 from django.utils import timezone
 
 from moderation import tasks
+from moderation.clip import calibration
 from moderation.models import Analysis, HeldAnswer, ModelVersion
-from moderation.services import analyze, held, prepare, stale, thresholds
+from moderation.services.measures import prepare, queue_health
+from moderation.services.model_versions import thresholds
+from moderation.services.queries import held
+from moderation.services.scoring import analyze, stale
 
 from .scored_shop import fill
 
@@ -68,6 +73,11 @@ def test_another_release_finds_its_own_answers(slow: None, monkeypatch: pytest.M
     assert [held.held("x", [], find) for _ in range(2)] == [1, 1]
     monkeypatch.setattr(held, "_release", lambda: "the next")
     assert held.held("x", [], find) == 2
+
+
+def test_a_release_is_told_by_all_code_that_finds() -> None:
+    finding = [queue_health, stale, thresholds, calibration]
+    assert {Path(str(module.__file__)) for module in finding} <= set(held._code_that_finds())
 
 
 def test_what_the_worker_prepares_is_found_anew_after_minutes_and_taken_for_an_hour(

@@ -17,9 +17,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from moderation.models import Analysis, Category, Product
-from moderation.services import catalogue_import
-from moderation.services.catalogue_import import BadRow, import_catalogue
-from moderation.services.versions import NoActiveModel
+from moderation.services.catalogue import catalogue_import
+from moderation.services.catalogue.catalogue_import import BadRow, import_catalogue
+from moderation.services.model_versions.versions import NoActiveModel
 
 from .conftest import photo
 
@@ -200,7 +200,7 @@ def test_strict_takes_nothing_where_a_row_of_a_later_chunk_is_bad(
 def test_strict_keeps_nothing_of_the_rows_when_it_breaks_off(
     bundled: Any, shop: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from moderation.services import analyze
+    from moderation.services.scoring import analyze
 
     asked = []
 

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from moderation.services.catalogue_file import open_catalogue
-from moderation.services.catalogue_formats import CatalogueFileError
+from moderation.services.catalogue.catalogue_file import open_catalogue
+from moderation.services.catalogue.catalogue_formats import CatalogueFileError
 
 HEADER = "product_id,image_path,text,category\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation.services.catalogue_import import CHUNK
+from moderation.services.catalogue.catalogue_import import CHUNK
 
 from .conftest import photo
 from .live_project import LiveProject

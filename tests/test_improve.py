@@ -24,7 +24,9 @@ from moderation.models import (
     TrainingRun,
     VersionEvent,
 )
-from moderation.services import catalogue_import, improve, training, training_work, versions
+from moderation.services.catalogue import catalogue_import
+from moderation.services.learning import improve, training, training_work
+from moderation.services.model_versions import versions
 
 from .simulated_shop import decide_all, draw_shop
 

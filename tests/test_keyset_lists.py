@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from moderation.admin import keyset
 from moderation.models import Product
-from moderation.services.in_time import in_time
+from moderation.services.queries.in_time import in_time
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,10 @@ from PIL import Image
 
 from moderation.clip import grouping
 from moderation.models import Analysis, ModelVersion, TrainingRun
-from moderation.services import intake, judged_pairs, learned_from
-from moderation.services import judged as judged_labels
+from moderation.services.catalogue import intake
+from moderation.services.learning import learned_from
+from moderation.services.model_versions import judged as judged_labels
+from moderation.services.model_versions import judged_pairs
 
 from . import judged_shop
 

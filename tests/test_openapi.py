@@ -23,7 +23,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from clipmod.wsgi import application
-from moderation.services import appeals, review, setup, worker
+from moderation.services.integration import appeals
+from moderation.services.queue import review
+from moderation.services.running import setup
+from moderation.services.scoring import worker
 
 PATHS = {
     "/clip/health": {"get"},

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from moderation.models import Decision, ReviewItem, Skip
-from moderation.services import review, review_batch, review_claims, review_undo
+from moderation.services.queue import review, review_batch, review_claims, review_undo
 
 pytestmark = pytest.mark.django_db
 

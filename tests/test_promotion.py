@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 
 from moderation.clip.errors import ModelError
 from moderation.models import Analysis, Evaluation, ModelVersion, VersionEvent
-from moderation.services import activation, promotion, versions
+from moderation.services.model_versions import activation, promotion, versions
 
 from . import judged_shop
 from .clip_models import build_folder

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
-from moderation.services import quality
+from moderation.services.measures import quality
 
 pytestmark = pytest.mark.django_db
 

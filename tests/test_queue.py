@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from moderation.admin import decision_form
 from moderation.models import Decision, ReviewItem, Skip
-from moderation.services import queue_keys, review, review_claims
+from moderation.services.queue import queue_keys, review, review_claims
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from django.db import connections
 from django.test import Client
 
 from moderation.models import Decision, ReviewItem
-from moderation.services import review, review_claims
+from moderation.services.queue import review, review_claims
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -23,8 +23,10 @@ from moderation.models import (
     SavedView,
     Skip,
 )
-from moderation.services import held, queue_filter, saved_views, versions
-from moderation.services.queue_filter import QueueFilter, QueueFilterError
+from moderation.services.model_versions import versions
+from moderation.services.queries import held
+from moderation.services.queue import queue_filter, saved_views
+from moderation.services.queue.queue_filter import QueueFilter, QueueFilterError
 
 Make = Callable[..., Any]
 PAGE = "/admin/views/"

@@ -15,7 +15,8 @@ from django.utils.html import escape
 from playwright.sync_api import expect, sync_playwright
 
 from moderation.models import Category, Decision, HeldAnswer, ReviewItem, Skip
-from moderation.services import held, review, review_claims, review_undo
+from moderation.services.queries import held
+from moderation.services.queue import review, review_claims, review_undo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 

@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from moderation.models import Decision, ReviewItem, Skip
-from moderation.services import queue_health, team_figures
-from moderation.services.queue_health import Count, Flow
+from moderation.services.measures import queue_health, team_figures
+from moderation.services.measures.queue_health import Count, Flow
 
 pytestmark = pytest.mark.django_db
 

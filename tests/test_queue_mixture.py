@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from moderation.models import Category, Decision, ReviewItem
-from moderation.services import mixture, review, review_claims
-from moderation.services.mixture import Arm
+from moderation.services.queue import mixture, review, review_claims
+from moderation.services.queue.mixture import Arm
 
 Make = Callable[..., Any]
 

@@ -20,8 +20,10 @@ from moderation.models import (
     ReviewItem,
     WorkerBeat,
 )
-from moderation.services import analyze, engine, intake, reanalyze, versions
-from moderation.services.reanalyze import Job, Which
+from moderation.services.catalogue import intake
+from moderation.services.model_versions import versions
+from moderation.services.scoring import analyze, engine, reanalyze
+from moderation.services.scoring.reanalyze import Job, Which
 
 from .conftest import photo
 

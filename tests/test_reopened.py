@@ -11,7 +11,9 @@ from django.db import transaction
 from django.test import Client
 
 from moderation.models import Analysis, Decision, Product, ReviewItem
-from moderation.services import intake, results, review
+from moderation.services.catalogue import intake
+from moderation.services.queue import review
+from moderation.services.scoring import results
 
 from .conftest import photo
 

@@ -12,8 +12,9 @@ from django.core.management.base import CommandError
 from django.db.models import QuerySet
 
 from moderation.models import Analysis, ModelVersion, Product, ReviewItem, VersionEvent
-from moderation.services import promotion, reanalyze, rollback, versions
-from moderation.services.reanalyze import Job, Which
+from moderation.services.model_versions import promotion, rollback, versions
+from moderation.services.scoring import reanalyze
+from moderation.services.scoring.reanalyze import Job, Which
 
 from . import scored_shop
 

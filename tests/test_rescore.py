@@ -9,19 +9,13 @@ import pytest
 from django.db import connection
 
 from moderation.models import Analysis, Category, ModelVersion, Product, ReviewItem
-from moderation.services import (
-    analyze,
-    audit,
-    bulk_results,
-    engine,
-    intake,
-    reanalyze,
-    rescore,
-    versions,
-)
-from moderation.services.reanalyze import Job, Which
-from moderation.services.rescore import Judge
-from moderation.services.update_each import update_each
+from moderation.services.catalogue import intake
+from moderation.services.model_versions import versions
+from moderation.services.queries.update_each import update_each
+from moderation.services.queue import audit
+from moderation.services.scoring import analyze, bulk_results, engine, reanalyze, rescore
+from moderation.services.scoring.reanalyze import Job, Which
+from moderation.services.scoring.rescore import Judge
 
 from .conftest import photo
 

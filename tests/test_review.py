@@ -12,15 +12,9 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from moderation.models import Analysis, Decision, Product, ReviewItem
-from moderation.services import (
-    analyze,
-    intake,
-    results,
-    review,
-    review_claims,
-    review_queue,
-    review_undo,
-)
+from moderation.services.catalogue import intake
+from moderation.services.queue import review, review_claims, review_queue, review_undo
+from moderation.services.scoring import analyze, results
 
 pytestmark = pytest.mark.django_db
 

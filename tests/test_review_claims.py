@@ -12,8 +12,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from moderation.models import Decision, ReviewItem, Skip
-from moderation.services import review, review_claims, review_undo
-from moderation.services.desk import LEADS
+from moderation.services.queue import review, review_claims, review_undo
+from moderation.services.queue.desk import LEADS
 
 pytestmark = pytest.mark.django_db
 

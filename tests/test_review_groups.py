@@ -9,7 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from moderation.models import Decision, ReviewItem, SimilarGroup
-from moderation.services import intake, review, review_claims, review_undo
+from moderation.services.catalogue import intake
+from moderation.services.queue import review, review_claims, review_undo
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.test import override_settings
 from django.urls import get_resolver, reverse
 
-from moderation.services.setup import GROUPS
+from moderation.services.running.setup import GROUPS
 
 from . import rights_docs, rights_walk, rights_world
 from .rights_check import World, actions_of, problems, runs

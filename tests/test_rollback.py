@@ -11,7 +11,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from moderation.models import Analysis, ModelVersion, Product, ReviewItem, VersionEvent
-from moderation.services import engine, intake, promotion, reanalyze, review, rollback, versions
+from moderation.services.catalogue import intake
+from moderation.services.model_versions import promotion, rollback, versions
+from moderation.services.queue import review
+from moderation.services.scoring import engine, reanalyze
 
 from . import judged_shop
 from .conftest import photo
@@ -148,7 +151,7 @@ def test_products_it_never_scored_are_asked_anew_and_open_questions_are_dropped(
 def test_a_worker_that_is_answering_does_not_come_after_the_rollback(
     shop: ModelVersion, other: ModelVersion, make_user: Make
 ) -> None:
-    from moderation.services import analyze, claims
+    from moderation.services.scoring import analyze, claims
 
     before = picture()
     forced(other, make_user("lena", group="lead"))
@@ -165,7 +168,7 @@ def test_what_the_former_version_answered_late_does_not_stop_it(
     shop: ModelVersion, other: ModelVersion, make_user: Make, run_worker: Make
 ) -> None:
     """A question was in a worker's hands at the switch; its answer opened an item of its own."""
-    from moderation.services import analyze, claims
+    from moderation.services.scoring import analyze, claims
 
     intake.take(
         intake.Listing("P99", text="A red ball", image=photo("blue", mark=99)), source="import"

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from moderation.models import Analysis, Decision, Product, ReviewItem
-from moderation.services import seller_panel
+from moderation.services.measures import seller_panel
 
 pytestmark = pytest.mark.django_db
 

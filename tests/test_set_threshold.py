@@ -19,8 +19,9 @@ from moderation.models import (
     ReviewItem,
     VersionEvent,
 )
-from moderation.services import calibrate, judged, results, thresholds, versions
-from moderation.services.thresholds import Target, ThresholdError
+from moderation.services.model_versions import calibrate, judged, thresholds, versions
+from moderation.services.model_versions.thresholds import Target, ThresholdError
+from moderation.services.scoring import results
 
 from .scored_shop import fill, judge
 

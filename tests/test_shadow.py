@@ -29,7 +29,9 @@ from moderation.models import (
     ReviewItem,
     ShadowReport,
 )
-from moderation.services import engine, head_maps, reanalyze, review, shadow, versions
+from moderation.services.model_versions import shadow, versions
+from moderation.services.queue import review
+from moderation.services.scoring import engine, head_maps, reanalyze
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +60,7 @@ def shop(bundled: ModelVersion, make_product: Make) -> list[Product]:
 
 
 def text_sha(text: str) -> str:
-    from moderation.services.embeddings import text_sha256
+    from moderation.services.scoring.embeddings import text_sha256
 
     return text_sha256(text)
 
@@ -158,7 +160,7 @@ def test_once_active_the_candidate_scores_all_without_a_pixel(
 def test_examples_and_memory_are_bounded(
     shop: list[Product], candidate: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from moderation.services import shadow_tally
+    from moderation.services.model_versions import shadow_tally
 
     monkeypatch.setattr(shadow, "CHUNK", 1)
     monkeypatch.setattr(shadow_tally, "EXAMPLES", 1)

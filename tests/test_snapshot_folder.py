@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from moderation.services import dataset, snapshots
+from moderation.services.datasets import dataset, snapshots
 
 from .conftest import photo
 from .snapshot_shop import deciding, products, read

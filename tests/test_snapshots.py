@@ -14,8 +14,10 @@ from django.contrib.auth.models import User
 from moderation.clip import partition
 from moderation.demo import draw
 from moderation.models import Decision, ReviewItem
-from moderation.services import audit, dataset, intake, review, review_undo, snapshots
-from moderation.services.dataset_manifest import Filters
+from moderation.services.catalogue import intake
+from moderation.services.datasets import dataset, snapshots
+from moderation.services.datasets.dataset_manifest import Filters
+from moderation.services.queue import audit, review, review_undo
 
 from .conftest import photo
 from .snapshot_shop import deciding, jpeg, products, read, unlike

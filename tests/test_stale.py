@@ -15,7 +15,8 @@ from django_q.models import OrmQ
 
 from moderation import tasks
 from moderation.models import Analysis, Category, ModelVersion, Product
-from moderation.services import reanalyze, stale, versions
+from moderation.services.model_versions import versions
+from moderation.services.scoring import reanalyze, stale
 
 from . import judged_shop
 from .scored_shop import fill

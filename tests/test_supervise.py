@@ -9,7 +9,9 @@ import pytest
 from django.utils import timezone
 
 from moderation.models import WorkerBeat
-from moderation.services import supervise, training, worker
+from moderation.services.learning import training
+from moderation.services.running import supervise
+from moderation.services.scoring import worker
 
 pytestmark = pytest.mark.django_db
 

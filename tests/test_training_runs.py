@@ -17,7 +17,8 @@ from moderation.clip.errors import ModelError
 from moderation.clip.finetune.progress import Update
 from moderation.clip.finetune.refusals import DataRefused
 from moderation.models import TrainingRun
-from moderation.services import training, training_log, training_work, worker
+from moderation.services.learning import training, training_log, training_work
+from moderation.services.scoring import worker
 
 pytestmark = pytest.mark.django_db
 Status = TrainingRun.Status

@@ -25,7 +25,8 @@ from django.utils import timezone
 
 from moderation.admin.keyset import SEARCHED
 from moderation.models import Decision, Delivery, Webhook
-from moderation.services import review, review_undo, webhook_delivery, webhook_http, webhooks
+from moderation.services.integration import webhook_delivery, webhook_http, webhooks
+from moderation.services.queue import review, review_undo
 
 from .conftest import ROOT
 from .receiver import Receiver, receiving
@@ -499,7 +500,7 @@ def test_messages_of_a_killed_worker_come_back(
 SEND = """
 import django
 django.setup()
-from moderation.services import webhooks
+from moderation.services.integration import webhooks
 webhooks.send_due(seconds=30)
 """
 

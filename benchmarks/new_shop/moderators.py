@@ -15,7 +15,7 @@ from django.contrib.auth.models import User  # noqa: E402
 
 from moderation.clip.pretrain_data import read_table  # noqa: E402
 from moderation.models import Analysis, Decision, ReviewItem  # noqa: E402
-from moderation.services import review, review_claims  # noqa: E402
+from moderation.services.queue import review, review_claims  # noqa: E402
 
 FIRST = 200
 TURN = 50  # items that a moderator decides before the other goes on

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from moderation.models import Appeal, Decision
-from moderation.services import appeals
+from moderation.services.integration import appeals
 
 from . import cells
 from .lists import ReadOnlyAdmin

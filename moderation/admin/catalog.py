@@ -16,7 +16,8 @@ from django.utils.safestring import SafeString
 from moderation.clip.errors import ModelError
 from moderation.models import Analysis, Category, Decision, Product, ReviewItem
 from moderation.models.querysets import DecisionQuerySet
-from moderation.services import analyze, intake
+from moderation.services.catalogue import intake
+from moderation.services.scoring import analyze
 from moderation.templatetags import clipmod
 
 from . import cells, imports

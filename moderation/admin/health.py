@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
-from moderation.services import queue_health, team_figures
+from moderation.services.measures import queue_health, team_figures
 from moderation.templatetags import clipmod
 
 from . import quality_chart

@@ -15,8 +15,8 @@ from django.urls import URLPattern, path, reverse
 
 from moderation.clip.errors import ModelError
 from moderation.models import Product
-from moderation.services.catalogue_formats import CatalogueFileError
-from moderation.services.catalogue_import import ImportReport, import_catalogue
+from moderation.services.catalogue.catalogue_formats import CatalogueFileError
+from moderation.services.catalogue.catalogue_import import ImportReport, import_catalogue
 
 from . import upload
 from .upload import Upload, UploadError

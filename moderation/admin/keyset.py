@@ -19,7 +19,7 @@ from django.db.models.expressions import Combinable
 from django.http import HttpRequest
 
 from moderation.models import Product
-from moderation.services.in_time import in_time
+from moderation.services.queries.in_time import in_time
 
 from .lists import LargeTableAdmin
 

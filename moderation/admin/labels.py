@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponseBase
 
 from moderation.models.querysets import DecisionQuerySet
-from moderation.services import dataset
-from moderation.services.dataset_manifest import Filters
+from moderation.services.datasets import dataset
+from moderation.services.datasets.dataset_manifest import Filters
 
 
 class ExportsLabels(admin.ModelAdmin):

@@ -8,8 +8,9 @@ from django import forms
 
 from moderation.clip.errors import ModelError
 from moderation.models import Product
-from moderation.services import intake, versions
-from moderation.services.intake import IntakeError, Listing
+from moderation.services.catalogue import intake
+from moderation.services.catalogue.intake import IntakeError, Listing
+from moderation.services.model_versions import versions
 
 _FIELDS = {"product_id": "external_id"}
 

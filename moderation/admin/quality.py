@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
 from moderation.clip.audit_estimate import Figure
-from moderation.services import quality
+from moderation.services.measures import quality
 
 from .quality_chart import Chart, chart, words
 

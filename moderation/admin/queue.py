@@ -21,7 +21,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET, require_POST
 
 from moderation.models import ReviewItem, Skip
-from moderation.services import queue_keys, review, review_claims, review_queue, review_undo
+from moderation.services.queue import queue_keys, review, review_claims, review_queue, review_undo
 
 from . import queue_desk
 from .decision_form import CONFIRM, DecisionForm

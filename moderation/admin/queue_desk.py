@@ -6,9 +6,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.urls import reverse
 
-from moderation.services import review_claims
-from moderation.services.desk import LEADS, Desk
-from moderation.services.queue_filter import QueueFilter
+from moderation.services.queue import review_claims
+from moderation.services.queue.desk import LEADS, Desk
+from moderation.services.queue.queue_filter import QueueFilter
 
 _LEADS = "leads"
 

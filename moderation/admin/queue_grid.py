@@ -21,7 +21,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from moderation.models import Category, Decision, ReviewItem
-from moderation.services import review_batch, review_claims
+from moderation.services.queue import review_batch, review_claims
 
 from .decision_form import CONFIRM, SECONDS_AT_MOST
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from moderation.models import Decision, ReviewItem
-from moderation.services import blind, review, review_claims, similar
+from moderation.services.queue import blind, review, review_claims, similar
 
 from .decision_form import CONFIRM, DISMISS, answers, shown_stamp
 from .why import why

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET
 
-from moderation.services import seller_panel
+from moderation.services.measures import seller_panel
 
 from . import quality_chart
 

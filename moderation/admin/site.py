@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver
 
 from moderation.models import Appeal, ReviewItem
-from moderation.services import review_queue
+from moderation.services.queue import review_queue
 
 from . import health, quality, queue, queue_grid, sellers, thresholds, training_state, views
 from .stale_state import stale_state

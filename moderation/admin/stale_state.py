@@ -9,7 +9,8 @@ from django.http import HttpRequest
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
-from moderation.services import stale, versions
+from moderation.services.model_versions import versions
+from moderation.services.scoring import stale
 
 PROMOTE = "moderation.promote"
 

@@ -17,8 +17,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from moderation.clip.errors import ClipError
 from moderation.models import ModelVersion, VersionEvent
-from moderation.services import automatic_action, calibrate, thresholds, versions
-from moderation.services.thresholds import Evidence, Proposal, ThresholdError
+from moderation.services.model_versions import calibrate, thresholds, versions
+from moderation.services.model_versions.thresholds import Evidence, Proposal, ThresholdError
+from moderation.services.queue import automatic_action
 
 from .stale_state import stale_state
 from .threshold_chart import Chart, chart

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from moderation.clip.errors import ModelError
 from moderation.models import TrainingRun
-from moderation.services import versions, worker
+from moderation.services.model_versions import versions
+from moderation.services.scoring import worker
 
 from .training_chart import panels
 

@@ -19,8 +19,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from moderation.clip.errors import ModelError
 from moderation.models import TrainingRun
-from moderation.services import training, training_labels
-from moderation.services.training import TrainingRefused
+from moderation.services.learning import training, training_labels
+from moderation.services.learning.training import TrainingRefused
 
 from . import cells
 from .lists import ReadOnlyAdmin

@@ -20,15 +20,8 @@ from django_q.tasks import async_task
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
-from moderation.services import (
-    activation,
-    promotion,
-    rollback,
-    shadow,
-    stale,
-    versions,
-    worker,
-)
+from moderation.services.model_versions import activation, promotion, rollback, shadow, versions
+from moderation.services.scoring import stale, worker
 
 from . import cells
 from .lists import ReadOnlyAdmin

@@ -20,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from moderation.models import Delivery, Webhook
-from moderation.services import webhooks
+from moderation.services.integration import webhooks
 
 from . import cells
 from .keyset import SEARCHED, KeysetAdmin

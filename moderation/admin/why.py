@@ -8,7 +8,7 @@ from django.contrib.humanize.templatetags.humanize import ordinal
 from django.core.files.storage import default_storage
 
 from moderation.models import Decision, Explanation, ReviewItem
-from moderation.services import explain_evidence
+from moderation.services.queue import explain_evidence
 from moderation.templatetags.clipmod import percent
 
 Parts = list[tuple[str, bool]]  # pieces of a text, and whether each is marked

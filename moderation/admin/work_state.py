@@ -7,7 +7,8 @@ from datetime import datetime
 
 from moderation.clip.errors import ModelError
 from moderation.models import Analysis, ModelVersion
-from moderation.services import versions, worker
+from moderation.services.model_versions import versions
+from moderation.services.scoring import worker
 
 # Counting stops here, so that no page counts a million rows.
 COUNTED_AT_MOST = 10_000

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.clip.errors import ImageError
-from moderation.services import scoring_requests
+from moderation.services.scoring import scoring_requests
 
 from .answers import UPLOAD, VERDICT_EXAMPLE, VerdictAnswer, responses, verdict
 from .errors import invalid

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
-from moderation.services.scoring_requests import Answer
+from moderation.services.scoring.scoring_requests import Answer
 
 from .errors import ErrorAnswer
 

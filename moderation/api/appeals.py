@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.models import Appeal, Decision
-from moderation.services import appeals
+from moderation.services.integration import appeals
 
 from .answers import responses
 from .errors import Conflict, invalid

@@ -19,8 +19,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.clip.errors import ImageError
-from moderation.services import scoring_requests
-from moderation.services.scoring_requests import Answer, Pair
+from moderation.services.scoring import scoring_requests
+from moderation.services.scoring.scoring_requests import Answer, Pair
 
 from .answers import UPLOAD, VERDICT_EXAMPLE, VerdictAnswer, responses, verdict
 from .errors import invalid

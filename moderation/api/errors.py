@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from moderation.clip.errors import BatcherFull, ModelError
-from moderation.services.intake import IntakeError
+from moderation.services.catalogue.intake import IntakeError
 
 TOKEN_HINT = "Send a token as “Authorization: Token …”; `manage.py create_token` makes one."
 

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from moderation.services import image_root
+from moderation.services.catalogue import image_root
 
 from .errors import PayloadTooLarge
 

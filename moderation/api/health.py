@@ -14,7 +14,8 @@ from rest_framework.response import Response
 
 from moderation.clip.errors import ModelError
 from moderation.models import Analysis
-from moderation.services import engine, versions, worker
+from moderation.services.model_versions import versions
+from moderation.services.scoring import engine, worker
 
 from .view import ApiView
 

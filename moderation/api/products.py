@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.models import Analysis, Product
-from moderation.services import intake
+from moderation.services.catalogue import intake
 
 from .answers import UPLOAD, responses
 from .fields import ListingTextField, OptionalNameField, PhotoField, ProductIdField

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.models import Decision, ReviewItem, Skip
-from moderation.services import review, review_undo
+from moderation.services.queue import review, review_undo
 
 from . import idempotency
 from .answers import responses

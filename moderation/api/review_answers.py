@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from moderation.models import Decision, ReviewItem
-from moderation.services import blind
+from moderation.services.queue import blind
 
 from .product_answers import ANALYSIS_EXAMPLE, AnalysisAnswer
 

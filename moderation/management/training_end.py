@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.management.base import CommandError
 
 from moderation.models import TrainingRun
-from moderation.services import improve
+from moderation.services.learning import improve
 
 NOTHING_BETTER = 3
 GO_ON = "Stopped. `python manage.py train_clip --resume` goes on where it was."

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class HeldAnswer(models.Model):
-    """What was found, for all processes; `services.held` alone reads and writes it."""
+    """What was found, for all processes; `services.queries.held` alone reads and writes it."""
 
     key = models.CharField(max_length=100, primary_key=True)
     answer = models.BinaryField()

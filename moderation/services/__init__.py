@@ -1,0 +1,1 @@
+"""All that changes state, one folder a subject; the faces call it, and it calls models and clip."""

@@ -11,7 +11,7 @@ class PoisonConfig(AppConfig):
     name = "tests.poison"
 
     def ready(self) -> None:
-        from moderation.services import embeddings
+        from moderation.services.scoring import embeddings
 
         original = embeddings.image_vectors
 

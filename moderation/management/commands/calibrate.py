@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ClipError
-from moderation.services import calibrate, lookup, versions
+from moderation.services.model_versions import calibrate, versions
+from moderation.services.queries import lookup
 
 
 class Command(BaseCommand):

@@ -11,8 +11,10 @@ from tqdm import tqdm
 
 from moderation.clip.finetune.refusals import MIN_OF_EACH
 from moderation.clip.finetune.settings import MIN_LABELS
-from moderation.services import demo, review_queue, worker
-from moderation.services.site import Site, SiteError
+from moderation.services.queue import review_queue
+from moderation.services.running import demo
+from moderation.services.running.site import Site, SiteError
+from moderation.services.scoring import worker
 
 
 class Command(BaseCommand):

@@ -9,9 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 from moderation.management.arguments import moment
 from moderation.management.progress import progress_bar
 from moderation.models import Decision
-from moderation.services import dataset, dataset_files, dataset_rows, lookup, snapshots
-from moderation.services.dataset_manifest import Filters, Manifest
-from moderation.services.snapshot_manifest import SnapshotManifest
+from moderation.services.datasets import dataset, dataset_files, dataset_rows, snapshots
+from moderation.services.datasets.dataset_manifest import Filters, Manifest
+from moderation.services.datasets.snapshot_manifest import SnapshotManifest
+from moderation.services.queries import lookup
 
 SHOWN = 20
 

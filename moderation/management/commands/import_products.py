@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from moderation.clip.errors import ModelError
 from moderation.management.progress import progress_bar
 from moderation.models import Product
-from moderation.services.catalogue_formats import CatalogueFileError
-from moderation.services.catalogue_import import BadRow, ImportReport, import_catalogue
+from moderation.services.catalogue.catalogue_formats import CatalogueFileError
+from moderation.services.catalogue.catalogue_import import BadRow, ImportReport, import_catalogue
 
 SHOWN = 50
 

@@ -12,7 +12,7 @@ from moderation.management.arguments import positive, seed
 from moderation.management.training_end import GO_ON, check_improved
 from moderation.management.training_progress import training_bar
 from moderation.models import TrainingRun
-from moderation.services import training
+from moderation.services.learning import training
 
 
 class Command(BaseCommand):

@@ -14,8 +14,10 @@ from moderation.management.arguments import cosine, moment
 from moderation.management.progress import progress_bar
 from moderation.management.shadow_text import as_text
 from moderation.models import ModelVersion
-from moderation.services import analyze, claims, lookup, reanalyze, shadow, versions, worker
-from moderation.services.reanalyze import Job, Which
+from moderation.services.model_versions import shadow, versions
+from moderation.services.queries import lookup
+from moderation.services.scoring import analyze, claims, reanalyze, worker
+from moderation.services.scoring.reanalyze import Job, Which
 
 # A round derives and asks; the next one picks up what a worker had in hand meanwhile.
 ROUNDS = 3

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from moderation.services import training
+from moderation.services.learning import training
 
 # Analyses and the web server go first; a training takes what they leave.
 NICE = 10

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from moderation.services.site import Site, SiteError
+from moderation.services.running.site import Site, SiteError
 
 
 class Command(BaseCommand):

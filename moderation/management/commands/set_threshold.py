@@ -10,8 +10,9 @@ from django.utils import timezone
 from moderation.clip.errors import ClipError
 from moderation.clip.labelled_scores import Estimate
 from moderation.management.arguments import cosine, positive, share
-from moderation.services import lookup, thresholds, versions
-from moderation.services.thresholds import Effect, Evidence, Proposal, Target
+from moderation.services.model_versions import thresholds, versions
+from moderation.services.model_versions.thresholds import Effect, Evidence, Proposal, Target
+from moderation.services.queries import lookup
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ModelError
-from moderation.services import setup
+from moderation.services.running import setup
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from moderation.services import claims
+from moderation.services.scoring import claims
 
 
 class Command(BaseCommand):

@@ -13,15 +13,10 @@ from moderation.management.arguments import count, positive, seed
 from moderation.management.training_end import GO_ON, NOTHING_BETTER, check_improved
 from moderation.management.training_progress import training_bar
 from moderation.models import ModelVersion, TrainingRun
-from moderation.services import (
-    lookup,
-    training,
-    training_curve,
-    training_processes,
-    training_work,
-    versions,
-    worker,
-)
+from moderation.services.learning import training, training_curve, training_processes, training_work
+from moderation.services.model_versions import versions
+from moderation.services.queries import lookup
+from moderation.services.scoring import worker
 
 OPTIONS = (
     *("epochs", "batch_size", "learning_rate", "seed", "minutes"),

@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from moderation.clip.errors import ClipError
 from moderation.management.people import add_by, person
 from moderation.management.progress import progress_bar
-from moderation.services import automatic_undo, lookup
+from moderation.services.queries import lookup
+from moderation.services.queue import automatic_undo
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from moderation.services import supervise
+from moderation.services.running import supervise
 
 
 class Command(BaseCommand):

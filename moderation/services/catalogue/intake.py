@@ -1,0 +1,271 @@
+"""Products come in: one at a time, checked, stored by content, and asked about once."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from io import BytesIO
+from pathlib import Path
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from PIL import Image
+
+from moderation.clip import images
+from moderation.clip.errors import ImageError
+from moderation.models import Category, Product
+
+from ..scoring import analyze
+
+_SUFFIX = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
+# The columns of a product that a listing decides.
+_TAKEN_OVER = [
+    "text",
+    "image",
+    "image_sha256",
+    "content_hash",
+    "category",
+    "seller",
+    "updated_at",
+]
+
+
+class IntakeError(Exception):
+    """A product that cannot be taken; `field` names the column at fault."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Outcome(StrEnum):
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A product as it arrives. `image` is the file's bytes.
+
+    None keeps what the product has: its photo, category or seller.
+    """
+
+    external_id: str
+    text: str
+    image: bytes | None
+    category: str | None = ""
+    seller: str | None = ""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo in the media folder: the SHA-256 of its bytes, and its name there."""
+
+    sha256: str
+    name: str
+
+
+def check(listing: Listing) -> Listing:
+    """The listing with its spaces trimmed. Raises `IntakeError` for the first field at fault."""
+    external_id, text = listing.external_id.strip(), " ".join(listing.text.split())
+    limit = settings.MAX_TEXT_LENGTH
+    if not external_id:
+        raise IntakeError("product_id is empty; give each product its id.", field="product_id")
+    if len(external_id) > 100:
+        raise IntakeError("product_id has more than 100 characters.", field="product_id")
+    if not text:
+        raise IntakeError("text is empty; give the title or description.", field="text")
+    if len(text) > limit:
+        raise IntakeError(
+            f"text has {len(text)} characters; at most {limit} are accepted.", field="text"
+        )
+    category, seller = _trimmed(listing.category), _trimmed(listing.seller)
+    check_characters(product_id=external_id, text=text, category=category, seller=seller)
+    for field, value in (("category", category), ("seller", seller)):
+        if len(value or "") > 100:
+            raise IntakeError(f"{field} has more than 100 characters.", field=field)
+    if listing.image is not None:
+        check_image(listing.image)
+    return Listing(
+        external_id=external_id,
+        text=text,
+        image=listing.image,
+        category=category,
+        seller=seller,
+    )
+
+
+def check_characters(**fields: str | None) -> None:
+    """Refuse what no database or file name can hold. Raises `IntakeError`."""
+    for field, value in fields.items():
+        if "\x00" in (value or ""):
+            raise IntakeError(f"{field} holds a NUL character; remove it.", field=field)
+        try:
+            (value or "").encode()
+        except UnicodeEncodeError as error:
+            raise IntakeError(
+                f"{field} holds half a character (a lone surrogate, at position "
+                f"{error.start + 1}); write it again as UTF-8.",
+                field=field,
+            ) from error
+
+
+def _trimmed(value: str | None) -> str | None:
+    return None if value is None else value.strip()
+
+
+def check_image(data: bytes) -> None:
+    """Refuse what could not be analysed later, with the field's name."""
+    if len(data) > settings.MAX_UPLOAD_BYTES:
+        raise IntakeError(
+            f"The image has {len(data) / 2**20:.1f} MB; at most {settings.MAX_UPLOAD_MB:g} MB "
+            "are accepted.",
+            field="image",
+        )
+    try:
+        images.check_image(data, max_pixels=settings.MAX_IMAGE_PIXELS)
+    except ImageError as error:
+        raise IntakeError(str(error), field="image") from error
+
+
+def take(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
+    """Create or update the product with this id, and ask for an analysis where content is new.
+
+    Raises `IntakeError`; nothing is stored then.
+    """
+    listing = check(listing)
+    try:
+        return _take(listing, source=source)
+    except IntegrityError:
+        # Somebody else made the same product or category meanwhile: now it is there to be found.
+        return _take(listing, source=source)
+
+
+def _take(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
+    with transaction.atomic():
+        product, outcome = store(listing, source=source)
+        if outcome is not Outcome.UNCHANGED:
+            analyze.request([product])
+    return product, outcome
+
+
+def store(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
+    """Save a checked listing without asking for an analysis; for callers that ask in bulk."""
+    product = (
+        Product.objects.select_for_update(of=("self",))
+        .select_related("category")
+        .filter(external_id=listing.external_id)
+        .first()
+    )
+    created = product is None
+    if product is None:
+        if listing.image is None:
+            raise IntakeError("The image is missing; a new product needs one.", field="image")
+        product = Product(external_id=listing.external_id, source=source)
+    photo = None if listing.image is None else store_photo(listing.image)
+    if not _fill(product, listing, photo=photo, category=category_named(listing.category or "")):
+        return product, Outcome.UNCHANGED
+    product.save()
+    return product, Outcome.CREATED if created else Outcome.UPDATED
+
+
+def _fill(
+    product: Product, listing: Listing, *, photo: Photo | None, category: Category | None
+) -> bool:
+    """Take the listing over into the product, unsaved; True where that changed anything."""
+    before = (product.content_hash, product.category, product.seller)
+    product.text = listing.text
+    if listing.category is not None:
+        product.category = category
+    if listing.seller is not None:
+        product.seller = listing.seller
+    if photo is not None:
+        product.image_sha256, product.image.name = photo.sha256, photo.name
+    product.refresh_content_hash()
+    return before != (product.content_hash, product.category, product.seller)
+
+
+def store_many(
+    arrivals: Sequence[tuple[Listing, Photo]], *, source: str, dry_run: bool = False
+) -> list[tuple[Product, Outcome]]:
+    """`store` for many checked listings with distinct ids, in a handful of queries.
+
+    Call it in a transaction. A dry run says what would happen and writes nothing.
+    """
+    known = {
+        product.external_id: product
+        for product in Product.objects.select_for_update(of=("self",))
+        .select_related("category")
+        .filter(external_id__in=[listing.external_id for listing, _ in arrivals])
+        .order_by("pk")
+    }
+    categories = _categories({listing.category or "" for listing, _ in arrivals}, dry_run=dry_run)
+    stored = []
+    for listing, photo in arrivals:
+        product = known.get(listing.external_id)
+        outcome = Outcome.UPDATED if product else Outcome.CREATED
+        product = product or Product(external_id=listing.external_id, source=source)
+        category = categories.get((listing.category or "").lower())
+        if not _fill(product, listing, photo=photo, category=category):
+            outcome = Outcome.UNCHANGED
+        stored.append((product, outcome))
+    if not dry_run:
+        _save(stored)
+    return stored
+
+
+def _save(stored: Sequence[tuple[Product, Outcome]]) -> None:
+    Product.objects.bulk_create([p for p, outcome in stored if outcome is Outcome.CREATED])
+    updated = [p for p, outcome in stored if outcome is Outcome.UPDATED]
+    for product in updated:
+        product.updated_at = timezone.now()  # bulk_update leaves auto_now to its caller
+    Product.objects.bulk_update(updated, _TAKEN_OVER)
+
+
+def _categories(names: Iterable[str], *, dry_run: bool) -> dict[str, Category]:
+    """Lower-case name -> category, made where it is new (in a dry run: not saved)."""
+    known = {category.name.lower(): category for category in Category.objects.all()}
+    for name in sorted(names):
+        if name and name.lower() not in known:
+            make = Category if dry_run else Category.objects.create
+            known[name.lower()] = make(name=name)
+    return known
+
+
+def photo_of(data: bytes) -> Photo:
+    """The hash and the name a checked photo is stored under; nothing is written.
+
+    A name that says the content never changes its meaning, so old analyses keep their photo and
+    browsers may cache it for ever.
+    """
+    sha256 = hashlib.sha256(data).hexdigest()
+    with Image.open(BytesIO(data)) as image:
+        suffix = _SUFFIX[image.format or ""]
+    return Photo(sha256=sha256, name=f"products/{sha256[:2]}/{sha256}{suffix}")
+
+
+def store_photo(data: bytes) -> Photo:
+    """Store a checked photo in the media folder under its own hash, once."""
+    photo = photo_of(data)
+    path = Path(settings.MEDIA_ROOT) / photo.name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written aside and renamed: a process that dies here leaves no half photo of that name.
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(data)
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(path)
+    return photo
+
+
+def category_named(name: str) -> Category | None:
+    """The category of this name in any case, made where it is new; None for an empty name."""
+    if not name:
+        return None
+    found = Category.objects.filter(name__iexact=name).first()
+    return found or Category.objects.create(name=name)

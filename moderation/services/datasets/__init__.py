@@ -1,0 +1,1 @@
+"""Decisions as labelled data: exports, snapshots, their manifests, and pairs from a CSV."""

@@ -1,0 +1,92 @@
+"""Which decisions become labels, as plain rows. The rules stand in `dataset`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef
+
+from moderation.models import Decision
+from moderation.models.querysets import DecisionQuerySet
+
+from ..queries.lookup import category_by_name, version_by_name
+from .dataset_manifest import Filters
+
+LABELS = {Decision.Verdict.DISMISS: 1, Decision.Verdict.CONFIRM: 0}
+
+
+def chosen(filters: Filters) -> DecisionQuerySet:
+    """The newest verdict of a person on each content, where it passes the filters.
+
+    A verdict that a person took over for a similar item is one too; its `mode` says so. Raises
+    `UnknownName`.
+    """
+    newer = (
+        Decision.objects.standing()
+        .exclude(mode=Decision.Mode.AUTOMATIC)
+        .filter(
+            analysis__product=OuterRef("analysis__product"),
+            analysis__content_hash=OuterRef("analysis__content_hash"),
+            pk__gt=OuterRef("pk"),
+        )
+    )
+    by_hand = Decision.objects.standing().exclude(mode=Decision.Mode.AUTOMATIC)
+    found = by_hand.filter(~Exists(newer), verdict__in=LABELS)
+    if filters.since is not None:
+        found = found.filter(created_at__gte=filters.since)
+    if filters.until is not None:
+        found = found.filter(created_at__lt=filters.until)
+    if filters.category is not None:
+        found = found.filter(analysis__product__category=category_by_name(filters.category))
+    if filters.model is not None:
+        found = found.filter(analysis__model_version=version_by_name(filters.model))
+    if filters.verdict is not None:
+        found = found.filter(verdict=filters.verdict)
+    if filters.decision_ids is not None:
+        found = found.filter(pk__in=filters.decision_ids)
+    return found
+
+
+def walk(decisions: DecisionQuerySet) -> Iterator[Mapping[str, Any]]:
+    """Plain rows, oldest decision first, a few at a time."""
+    first = (
+        Decision.objects.filter(
+            analysis__product=OuterRef("analysis__product"),
+            analysis__content_hash=OuterRef("analysis__content_hash"),
+        )
+        .order_by("pk")
+        .values("pk")[:1]
+    )
+    return (
+        decisions.order_by("pk")
+        .values(
+            "pk",
+            "verdict",
+            "reason",
+            "wrong_side",
+            "moderator_id",
+            "mode",
+            "created_at",
+            "stratum",
+            "picked_by",
+            "sampling_probability",
+            "item_id",
+            text=F("analysis__text"),
+            image=F("analysis__image"),
+            image_sha256=F("analysis__image_sha256"),
+            content_hash=F("analysis__content_hash"),
+            similarity=F("analysis__similarity"),
+            p_mismatch=F("analysis__p_mismatch"),
+            threshold_used=F("analysis__threshold_used"),
+            product_id=F("analysis__product__external_id"),
+            category=F("analysis__product__category__name"),
+            model_version=F("analysis__model_version__name"),
+            weights_sha256=F("analysis__model_version__weights_sha256"),
+            in_audit=F("item__in_audit"),
+            second_of=F("item__second_of"),
+            second=F("item__second_opinion"),
+            first_decision=first,
+        )
+        .iterator(chunk_size=2000)
+    )

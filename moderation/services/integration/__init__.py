@@ -1,0 +1,1 @@
+"""What the shop is told, and what comes back: webhooks and appeals."""

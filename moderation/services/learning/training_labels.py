@@ -1,0 +1,48 @@
+"""How much there is to learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+
+from moderation.clip.finetune.refusals import MIN_OF_EACH
+from moderation.models import Decision, Product
+
+from ..datasets import dataset_rows
+from ..datasets.dataset import EVERYTHING
+from ..queries import held
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Verdicts of people that stand, by what they say, and the products of the shop."""
+
+    matches: int
+    mismatches: int
+    products: int
+    needed: int = MIN_OF_EACH
+
+    @property
+    def enough(self) -> bool:
+        """Whether a training would begin at all."""
+        return min(self.matches, self.mismatches) >= self.needed
+
+
+def counts() -> Labels:
+    """The labels that a snapshot taken now could hold (gold, which is set aside, included).
+
+    A second opinion on the same photo and text is no second label, nor is what similar items took
+    over of one verdict.
+    """
+    verdict = Decision.Verdict
+    found = (
+        dataset_rows.chosen(EVERYTHING)
+        .exclude(reason=Decision.Reason.UNCLEAR)
+        .exclude(mode=Decision.Mode.GROUP)
+        .aggregate(
+            matches=Count("pk", filter=Q(verdict=verdict.DISMISS)),
+            mismatches=Count("pk", filter=Q(verdict=verdict.CONFIRM)),
+        )
+    )
+    return Labels(**found, products=held.held("products", [], Product.objects.count))

@@ -1,0 +1,22 @@
+"""What the worker finds before anybody asks: figures of pages that take long at many products."""
+
+from __future__ import annotations
+
+from moderation.clip.errors import ModelError
+
+from ..model_versions import versions
+from ..queries import held
+from ..scoring import known_scores, stale
+from . import quality
+
+
+def prepare() -> None:
+    """Find anew what was found some minutes ago; what is found quickly costs no more than that."""
+    held.forget_old()
+    quality.prepare()
+    try:
+        version = versions.current()
+    except ModelError:
+        return  # the pages say so; there are no scores to count
+    known_scores.prepare(version)
+    stale.prepare(version)

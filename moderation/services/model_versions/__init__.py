@@ -1,0 +1,1 @@
+"""Model versions: registered, evaluated, let through the gate, active, taken back."""

@@ -1,0 +1,143 @@
+"""What a version is worth on labelled pairs: those of a CSV, or the gold set and the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moderation.clip import scoring
+from moderation.clip.assess import Judged, Scores, assess
+from moderation.clip.errors import ImageError
+from moderation.models import Category, Evaluation, ModelVersion
+
+from ..datasets import pairs_file
+from ..scoring import embeddings
+from ..scoring.engine import engine_for
+from . import judged_pairs, versions
+from .judged_pairs import Pair
+
+GOLD_AND_AUDIT = "gold and audit"
+CHUNK = 256
+
+Progress = Callable[[int, int], None]
+
+
+class NothingToEvaluate(Exception):  # noqa: N818 - the sentence is the name's point
+    """There are no labelled pairs; `str(error)` says where they would come from."""
+
+
+def evaluate(
+    version: ModelVersion,
+    *,
+    csv: Path | None = None,
+    image_base_path: Path | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score the pairs of the CSV, or gold and audit, and store the report.
+
+    Pairs that the version was trained on are not in gold and audit. With too few pairs of a class
+    the report holds a sentence, `too_few`, instead of figures. Raises `NothingToEvaluate`,
+    `BadPairs` and `ModelError`.
+    """
+    lost: list[str] = []
+    if csv is not None:
+        pairs, lost = pairs_file.read(csv, image_base_path=image_base_path)
+        pairs = with_categories(pairs)
+    else:
+        pairs = judged_pairs.gold_and_audit(unseen_by=[version], alive=alive(progress))
+    if not pairs:
+        learned = len(judged_pairs.gold_and_audit()) if csv is None else 0
+        there = (
+            f"All {learned} gold and audit decisions are among what {version.name} has learned from"
+            if learned
+            else "There are no gold or audit decisions yet"
+        )
+        raise NothingToEvaluate(
+            f"{there}; review the queue first, or evaluate on a CSV of labelled pairs."
+        )
+    similarity = score(version, pairs, progress=progress)
+    known = np.isfinite(similarity)
+    lost += sorted({pair.image.name for pair, ok in zip(pairs, known, strict=True) if not ok})
+    pairs = [pair for pair, ok in zip(pairs, known, strict=True) if ok]
+    report = assess(judged_of(pairs), scores_of(version, pairs, similarity[known]))
+    return Evaluation.objects.create(
+        version=version,
+        dataset=str(csv) if csv else GOLD_AND_AUDIT,
+        dataset_sha256=judged_pairs.sha256_of(pairs),
+        report=report | {"threshold": versions.threshold_for(version), **unreadable(lost)},
+    )
+
+
+def alive(progress: Progress | None) -> Callable[[], None]:
+    """What tells, through `progress`, that work goes on whose length is not known yet."""
+    return lambda: progress(0, 1) if progress else None
+
+
+def unreadable(lost: Sequence[str]) -> dict[str, Any]:
+    """What the report says of photos that are gone or broken; nothing where there are none."""
+    return {"unreadable": len(lost), "unreadable_first": list(lost[:10])} if lost else {}
+
+
+def with_categories(pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs with the categories of this shop that their names mean, for their thresholds."""
+    known = {category.name.lower(): category for category in Category.objects.all()}
+    return [
+        Pair(**{**vars(pair), "category_row": known.get(pair.category.lower())}) for pair in pairs
+    ]
+
+
+def score(
+    version: ModelVersion, pairs: Sequence[Pair], *, progress: Progress | None = None
+) -> np.ndarray:
+    """The version's similarity of each pair, [n]; NaN where the photo cannot be used.
+
+    Vectors come from the cache where they are in it. Raises `ModelError`.
+    """
+    engine = engine_for(version)
+    found = np.full(len(pairs), np.nan)
+    for start in range(0, len(pairs), CHUNK):
+        part = pairs[start : start + CHUNK]
+        images = embeddings.image_vectors(engine, [(p.image_sha256, p.image) for p in part])
+        texts = embeddings.text_vectors(engine, [pair.text for pair in part])
+        for place, pair in enumerate(part, start):
+            image = images[pair.image_sha256]
+            if not isinstance(image, ImageError):
+                found[place] = scoring.similarity(image[None], texts[pair.text][None])[0]
+        if progress:
+            progress(min(start + CHUNK, len(pairs)), len(pairs))
+    return found
+
+
+def judged_of(pairs: Sequence[Pair]) -> Judged:
+    """The pairs as the statistics take them."""
+    return Judged(
+        labels=np.array([pair.label for pair in pairs], dtype=int),
+        weights=np.array([pair.weight for pair in pairs], dtype=np.float64),
+        groups=[pair.group for pair in pairs],
+        categories=[pair.category for pair in pairs],
+        kinds=[pair.kind for pair in pairs],
+        strata=[pair.stratum for pair in pairs],
+    )
+
+
+def scores_of(version: ModelVersion, pairs: Sequence[Pair], similarity: np.ndarray) -> Scores:
+    """Flags by the thresholds that are deployed, and calibrated P where the version has it."""
+    thresholds = {
+        row: versions.threshold_for(version, category=row)
+        for row in {p.category_row for p in pairs}
+    }
+    flagged = np.array(
+        [s < thresholds[p.category_row] for s, p in zip(similarity, pairs, strict=True)], dtype=bool
+    )
+    calibration, p_mismatch = version.calibrated, None
+    if calibration is not None:
+        p_mismatch = np.array(
+            [
+                calibration.p_mismatch(float(s), p.category or None)
+                for s, p in zip(similarity, pairs, strict=True)
+            ]
+        )
+    return Scores(similarity=similarity, flagged=flagged, p_mismatch=p_mismatch)

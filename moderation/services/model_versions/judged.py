@@ -1,0 +1,90 @@
+"""Decisions as scored labels: what calibration and thresholds of a version are fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, Exists, F, OuterRef, Q, When
+
+from moderation.models import Decision, ModelVersion, ReviewItem
+
+from ..learning.learned_from import Names, names_learned
+from ..queue import audit
+
+# Enough for any interval, and few enough to be read while a page is asked for.
+NEWEST = 20_000
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One judged product under one version. `weight` is 1 / (probability of being chosen)."""
+
+    similarity: float
+    is_match: bool
+    weight: float
+    in_audit: bool
+    drawn_for_gold: bool
+    category: str
+
+
+def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged]:
+    """The newest standing label of each content that this version has scored, newest first.
+
+    Left out: verdicts by a band's automatic action; those taken over from a similar item, which
+    would count one judgement many times; "cannot be told from the photo"; products whose present
+    score is of another version and other content; what came back only because it changed; and pairs
+    that the version's weights have learned from: of those it knows too much. Where it is no longer
+    known which those are, only products drawn for gold stay. `own_thresholds` False leaves out
+    categories whose threshold was set by hand.
+    """
+    newer = Decision.objects.standing().filter(
+        analysis__product=OuterRef("analysis__product"),
+        analysis__content_hash=OuterRef("analysis__content_hash"),
+        pk__gt=OuterRef("pk"),
+    )
+    current, product = "analysis__product__analysis", "analysis__product"
+    as_decided = Q(analysis__model_version=version)
+    as_scored_now = Q(
+        **{
+            f"{current}__model_version": version,
+            f"{current}__content_hash": F("analysis__content_hash"),
+        }
+    )
+    chosen = (
+        Decision.objects.standing()
+        .filter(~Exists(newer), verdict__in=[Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS])
+        .by_people()
+        .exclude(reason=Decision.Reason.UNCLEAR)
+        .exclude(stratum=ReviewItem.Stratum.REOPENED)
+        .annotate(
+            score=Case(
+                When(as_decided, then=F("analysis__similarity")),
+                When(as_scored_now, then=F(f"{current}__similarity")),
+            )
+        )
+        .filter(score__isnull=False)
+    )
+    if not own_thresholds:
+        chosen = chosen.filter(**{f"{product}__category__threshold__isnull": True})
+    seen = names_learned(version)
+    return list(_rows(chosen, seen, category=f"{product}__category__name"))
+
+
+def _rows(decisions: Any, seen: Names, *, category: str) -> Iterator[Judged]:
+    fields = ("score", "verdict", "sampling_probability", "stratum", "item__in_audit", category)
+    pair = ("analysis__product__external_id", "analysis__image_sha256", "analysis__text")
+    for score, verdict, probability, stratum, in_audit, name, product, sha256, text in (
+        decisions.order_by("-pk").values_list(*fields, *pair)[:NEWEST].iterator()
+    ):
+        if seen.hold(sha256, text) or not (seen.is_whole or audit.drawn_for_gold(product)):
+            continue
+        yield Judged(
+            similarity=score,
+            is_match=verdict == Decision.Verdict.DISMISS,
+            weight=1 / min(max(probability, 1e-6), 1.0),
+            in_audit=in_audit or stratum == ReviewItem.Stratum.AUDIT,
+            drawn_for_gold=audit.drawn_for_gold(product),
+            category=name or "",
+        )

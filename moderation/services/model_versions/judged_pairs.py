@@ -1,0 +1,173 @@
+"""The pairs that versions are judged by: the gold set and the audit, as people decided them.
+
+- Audit: products drawn by lot and judged blind, whatever the model said of them. Of what passed, a
+  share p was drawn, so each pair stands for 1 / p; of what was flagged, those in the audit or in
+  the gold set stand for all that was flagged.
+- Gold: products of the gold share that two moderators decided alike. No training sees them.
+- An audit pair may have been trained on. Pairs whose photo, a near-duplicate of it, or whose
+  title any version in question, or a version it comes from, was trained on are left out; the
+  others of their stratum then stand for them too. Where the files that one was trained on are gone,
+  any audit pair may be among them, and only gold counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, F, Q
+
+from moderation.models import Category, Decision, ModelVersion, ReviewItem
+
+from ..datasets.dataset_rows import LABELS
+from ..learning.learned_from import learned_from, title
+from ..queries.one_parameter import among
+from ..queue import audit
+
+GOLD, AUDIT = "gold", "audit"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A photo and a text with what is true of them. label 1 match, 0 mismatch."""
+
+    image: Path
+    image_sha256: str
+    text: str
+    label: int
+    weight: float = 1.0
+    group: str = ""
+    category: str = ""
+    kind: str = ""
+    stratum: str = ""
+    source: str = ""
+    category_row: Category | None = field(default=None, compare=False)
+
+
+def gold_and_audit(
+    *, unseen_by: Iterable[ModelVersion] = (), alive: Callable[[], None] = lambda: None
+) -> list[Pair]:
+    """Every gold and audit pair that stands, but for what one of these versions learned from.
+
+    `alive` is called now and then: many photos may have to be read.
+    """
+    pairs = _grouped(_decided())
+    seen = learned_from(unseen_by, alive=alive)
+    held = seen.holds([(pair.image, pair.image_sha256, pair.text) for pair in pairs])
+    kept = [
+        pair
+        for pair, is_seen in zip(pairs, held, strict=True)
+        if not is_seen and (seen.is_whole or pair.source == GOLD)
+    ]
+    return _standing_for(kept, pairs)
+
+
+def sha256_of(pairs: Sequence[Pair]) -> str:
+    """A hash of what was asked and what is true, in any order."""
+    lines = sorted(f"{p.image_sha256}\t{p.text}\t{p.label}\t{p.weight!r}\n" for p in pairs)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+# ── What was decided ──────────────────────────────────────────────────────────────────────────
+def _decided() -> list[Pair]:
+    """One pair for each photo and text: the newest decision, where two agree or it was drawn."""
+    labels = (
+        Decision.objects.standing()
+        .filter(mode=Decision.Mode.QUEUE, verdict__in=LABELS)
+        .exclude(reason=Decision.Reason.UNCLEAR)
+        .exclude(stratum=ReviewItem.Stratum.REOPENED)  # came in by no draw
+    )
+    twice = (
+        labels.order_by()
+        .values_list("analysis__product", "analysis__content_hash")
+        .annotate(people=Count("moderator", distinct=True), said=Count("verdict", distinct=True))
+        .filter(people__gte=2)
+    )
+    agreed = {(product, content): said == 1 for product, content, _people, said in twice}
+    chosen = labels.filter(
+        Q(item__in_audit=True) | among("analysis__product", [product for product, _ in agreed])
+    )
+    categories = {category.pk: category for category in Category.objects.all()}
+    newest: dict[tuple[int, str], Pair] = {}
+    for row in chosen.order_by("pk").values(*_COLUMNS, in_audit=F("item__in_audit")).iterator():
+        key = row["analysis__product"], row["analysis__content_hash"]
+        external_id = row["analysis__product__external_id"]
+        gold = agreed.get(key, False) and audit.drawn_for_gold(external_id)
+        drawn = row["in_audit"] or (key in newest and newest[key].source == AUDIT)
+        if gold or drawn:
+            newest[key] = _pair(row, source=GOLD if gold else AUDIT, categories=categories)
+    return list(newest.values())
+
+
+_COLUMNS = (
+    "verdict",
+    "reason",
+    "stratum",
+    "sampling_probability",
+    "analysis__product",
+    "analysis__product__external_id",
+    "analysis__product__category",
+    "analysis__content_hash",
+    "analysis__image",
+    "analysis__image_sha256",
+    "analysis__text",
+)
+
+
+def _pair(row: dict[str, Any], *, source: str, categories: dict[int, Category]) -> Pair:
+    category = categories.get(row["analysis__product__category"])
+    passed = row["stratum"] == ReviewItem.Stratum.AUDIT
+    share = row["sampling_probability"] if passed else _share_of_flagged()
+    label = LABELS[row["verdict"]]
+    return Pair(
+        image=Path(settings.MEDIA_ROOT) / row["analysis__image"],
+        image_sha256=row["analysis__image_sha256"],
+        text=row["analysis__text"],
+        label=label,
+        weight=1 / max(share, 1e-6),
+        category=category.name if category else "",
+        kind="" if label else row["reason"],
+        stratum=row["stratum"],
+        source=source,
+        category_row=category,
+    )
+
+
+def _share_of_flagged() -> float:
+    """The share of the flagged products that comes into the audit or the gold set."""
+    return 1 - (1 - settings.AUDIT_FLAGGED_SHARE) * (1 - settings.GOLD_SHARE) or 1.0
+
+
+def _grouped(pairs: Sequence[Pair]) -> list[Pair]:
+    """Pairs with the same photo or the same title belong together."""
+    first: dict[str, int] = {}
+    parent = list(range(len(pairs)))
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = place = parent[parent[place]]
+        return place
+
+    for place, pair in enumerate(pairs):
+        for name in (f"photo {pair.image_sha256}", f"title {title(pair.text)}"):
+            parent[root(place)] = root(first.setdefault(name, place))
+    return [replace(pair, group=str(root(place))) for place, pair in enumerate(pairs)]
+
+
+def _standing_for(kept: Sequence[Pair], pairs: Sequence[Pair]) -> list[Pair]:
+    """The kept pairs, weighted so that each stratum weighs what it did; 1 in the mean."""
+    total: dict[str, float] = defaultdict(float)
+    left: dict[str, float] = defaultdict(float)
+    for sums, rows in ((total, pairs), (left, kept)):
+        for pair in rows:
+            sums[pair.stratum] += pair.weight
+    whole = sum(total[name] for name in left) / max(1, len(kept))
+    return [
+        replace(pair, weight=pair.weight * total[pair.stratum] / left[pair.stratum] / whole)
+        for pair in kept
+    ]

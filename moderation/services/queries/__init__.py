@@ -1,0 +1,1 @@
+"""Ways to ask the database that several subjects share."""

@@ -1,0 +1,1 @@
+"""What people judge: who holds what, in which order, why flagged, decided, undone, audited."""

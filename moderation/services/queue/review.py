@@ -1,0 +1,237 @@
+"""What moderators do with an item of the queue: decide, skip, escalate."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from moderation.models import Decision, Product, ReviewItem, Skip
+
+from ..integration import webhooks
+from . import audit, blind, review_claims, review_queue
+
+OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
+Escalation = ReviewItem.Escalation
+
+SKIPS_THAT_ESCALATE = 3
+NOTE_LENGTH = 500
+
+
+class ReviewError(Exception):
+    """A review action that cannot be done; `str(error)` is a sentence for the moderator."""
+
+
+class AlreadyDecided(ReviewError):  # noqa: N818 - the sentence is the name's point
+    """Somebody else was faster, or the item left the queue."""
+
+
+def decide(
+    item: ReviewItem,
+    *,
+    moderator: User,
+    verdict: str,
+    reason: str = "",
+    wrong_side: str = "",
+    note: str = "",
+    seconds: float | None = None,
+    also: Sequence[int] = (),
+    act: uuid.UUID | None = None,
+    mode: Decision.Mode = Decision.Mode.QUEUE,
+    idempotency_key: str = "",
+) -> Decision:
+    """Confirm or dismiss an item and close it; where gold is drawn, a second opinion is asked.
+
+    `also` are the keys of similar items that the same verdict holds for: those of the same group
+    that are still free are closed too, each with a row marked as taken over from this one.
+    Decisions of one `act` are undone together.
+
+    A claim that ran out is no obstacle while nobody else took the item. Raises `AlreadyDecided`
+    where somebody did, or where the item has left the queue, and `ReviewError` for a reason that
+    does not go with the verdict or an item that this person may not decide.
+    """
+    _check_reason(verdict, reason)
+    item = ReviewItem.objects.get(pk=item.pk)
+    if problem := review_claims.refusal(item, moderator=moderator):
+        raise ReviewError(problem)
+    with transaction.atomic():
+        similar = _similar(item, also)
+        # First, as whoever scores them does: no analysis opens another item of them meanwhile.
+        contents = _locked_contents([item, *similar])
+        _close(item, moderator=moderator, contents=contents)
+        if item.second_of_id is None and audit.drawn_for_gold(contents[item.product_id][1]):
+            review_queue.ask_second(item)
+        decision = Decision.objects.create(
+            item=item,
+            analysis_id=item.analysis_id,
+            moderator=moderator,
+            verdict=verdict,
+            reason=reason,
+            wrong_side=wrong_side,
+            note=note,
+            seconds=seconds,
+            mode=mode,
+            stratum=item.stratum,
+            picked_by=item.picked_by or ReviewItem.Pick.CHOSEN,
+            sampling_probability=item.sampling_probability,
+            act=act or (uuid.uuid4() if similar else None),
+            idempotency_key=idempotency_key,
+        )
+        taken_over = _take_over(decision, similar, contents=contents)
+        webhooks.announce([decision, *taken_over])
+    return decision
+
+
+def _similar(item: ReviewItem, also: Sequence[int]) -> list[ReviewItem]:
+    """The items of `also` that belong to this one's group; no blind item belongs to any."""
+    if not also or item.group_id is None or item.is_blind:
+        return []
+    members = ReviewItem.objects.open().not_escalated().in_the_open().filter(group=item.group_id)
+    return list(members.filter(pk__in=also).exclude(pk=item.pk).order_by("pk"))
+
+
+def _locked_contents(items: Sequence[ReviewItem]) -> dict[int, tuple[str, str]]:
+    """Lock the items' products, then the items; product -> (content hash now, external id)."""
+    products = Product.objects.select_for_update().filter(pk__in=[row.product_id for row in items])
+    rows = products.order_by("pk").values_list("pk", "content_hash", "external_id")
+    contents = {pk: (content_hash, external_id) for pk, content_hash, external_id in rows}
+    # In one order, as a heartbeat that renews all claims of a moderator does.
+    review_claims.lock(ReviewItem.objects.filter(pk__in=[row.pk for row in items]))
+    return contents
+
+
+def _close(item: ReviewItem, *, moderator: User, contents: dict[int, tuple[str, str]]) -> None:
+    """Take an item out of the queue as decided, or raise `AlreadyDecided` (products locked)."""
+    free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)
+    # No other table in this condition: PostgreSQL does not look there again after a lock.
+    if not free_or_mine.filter(pk=item.pk, escalated_at=item.escalated_at).update(
+        state=DECIDED, **review_claims.FREE
+    ):
+        raise AlreadyDecided(who_was_faster(item, asking=moderator))
+    # The item as it is now: scoring may have moved it between the page and this moment.
+    item.refresh_from_db()
+    content_hash, _ = contents[item.product_id]
+    # What was shown is the analysis' photo and text: it must be what the product still has.
+    if item.analysis.content_hash != content_hash:
+        raise AlreadyDecided("This item has left the queue: its photo or text changed.")
+
+
+def _take_over(
+    decision: Decision, similar: Sequence[ReviewItem], *, contents: dict[int, tuple[str, str]]
+) -> list[Decision]:
+    """Close similar items with the same verdict; one that somebody else has in hand is left."""
+    rows = []
+    for item in similar:
+        try:
+            with transaction.atomic():
+                _close(item, moderator=decision.moderator, contents=contents)
+        except AlreadyDecided:
+            continue
+        rows.append(
+            Decision.objects.create(
+                item=item,
+                analysis_id=item.analysis_id,
+                moderator=decision.moderator,
+                verdict=decision.verdict,
+                reason=decision.reason,
+                wrong_side=decision.wrong_side,
+                mode=Decision.Mode.GROUP,
+                stratum=item.stratum,
+                picked_by=ReviewItem.Pick.GROUP,
+                sampling_probability=item.sampling_probability,
+                act=decision.act,
+                propagated_from=decision,
+            )
+        )
+    return rows
+
+
+def _check_reason(verdict: str, reason: str) -> None:
+    allowed = Decision.REASONS_FOR.get(Decision.Verdict(verdict), [])
+    if reason not in allowed:
+        raise ReviewError(
+            f"The reason {reason or 'was left out; it'} does not go with this decision; "
+            f"choose one of: {', '.join(str(r.label) for r in allowed)}."
+        )
+
+
+def who_was_faster(item: ReviewItem, *, asking: User) -> str:
+    """Why an item cannot be had: who decided it, who holds it, or that it left the queue."""
+    item = ReviewItem.objects.select_related("claimed_by").get(pk=item.pk)
+    last = item.decisions.standing().select_related("moderator").first()
+    if item.state == DECIDED and last:
+        who = "You have" if last.moderator == asking else f"{last.moderator} has"
+        said = "" if blind.is_kept_back(item, user=asking) else f": {last.get_verdict_display()}"
+        return f"{who} already decided this item{said}."
+    if item.state == OPEN and item.claimed_by:
+        return f"{item.claimed_by} has this item in hand now."
+    return "This item has left the queue: its photo or text changed, or it was scored anew."
+
+
+def skip(
+    item: ReviewItem,
+    *,
+    moderator: User,
+    reason: str = Skip.Reason.CANNOT_TELL,
+    act: uuid.UUID | None = None,
+) -> bool:
+    """Pass an item on; it does not come back to this moderator. Whether it went to the leads.
+
+    What three people skipped, a lead decides. An undo of the decisions of `act` takes the skip back
+    too. Raises `ReviewError` for an unknown reason.
+    """
+    if reason not in Skip.Reason.values:
+        labels = ", ".join(Skip.Reason.values)
+        raise ReviewError(f"The reason “{reason[:40]}” is not known; choose one of: {labels}.")
+    with transaction.atomic():
+        # Locked, so that of two skips at the same moment the second one counts both.
+        review_claims.lock(ReviewItem.objects.filter(pk=item.pk))
+        ReviewItem.objects.held_by(moderator).filter(pk=item.pk).update(**review_claims.FREE)
+        Skip.objects.get_or_create(
+            item=item, moderator=moderator, defaults={"reason": reason, "act": act}
+        )
+        if Skip.objects.filter(item=item).count() < SKIPS_THAT_ESCALATE:
+            return False
+        return bool(
+            ReviewItem.objects.unclaimed()
+            .not_escalated()
+            .filter(pk=item.pk)
+            .update(
+                escalated_at=timezone.now(), escalation=Escalation.SKIPPED, **review_claims.FREE
+            )
+        )
+
+
+def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
+    """Ask a lead to decide an item; whoever asks does not decide it.
+
+    Raises `AlreadyDecided` where somebody else has it, and `ReviewError` where it cannot be.
+    """
+    if len(note) > NOTE_LENGTH:
+        raise ReviewError(f"The note has {len(note)} characters; at most {NOTE_LENGTH} are kept.")
+    item = ReviewItem.objects.get(pk=item.pk)
+    if item.escalated_at is not None:
+        raise ReviewError("This item waits for a lead already.")
+    leads = User.objects.with_perm(
+        review_claims.RESOLVE, backend="django.contrib.auth.backends.ModelBackend"
+    )
+    if not leads.exclude(pk=moderator.pk).exists():
+        raise ReviewError("There is no other lead who could decide it: skip it instead.")
+    if problem := review_claims.refusal(item, moderator=moderator):
+        raise ReviewError(problem)
+    free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)
+    if (
+        not free_or_mine.not_escalated()
+        .filter(pk=item.pk)
+        .update(
+            escalated_at=timezone.now(),
+            escalated_by=moderator,
+            escalation=Escalation.ASKED,
+            escalation_note=note,
+            **review_claims.FREE,
+        )
+    ):
+        raise AlreadyDecided(who_was_faster(item, asking=moderator))

@@ -1,0 +1,235 @@
+"""What enters the moderation queue, what leaves it, and how full it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Count, F, Min
+from django.utils import timezone
+
+from moderation.models import Analysis, AutomaticAction, Decision, Product, ReviewItem
+
+from ..integration import webhooks
+from ..model_versions import versions
+from ..queries.update_each import update_each
+from . import audit, review_claims
+
+OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
+WITHDRAWN = ReviewItem.State.WITHDRAWN
+
+_FOLLOWS = [
+    *("analysis", "suspicion", "uncertainty"),
+    *("stratum", "sampling_probability", "in_audit", "lottery"),
+]
+
+
+def follow(analyses: Sequence[Analysis]) -> None:
+    """Let the queue follow finished analyses (in their transaction, their products locked).
+
+    A flagged product, or one drawn by lot, gets one open item; a product that is neither any
+    longer, or whose photo or text changed, loses it. What people decided stays decided while photo
+    and text are the same, and is asked again once they changed, whatever the model says of them.
+    """
+    newest = {row.product_id: row for row in sorted(analyses, key=lambda row: row.pk)}
+    open_items = {
+        item.product_id: item
+        for item in ReviewItem.objects.open()
+        .select_for_update()
+        .filter(product__in=newest)
+        .select_related("analysis")
+        .defer("analysis__top_categories")
+    }
+    past = _past(newest)
+    asked = {row.model_version for row in newest.values()}
+    margins = {version: audit.near_margin(version) for version in asked}
+    created, moved, withdrawn = [], [], []
+    for product_id, content_hash, external_id, current in Product.objects.filter(
+        pk__in=newest
+    ).values_list("pk", "content_hash", "external_id", "analysis"):
+        row, item = newest[product_id], open_items.get(product_id)
+        if content_hash != row.content_hash or (current or 0) > row.pk:
+            continue  # of a former photo or text, or a late answer: the product has a newer one
+        same = item if item and item.analysis.content_hash == row.content_hash else None
+        if same and same.second_of_id:
+            continue  # it asks about what was decided, whatever the model says now
+        entry, is_decided = None, (product_id, content_hash) in past.decided
+        if not is_decided:
+            entry = audit.entry(row, external_id=external_id, near=margins[row.model_version])
+            entry = _kept(same, row, entry) if same else entry
+        if same and entry:
+            # The same item, so that whoever looks at it can still decide.
+            same.lottery = audit.order(external_id)  # items older than the audit have none
+            moved.append(audit.placed(same, row, entry))
+            continue
+        if item:
+            withdrawn.append(item.pk)
+        former = past.former.get(product_id)
+        if entry is None and former in past.by_people and not is_decided:
+            entry = audit.REOPENED_ENTRY
+        if entry:
+            fresh = ReviewItem(
+                product_id=product_id,
+                lottery=audit.order(external_id),
+                reopens_id=former,
+            )
+            created.append(audit.placed(fresh, row, entry))
+    update_each(moved, _FOLLOWS)
+    ReviewItem.objects.filter(pk__in=withdrawn).update(state=WITHDRAWN)
+    _open(created)
+
+
+@dataclass
+class _Past:
+    """What was decided of some products: by content, and the newest of a former content."""
+
+    decided: set[tuple[int, str]] = field(default_factory=set)
+    former: dict[int, int] = field(default_factory=dict)
+    by_people: set[int] = field(default_factory=set)  # of the former ones
+
+
+def _past(newest: dict[int, Analysis]) -> _Past:
+    past = _Past()
+    standing = (
+        Decision.objects.standing()
+        .filter(analysis__product__in=newest, item__second_of=None)
+        .order_by("pk")
+        .values_list("pk", "analysis__product_id", "analysis__content_hash", "mode")
+    )
+    for pk, product_id, content_hash, mode in standing:
+        past.decided.add((product_id, content_hash))
+        if content_hash != newest[product_id].content_hash:
+            past.former[product_id] = pk
+            if mode != Decision.Mode.AUTOMATIC:
+                past.by_people.add(pk)
+    return past
+
+
+def _kept(item: ReviewItem, row: Analysis, entry: audit.Entry | None) -> audit.Entry | None:
+    """The way in of an item that is open already and was scored anew.
+
+    What was drawn stays drawn though its score moved, with the highest probability it ever had:
+    that is the one with which products of this history are in the queue.
+    """
+    if item.stratum == audit.AUDIT and not row.is_mismatch:
+        share = max(item.sampling_probability, entry.sampling_probability if entry else 0.0)
+        return audit.Entry(audit.AUDIT, share, in_audit=True)
+    if entry and item.in_audit:
+        return audit.Entry(entry.stratum, entry.sampling_probability, in_audit=True)
+    if entry is None and item.stratum == audit.REOPENED:
+        return audit.REOPENED_ENTRY
+    return entry
+
+
+def _open(items: Sequence[ReviewItem]) -> None:
+    """Save new items; clear mismatches are confirmed at once where a lead has turned that on."""
+    switch = AutomaticAction.objects.first() if items else None
+    clear = _clear(items) if switch is not None and switch.is_on else []
+    for item in clear:
+        item.state = DECIDED
+    ReviewItem.objects.bulk_create(items)
+    confirmed = Decision.objects.bulk_create(
+        Decision(
+            item=item,
+            analysis_id=item.analysis_id,
+            moderator_id=switch.by_id,
+            verdict=Decision.Verdict.CONFIRM,
+            reason=Decision.Reason.OTHER_PRODUCT,
+            note="Confirmed by its score: automatic action on clear mismatches is on.",
+            mode=Decision.Mode.AUTOMATIC,
+            stratum=item.stratum,
+            sampling_probability=item.sampling_probability,
+        )
+        for item in clear
+        if switch is not None
+    )
+    webhooks.announce(confirmed)
+
+
+def _clear(items: Sequence[ReviewItem]) -> list[ReviewItem]:
+    """Those in their category's band of clear mismatches, and not drawn for people to judge."""
+    flagged = [item for item in items if item.stratum == audit.FLAGGED and not item.in_audit]
+    products = Product.objects.select_related("category").in_bulk([i.product_id for i in flagged])
+    answering = versions.current().pk if flagged else None
+    clear = []
+    for item in flagged:
+        row = item.analysis
+        if row.model_version_id != answering:
+            continue  # the band was warranted, and turned on, for the version that answers now
+        limit = versions.clear_threshold_for(
+            row.model_version,
+            category=products[item.product_id].category,
+            override=row.threshold_override,
+        )
+        if limit is not None and row.similarity is not None and row.similarity < limit:
+            clear.append(item)
+    return clear
+
+
+def ask_second(item: ReviewItem) -> None:
+    """Open a blind second opinion on an item that was just decided (its product locked).
+
+    One that an undo withdrew opens again; one that somebody gave already stays given.
+    """
+    second = ReviewItem.objects.filter(second_of=item).first()
+    if second is None:
+        ReviewItem.objects.create(
+            product_id=item.product_id,
+            analysis_id=item.analysis_id,
+            second_of=item,
+            stratum=item.stratum,
+            sampling_probability=item.sampling_probability,
+            suspicion=item.suspicion,
+            uncertainty=item.uncertainty,
+            lottery=item.lottery,
+            in_audit=item.in_audit,
+        )
+    elif second.state == WITHDRAWN:
+        ReviewItem.objects.filter(pk=second.pk).update(
+            state=OPEN,
+            analysis=item.analysis_id,
+            escalated_at=None,
+            escalated_by=None,
+            escalation="",
+            escalation_note="",
+            **review_claims.FREE,
+        )
+
+
+def withdraw_changed(products: Iterable[Product]) -> None:
+    """Close open items about a photo or text that the product no longer has (in a transaction).
+
+    Nobody may decide on what is no longer offered; if the new content is flagged, it comes back.
+    """
+    changed = list(
+        ReviewItem.objects.open()
+        .filter(product__in=products)
+        .exclude(analysis__content_hash=F("product__content_hash"))
+        .values_list("pk", flat=True)
+    )
+    ReviewItem.objects.open().filter(pk__in=changed).update(state=WITHDRAWN)
+
+
+# ── Counts ────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class Counts:
+    """The state of the queue at a glance."""
+
+    open: int
+    decided_today: int
+    oldest: datetime | None
+
+
+def counts() -> Counts:
+    """Open items, people's verdicts that stand from today (in the site's time zone), oldest."""
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    waiting = ReviewItem.objects.open().aggregate(items=Count("*"), oldest=Min("opened_at"))
+    return Counts(
+        open=waiting["items"],
+        decided_today=Decision.objects.standing()
+        .by_people()
+        .filter(created_at__gte=midnight)
+        .count(),
+        oldest=waiting["oldest"],
+    )

@@ -1,0 +1,131 @@
+"""Taking back: the last ten acts of a moderator, one after the other, while nothing left.
+
+An act is one decision, a skip or a question to a lead, or several of them that were made with one
+press: a group of similar items, a grid. A decision stays on record; a new row says that it was
+undone. What was told to the shop already is not taken back in silence: an appeal corrects it, by
+somebody else.
+"""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from moderation.models import Decision, Product, ReviewItem, Skip
+
+from ..integration import webhooks
+from . import last_acts, passed_on, review_claims
+from .last_acts import Done
+from .passed_on import PassedOn
+from .review import ReviewError
+
+OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
+WITHDRAWN = ReviewItem.State.WITHDRAWN
+UNDO = Decision.Verdict.UNDO
+
+
+class AnotherAct(ReviewError):  # noqa: N818 - the sentence is the name's point
+    """What was asked to be undone is not the last that this person did."""
+
+
+def last_act(moderator: User) -> Done | PassedOn | None:
+    """What an undo takes back now: a decision, or an item that was passed on."""
+    acts = last_acts.of(moderator)
+    decided, passed = acts.last_standing(), passed_on.last(moderator)
+    if passed is None or not acts.reach_back_to(passed.at):
+        return decided
+    return passed if decided is None or passed.at > decided.at else decided
+
+
+def undo(*, moderator: User, decision: int | None = None, item: int | None = None) -> ReviewItem:
+    """Take back this moderator's last act; its item reopens in their hands.
+
+    What belongs to the same act is taken back with it. A second opinion that nobody gave yet is no
+    longer asked for. `decision` or `item` name what is meant: where the last one is another by now,
+    nothing happens. Raises `ReviewError` where there is nothing to undo, where the shop has been
+    told already, or where the product has changed since.
+    """
+    with transaction.atomic():
+        # Locked, so that of two requests the second one sees what the first has undone.
+        list(User.objects.select_for_update(no_key=True).filter(pk=moderator.pk).values_list("pk"))
+        last = last_act(moderator)
+        if last is None:
+            raise ReviewError(_nothing_left(moderator))
+        named = last.decision if isinstance(last, Done) else None
+        if decision not in (None, named) or item not in (None, last.item):
+            raise AnotherAct("Nothing was undone: what you did last is something else.")
+        if isinstance(last, PassedOn):
+            return passed_on.take_back(last, moderator=moderator)
+        return _take_back(last.decision, moderator=moderator)
+
+
+def _take_back(pk: int, *, moderator: User) -> ReviewItem:
+    """Take back a decision and what belongs to its act (in a transaction)."""
+    last = Decision.objects.select_related("item", "analysis").get(pk=pk)
+    followers = _of_the_same_act(last)
+    rows = [last, *followers]
+    # Locked, so that no analysis opens another item of these products meanwhile.
+    ids = [row.item.product_id for row in rows]
+    locked = Product.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    contents = dict(locked.values_list("pk", "content_hash"))
+    if contents[last.item.product_id] != last.analysis.content_hash:
+        raise ReviewError(
+            "This decision cannot be undone: the photo or text of the product has changed."
+        )
+    if not _reopen(last.item, moderator=moderator):
+        raise ReviewError(
+            "This decision cannot be undone: the product is in the queue again already."
+        )
+    for row in followers:
+        if contents[row.item.product_id] == row.analysis.content_hash:
+            _reopen(row.item, moderator=None)
+    if not webhooks.take_back(rows):
+        raise ReviewError(
+            "This decision cannot be undone: the shop has been told of it. If it is wrong, "
+            "let the shop appeal; somebody else then decides."
+        )
+    Decision.objects.bulk_create(_undone(row) for row in rows)
+    if last.act is not None:
+        Skip.objects.filter(moderator=moderator, act=last.act).delete()
+    last.item.refresh_from_db()
+    return last.item
+
+
+def _nothing_left(moderator: User) -> str:
+    of_the_last = [done.decision for done in last_acts.of(moderator).decisions]
+    if last_acts.own(moderator).exclude(pk__in=of_the_last).exists():
+        return f"Only your last {last_acts.AT_MOST} decisions can be undone."
+    return "There is no decision of yours to undo."
+
+
+def _of_the_same_act(decision: Decision) -> list[Decision]:
+    if decision.act is None:
+        return []
+    rows = Decision.objects.standing().filter(act=decision.act).exclude(pk=decision.pk)
+    return list(rows.select_related("item", "analysis").order_by("pk"))
+
+
+def _reopen(item: ReviewItem, *, moderator: User | None) -> bool:
+    """Put an item back into the queue, into these hands; False where its product is in it again."""
+    seconds = ReviewItem.objects.open().filter(second_of=item)
+    others = ReviewItem.objects.open().filter(product=item.product_id)
+    if others.exclude(pk__in=seconds.values("pk")).exists():
+        return False
+    seconds.update(state=WITHDRAWN, **review_claims.FREE)
+    hands = review_claims.in_hand(moderator) if moderator else review_claims.FREE
+    reopened = ReviewItem.objects.filter(pk=item.pk, state=DECIDED).update(state=OPEN, **hands)
+    if reopened and moderator:
+        review_claims.show(item, moderator=moderator)
+    return bool(reopened)
+
+
+def _undone(row: Decision) -> Decision:
+    return Decision(
+        item=row.item,
+        analysis=row.analysis,
+        moderator=row.moderator,
+        verdict=UNDO,
+        mode=row.mode,
+        act=row.act,
+        corrects=row,
+    )

@@ -1,0 +1,193 @@
+"""Analyses from asked for to answered: request, claim, score, write back.
+
+Nothing here trusts the queue. The row is the truth: it is claimed with a token (`claims`), its
+answer is written only where the token still stands, and products and queue follow (`results`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+from django.utils import timezone
+
+from moderation.clip import scoring
+from moderation.clip.errors import ImageError, ModelError
+from moderation.models import Analysis, ModelVersion, Product
+
+from ..model_versions import versions
+from ..queue import explain, review_queue, similar
+from . import claims, embeddings, results, worker
+from .engine import TOP_CATEGORIES, Engine, active_categories, engine_for
+
+logger = logging.getLogger(__name__)
+
+MOVED_AT_ONCE = 500
+
+RUNNING, FAILED = Analysis.Status.RUNNING, Analysis.Status.FAILED
+
+
+def request(
+    products: Iterable[Product],
+    *,
+    version: ModelVersion | None = None,
+    threshold: float | None = None,
+) -> int:
+    """Ask for an analysis of each product as it is now; returns how many rows are new.
+
+    Asking twice is harmless: a product has at most one live analysis per content and version.
+    Questions about an older photo or text that nobody has begun to answer are dropped.
+    """
+    version = version or versions.current()
+    products = list(products)
+    with transaction.atomic():
+        Analysis.objects.pending().filter(product__in=products).exclude(
+            content_hash=Subquery(
+                Product.objects.filter(pk=OuterRef("product")).values("content_hash")
+            )
+        ).delete()
+        review_queue.withdraw_changed(products)
+        before = _live_count(products, version)
+        Analysis.objects.bulk_create(
+            [_question(product, version, threshold) for product in products],
+            ignore_conflicts=True,
+            batch_size=500,
+        )
+        created = _live_count(products, version) - before
+        transaction.on_commit(worker.ring)
+    return created
+
+
+def move_questions(old: ModelVersion, *, to: ModelVersion) -> None:
+    """Ask the new version what nobody has begun to ask the old one.
+
+    Chunk by chunk, so that no moment holds a whole catalogue; one cut off in between goes on.
+    """
+    if old.pk == to.pk:
+        return
+    waiting = Analysis.objects.pending().filter(model_version=old).order_by("pk")
+    while True:
+        with transaction.atomic():
+            chunk = list(waiting.select_for_update().values_list("pk", "product")[:MOVED_AT_ONCE])
+            if not chunk:
+                return
+            Analysis.objects.pending().filter(pk__in=[pk for pk, _ in chunk]).delete()
+            products = Product.objects.filter(pk__in=[product for _, product in chunk])
+            request(products, version=to)
+
+
+def _live_count(products: list[Product], version: ModelVersion) -> int:
+    return Analysis.objects.live().filter(product__in=products, model_version=version).count()
+
+
+def _question(product: Product, version: ModelVersion, threshold: float | None) -> Analysis:
+    return Analysis(
+        product=product,
+        model_version=version,
+        text=product.text,
+        image=product.image.name or "",
+        image_sha256=product.image_sha256,
+        content_hash=product.content_hash,
+        threshold_override=threshold,
+    )
+
+
+def run_pending(*, owner: str, seconds: float) -> int:
+    """Claim and answer what is pending for about `seconds`; returns how many rows were claimed.
+
+    The models are loaded before the first claim, so that a missing one costs no attempt: its rows
+    stay pending, and the others go on. Raises `ModelError` where no model that is asked for loads.
+    """
+    deadline = time.monotonic() + seconds
+    count = 0
+    with worker.beating(owner, doing="loading the model"):
+        usable = _usable_versions()
+    for batch in claims.claim_batches(size=settings.CLIP_BATCH_SIZE, owner=owner, usable=usable):
+        worker.beat(owner, doing=f"analysing {len(batch)} products")
+        answer(batch)
+        count += len(batch)
+        if time.monotonic() > deadline:
+            worker.ring()  # more may wait: the next message goes on
+            break
+    worker.beat(owner)
+    return count
+
+
+def _usable_versions() -> list[ModelVersion]:
+    """The model versions that pending rows ask for and that can be loaded here."""
+    asked = Analysis.objects.pending().order_by().values("model_version").distinct()
+    usable, problems = [], []
+    for version in ModelVersion.objects.filter(pk__in=asked):
+        try:
+            engine_for(version)
+            usable.append(version)
+        except ModelError as error:
+            logger.error("Model version “%s” cannot be loaded: %s", version.name, error)
+            problems.append(error)
+    if problems and not usable:
+        raise problems[0]
+    return usable
+
+
+def answer(batch: Sequence[Analysis]) -> None:
+    """Score a claimed batch (of one model version) and write each answer where the claim stands.
+
+    A batch that fails as a whole goes back to pending with its attempt counted, or to FAILED
+    at the limit; a photo that cannot be used fails at once, with its reason.
+    """
+    token = batch[0].claim_token
+    try:
+        engine = engine_for(batch[0].model_version)
+        _score(engine, batch)
+        _write_back(batch, token=token)
+    except Exception as error:
+        # Whatever went wrong is of this batch; the worker must live on for the others.
+        logger.exception("A batch of %d analyses failed", len(batch))
+        held = Analysis.objects.filter(claim_token=token, status=RUNNING)
+        claims.release(held, reason=f"{type(error).__name__}: {error}")
+    else:
+        explain.explain(batch)
+        similar.assign(batch)
+
+
+def _score(engine: Engine, batch: Sequence[Analysis]) -> None:
+    """Fill in the result fields of each row; nothing is saved here."""
+    root = Path(settings.MEDIA_ROOT)
+    images = embeddings.image_vectors(
+        engine, [(row.image_sha256, root / row.image) for row in batch]
+    )
+    texts = embeddings.text_vectors(engine, [row.text for row in batch])
+    categories = active_categories()
+    for row in batch:
+        vector = images[row.image_sha256]
+        row.finished_at = timezone.now()
+        if isinstance(vector, ImageError):
+            row.status, row.error = FAILED, str(vector)
+            continue
+        score = float(scoring.similarity(vector[None], texts[row.text][None])[0])
+        results.apply_score(row, score)
+        row.precision = engine.encoder.precision
+        row.top_categories = (
+            engine.rank(vector, categories, top_k=TOP_CATEGORIES) if categories else []
+        )
+
+
+def _write_back(batch: Sequence[Analysis], *, token: uuid.UUID | None) -> None:
+    """Save the answers whose claim still stands, all or none, and let products and queue follow."""
+    with transaction.atomic():
+        standing = set(
+            Analysis.objects.select_for_update()
+            .filter(claim_token=token, status=RUNNING)
+            .values_list("pk", flat=True)
+        )
+        answered = [row for row in batch if row.pk in standing]
+        for row in answered:
+            row.claim_token = row.lease_expires_at = None
+        Analysis.objects.bulk_update(answered, results.RESULT_FIELDS)
+        results.settle(answered)

@@ -1,0 +1,161 @@
+"""Vectors that were computed once: a photo or a text is encoded once per model and precision.
+
+A version that shares its towers with another needs no encoding of what the other has seen: its
+vectors are mapped from the cached ones (`head_maps`). They are not stored again, since the map
+costs less than reading a row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from django.conf import settings
+
+from moderation.clip.errors import ImageError
+from moderation.models import Embedding, ModelVersion
+
+from ..queries.one_parameter import among
+from .head_maps import Forebear, lineage
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+
+def text_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Known:
+    """What can be had of a version without encoding anything, in one precision."""
+
+    forebears: tuple[Forebear, ...]
+    precision: str
+
+    @classmethod
+    def of(cls, version: ModelVersion) -> Known:
+        """What the cache knows of this version; no model is loaded. Raises `ModelError`."""
+        forebears = lineage(version)
+        wanted = settings.CLIP_PRECISION
+        return cls(forebears, _stored_precision(forebears) if wanted == "auto" else wanted)
+
+    def matrix(self, tower: str, hashes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Float32 unit vectors [n, d] for `hashes`, and which of them are known, bool [n].
+
+        The rows of the others are zero; d is 0 where none is known.
+        """
+        index = {sha: number for number, sha in enumerate(dict.fromkeys(hashes))}
+        there = np.zeros(len(index), dtype=bool)
+        unique = np.zeros((len(index), 0), dtype=np.float32)
+        for forebear in self.forebears:
+            missing = [sha for sha, number in index.items() if not there[number]]
+            if not missing:
+                break
+            stored = self._stored(forebear, tower, missing)
+            if not stored:
+                continue
+            rows = [index[sha] for sha, _ in stored]
+            found = forebear.apply(tower, _unpack([vector for _, vector in stored]))
+            if not unique.shape[1]:
+                unique = np.zeros((len(index), found.shape[1]), dtype=np.float32)
+            unique[rows], there[rows] = found, True
+        places = [index[sha] for sha in hashes]
+        return unique[places], there[places]
+
+    def find(self, tower: str, hashes: Sequence[str]) -> dict[str, np.ndarray]:
+        """Those of `hashes` that are known, with their unit vectors [d]."""
+        vectors, there = self.matrix(tower, hashes)
+        return {sha: vectors[row] for row, sha in enumerate(hashes) if there[row]}
+
+    def _stored(
+        self, forebear: Forebear, tower: str, hashes: list[str]
+    ) -> list[tuple[str, bytes | memoryview]]:
+        rows = Embedding.objects.filter(
+            among("content_hash", hashes),
+            model_version_id=forebear.version_id,
+            tower=tower,
+            precision=self.precision,
+        )
+        return list(rows.values_list("content_hash", "vector"))
+
+
+def _stored_precision(forebears: Sequence[Forebear]) -> str:
+    """The precision that the newest of the nearest cached vectors have; empty where none are.
+
+    Which one `auto` means on this machine only torch could tell, and it takes seconds to load.
+    """
+    for forebear in forebears:
+        stored = Embedding.objects.filter(model_version_id=forebear.version_id)
+        newest = stored.order_by("-pk").values_list("precision", flat=True).first()
+        if newest is not None:
+            return newest
+    return ""
+
+
+def image_vectors(
+    engine: Engine, photos: Sequence[tuple[str, Path]]
+) -> dict[str, np.ndarray | ImageError]:
+    """SHA-256 -> unit vector [d], or why the photo cannot be used; `photos` are (sha256, path)."""
+    paths = dict(photos)
+    vectors: dict[str, np.ndarray | ImageError] = {**known_of(engine).find("image", list(paths))}
+    missing = [sha for sha in paths if sha not in vectors]
+    for sha, encoded in zip(
+        missing, engine.encoder.encode_files([paths[sha] for sha in missing]), strict=True
+    ):
+        vectors[sha] = encoded if isinstance(encoded, ImageError) else rounded(encoded)
+    _store(engine, "image", {sha: vectors[sha] for sha in missing})
+    return vectors
+
+
+def text_vectors(engine: Engine, texts: Sequence[str]) -> dict[str, np.ndarray]:
+    """Text -> unit vector [d]."""
+    hashes = {text: text_sha256(text) for text in texts}
+    cached = known_of(engine).find("text", list(hashes.values()))
+    missing = [text for text, sha in hashes.items() if sha not in cached]
+    if missing:
+        fresh = {
+            hashes[text]: rounded(vector)
+            for text, vector in zip(missing, engine.encoder.encode_texts(missing), strict=True)
+        }
+        _store(engine, "text", fresh)
+        cached |= fresh
+    return {text: cached[sha] for text, sha in hashes.items()}
+
+
+def known_of(engine: Engine) -> Known:
+    """What the cache knows in the precision in which this engine computes."""
+    return Known(engine.forebears or (Forebear(engine.version_id),), engine.encoder.precision)
+
+
+def _store(engine: Engine, tower: str, vectors: Mapping[str, np.ndarray | ImageError]) -> None:
+    Embedding.objects.bulk_create(
+        [
+            Embedding(
+                model_version_id=engine.version_id,
+                tower=tower,
+                precision=engine.encoder.precision,
+                content_hash=sha,
+                vector=vector.astype(np.float16).tobytes(),
+            )
+            for sha, vector in vectors.items()
+            if not isinstance(vector, ImageError)
+        ],
+        ignore_conflicts=True,  # another worker may have stored the same vector meanwhile
+    )
+
+
+def rounded(vector: np.ndarray) -> np.ndarray:
+    """The vector as the cache will give it back, so that a score never depends on the cache."""
+    return np.asarray(_unpack([vector.astype(np.float16).tobytes()])[0])
+
+
+def _unpack(stored: Sequence[bytes | memoryview]) -> np.ndarray:
+    """Float16 bytes to float32 unit vectors [n, d] (rounding moves the length by 0.0002)."""
+    vectors = np.frombuffer(b"".join(stored), dtype=np.float16).astype(np.float32)
+    vectors = vectors.reshape(len(stored), -1)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))

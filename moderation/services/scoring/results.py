@@ -1,0 +1,59 @@
+"""What an answer changes: the analysis itself, where its product points, and the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import F, OuterRef, Q, Subquery
+
+from moderation.clip import scoring
+from moderation.models import Analysis, Product
+
+from ..model_versions import versions
+from ..queue import review_queue
+
+RESULT_FIELDS = [
+    "status",
+    "error",
+    "similarity",
+    "p_mismatch",
+    "threshold_used",
+    "is_mismatch",
+    "top_categories",
+    "precision",
+    "finished_at",
+    "claim_token",
+    "lease_expires_at",
+]
+
+
+def apply_score(row: Analysis, score: float) -> None:
+    """Judge a similarity by the threshold that holds for this row and mark the row done."""
+    version, category = row.model_version, row.product.category
+    threshold = versions.threshold_for(version, category=category, override=row.threshold_override)
+    row.similarity = score
+    row.p_mismatch = version.p_mismatch(score, category.name if category else None)
+    row.threshold_used = threshold
+    row.is_mismatch = scoring.judge(score, threshold=threshold).is_mismatch
+    row.status, row.error = Analysis.Status.DONE, ""
+
+
+def settle(answered: Sequence[Analysis]) -> None:
+    """Point the products at these finished analyses and open, move or withdraw review items.
+
+    An analysis speaks only for the photo and text it saw: where the product has changed since,
+    neither pointer nor queue moves. Call it in the transaction that saves the analyses.
+    """
+    product_ids = [row.product_id for row in answered]
+    # Two workers may settle the same product; in one order, so that they never wait in a ring.
+    locked = Product.objects.select_for_update().filter(pk__in=product_ids).order_by("pk")
+    list(locked.values_list("pk"))
+    of_product = Analysis.objects.filter(
+        pk__in=[row.pk for row in answered],
+        product=OuterRef("pk"),
+        content_hash=OuterRef("content_hash"),
+    ).order_by("-pk")
+    Product.objects.filter(pk__in=product_ids).annotate(
+        newest=Subquery(of_product.values("pk")[:1])
+    ).filter(Q(analysis=None) | Q(newest__gt=F("analysis"))).update(analysis=F("newest"))
+    review_queue.follow([row for row in answered if row.status == Analysis.Status.DONE])

@@ -1,0 +1,209 @@
+"""Photos and texts scored on the spot, while the request that brought them waits.
+
+Each request decodes its own photo; what several requests want of the model at the same moment is
+merged into one call by the engine's batcher. Nothing is stored here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from django.conf import settings
+from PIL import Image
+
+from moderation.clip import scoring
+from moderation.clip.device import cpu_cores
+from moderation.clip.errors import ImageError
+from moderation.clip.images import open_image
+from moderation.models import Category, ModelVersion, Product
+
+from ..model_versions import versions
+from . import embeddings
+from .engine import Engine, active_categories, engine_for
+
+Source = Path | bytes | BinaryIO
+
+# Asking the database for the active version is a tenth of a small photo's cost, so its answer
+# holds for a moment: another version, or another threshold of it, counts a second later.
+VERSION_HOLDS_SECONDS = 1.0
+_held: tuple[float, ModelVersion] | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A photo with its text. `threshold` overrules the category's and the model's."""
+
+    image: Source
+    text: str
+    threshold: float | None = None
+    category: Category | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says of a pair, and which version said it."""
+
+    verdict: scoring.Verdict
+    p_mismatch: float | None
+    model_version: str
+
+
+class NoCategories(Exception):  # noqa: N818 - the sentence is the name's point
+    """There is nothing to choose from."""
+
+    def __init__(self) -> None:
+        super().__init__("No category is active; activate one in the admin, or send categories.")
+
+
+def forget_version() -> None:
+    """Ask the database again at the next request."""
+    global _held
+    _held = None
+
+
+def _current() -> ModelVersion:
+    global _held
+    held, now = _held, time.monotonic()
+    if held is None or now - held[0] > VERSION_HOLDS_SECONDS:
+        _held = held = (now, versions.current())
+    return held[1]
+
+
+def analyze(pair: Pair) -> Answer:
+    """Judge one pair. Raises `ImageError`, and `ModelError` where no model can run."""
+    version = _current()
+    engine = engine_for(version)
+    image = _decode(engine, pair.image)
+    vectors = engine.batcher.encode([image], [pair.text])
+    return _answer(version, pair, image=vectors.images[0], text=vectors.texts[0])
+
+
+def analyze_batch(pairs: Sequence[Pair]) -> list[Answer | ImageError]:
+    """Judge each pair, in order; a photo that cannot be used costs only its own pair."""
+    version = _current()
+    engine = engine_for(version)
+    answers: list[Answer | ImageError] = []
+    # Decoded photos can be large: no more are held at once than the model takes in one batch.
+    step = settings.CLIP_BATCH_SIZE
+    with ThreadPoolExecutor(cpu_cores(), thread_name_prefix="decode") as pool:
+        for start in range(0, len(pairs), step):
+            part = pairs[start : start + step]
+            decoded = list(pool.map(lambda pair: _try_decode(engine, pair.image), part))
+            answers += _judge(version, engine, part, decoded)
+    return answers
+
+
+def analyze_products(product_ids: Sequence[str]) -> list[Answer | ImageError | None]:
+    """Judge the present photo and text of each product; None where there is no such product.
+
+    Vectors that the worker computed before are used, and new ones are kept.
+    """
+    version = _current()
+    engine = engine_for(version)
+    products = {
+        product.external_id: product
+        for product in Product.objects.filter(external_id__in=product_ids).select_related(
+            "category"
+        )
+    }
+    root = Path(settings.MEDIA_ROOT)
+    images = embeddings.image_vectors(
+        engine,
+        [(product.image_sha256, root / str(product.image.name)) for product in products.values()],
+    )
+    texts = embeddings.text_vectors(engine, [product.text for product in products.values()])
+    answers: list[Answer | ImageError | None] = []
+    for product_id in product_ids:
+        product = products.get(product_id)
+        if product is None:
+            answers.append(None)
+            continue
+        image = images[product.image_sha256]
+        if isinstance(image, ImageError):
+            answers.append(image)
+            continue
+        pair = Pair(b"", product.text, category=product.category)
+        answers.append(_answer(version, pair, image=image, text=texts[product.text]))
+    return answers
+
+
+def classify(
+    image: Source, *, top_k: int, names: Sequence[str] = ()
+) -> tuple[list[dict[str, str | float]], str]:
+    """The likeliest categories, best first, and the model version's name.
+
+    Among `names`, or among the active categories. Raises `ImageError`, `ModelError`, and
+    `NoCategories`.
+    """
+    categories = _named(names) if names else active_categories()
+    if not categories:
+        raise NoCategories
+    version = _current()
+    engine = engine_for(version)
+    vectors = engine.batcher.encode([_decode(engine, image)], [])
+    return engine.rank(vectors.images[0], categories, top_k=top_k), version.name
+
+
+def _named(names: Sequence[str]) -> list[tuple[str, str]]:
+    """(name, prompt noun); a category that the shop knows is asked about in its own words."""
+    known = {category.name.lower(): category.prompt_noun for category in Category.objects.all()}
+    return [(name, known.get(name.lower(), name.lower())) for name in names]
+
+
+def _decode(engine: Engine, source: Source) -> Image.Image:
+    """The picture at the model's own size, so that a large one is held only for a moment."""
+    transform = engine.encoder.transform
+    image = open_image(
+        source, shortest_edge=transform.target_edge, max_pixels=settings.MAX_IMAGE_PIXELS
+    )
+    return Image.fromarray(transform(image))
+
+
+def _try_decode(engine: Engine, source: Source) -> Image.Image | ImageError:
+    try:
+        return _decode(engine, source)
+    except ImageError as error:
+        return error
+
+
+def _judge(
+    version: ModelVersion,
+    engine: Engine,
+    pairs: Sequence[Pair],
+    decoded: Sequence[Image.Image | ImageError],
+) -> list[Answer | ImageError]:
+    usable = [
+        (pair, image)
+        for pair, image in zip(pairs, decoded, strict=True)
+        if not isinstance(image, ImageError)
+    ]
+    vectors = engine.batcher.encode(
+        [image for _, image in usable], [pair.text for pair, _ in usable]
+    )
+    encoded = iter(zip(vectors.images, vectors.texts, strict=True))
+    answers: list[Answer | ImageError] = []
+    for pair, image in zip(pairs, decoded, strict=True):
+        if isinstance(image, ImageError):
+            answers.append(image)
+        else:
+            image_vector, text_vector = next(encoded)
+            answers.append(_answer(version, pair, image=image_vector, text=text_vector))
+    return answers
+
+
+def _answer(version: ModelVersion, pair: Pair, *, image: np.ndarray, text: np.ndarray) -> Answer:
+    """Rounded as the worker rounds, so that both give the same score."""
+    rounded = embeddings.rounded(image)[None], embeddings.rounded(text)[None]
+    score = float(scoring.similarity(*rounded)[0])
+    threshold = versions.threshold_for(version, category=pair.category, override=pair.threshold)
+    return Answer(
+        verdict=scoring.judge(score, threshold=threshold),
+        p_mismatch=version.p_mismatch(score, pair.category.name if pair.category else None),
+        model_version=version.name,
+    )
