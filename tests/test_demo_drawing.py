@@ -149,6 +149,17 @@ def test_planted_mismatches_are_listed_with_the_text_they_replaced(catalogue: Pa
     assert all(texts[product_id] == text for product_id, text in honest.items())
 
 
+def test_some_wrong_listings_are_copied_by_other_sellers(tmp_path: Path) -> None:
+    planted = write_catalogue(tmp_path, count=40, mismatch_share=0.25, relisted=4, seed=7)
+    rows = rows_of(tmp_path / "catalogue.csv")
+    assert (len(rows), len({row["product_id"] for row in rows}), len(planted)) == (40, 40, 10)
+    for copy in rows[-4:]:
+        same = [row for row in rows if row["image_path"] == copy["image_path"]]
+        assert len(same) == 3 == len({row["seller"] for row in same})
+        assert {row["text"] for row in same} == {copy["text"]}
+        assert len({row.true_text for row in planted if row.product_id == copy["product_id"]}) == 1
+
+
 def test_the_same_seed_writes_the_same_bytes(catalogue: Path, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     write_catalogue(

@@ -14,6 +14,7 @@ from .texts import describe
 
 MISMATCHES = ("other_type", "sibling_type", "colour")
 SELLERS = ("Northlight", "Hartmann & Co", "Basket Street", "Fern and Fox", "Kiosk 24")
+TIMES = 2  # that a listing is copied by other sellers
 JPEG_QUALITY = 88
 IMAGE_WIDTH = 384
 # Kinds whose names people use for each other.
@@ -34,19 +35,21 @@ def write_catalogue(
     *,
     count: int = 180,
     mismatch_share: float = 0.1,
+    relisted: int = 0,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Planted]:
     """Draw `count` held-out products into `folder` and return the planted mismatches.
 
-    Writes images/*.jpg, catalogue.csv (product_id, image_path, text, category, seller) and
+    The last `relisted` of them are planted ones once more, by other sellers: the same photo and
+    text. Writes images/*.jpg, catalogue.csv (product_id, image_path, text, category, seller) and
     planted.csv (product_id, mismatch, true_text). The same arguments give the same bytes.
-    `progress` is called with (done, count) after each picture.
+    `progress` is called with (done, count) after each listing.
     """
     folder = Path(folder)
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    products = demo_products(count, seed=seed)
-    wrong = _plant(products, round(count * mismatch_share), seed)
+    products = demo_products(count - relisted, seed=seed)
+    wrong = _plant(products, round(count * mismatch_share) - relisted, seed)
     rows: list[tuple[str, ...]] = []
     planted: list[Planted] = []
     for done, product in enumerate(products, start=1):
@@ -59,6 +62,11 @@ def write_catalogue(
         rows.append((product.product_id, path, text, category, SELLERS[done % len(SELLERS)]))
         if progress:
             progress(done, count)
+    for row, mismatch in _again(rows, planted, relisted):
+        rows.append(row)
+        planted.append(mismatch)
+        if progress:
+            progress(len(rows), count)
     header = ("product_id", "image_path", "text", "category", "seller")
     _write(folder / "catalogue.csv", header, rows)
     _write(
@@ -67,6 +75,23 @@ def write_catalogue(
         [(p.product_id, p.mismatch, p.true_text) for p in planted],
     )
     return planted
+
+
+def _again(
+    rows: list[tuple[str, ...]], planted: list[Planted], wanted: int
+) -> list[tuple[tuple[str, ...], Planted]]:
+    """Listings that others made of the most glaring mismatches, several of each."""
+    glaring = [one for one in planted if one.mismatch == "other_type"][: -(-wanted // TIMES)]
+    by_id = {row[0]: row for row in rows}
+    made: list[tuple[tuple[str, ...], Planted]] = []
+    for number in range(wanted):
+        original = glaring[number // TIMES]
+        product_id = f"demo-{len(rows) + number + 1:05d}"
+        _id, path, text, category, seller = by_id[original.product_id]
+        other = SELLERS[(SELLERS.index(seller) + 1 + number % TIMES) % len(SELLERS)]
+        again = Planted(product_id, original.mismatch, original.true_text)
+        made.append(((product_id, path, text, category, other), again))
+    return made
 
 
 def _plant(products: list[DrawnProduct], wanted: int, seed: int) -> dict[str, tuple[str, str, str]]:

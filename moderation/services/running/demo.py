@@ -20,6 +20,7 @@ USERNAME, PASSWORD = "demo", "clipmod-demo"
 LEAD = "demo-lead"  # who decides what the other one escalates
 PRODUCTS = 180
 MISMATCH_SHARE = 0.2
+RELISTED_SHARE = 1 / 45  # of the products, so that similar items can be seen
 REVIEW_SHARE = 0.15
 # So many decided leave more than a training needs, with what is kept for judging set aside.
 LESSON_SHARE = 0.75
@@ -57,7 +58,13 @@ def draw(*, count: int = PRODUCTS, progress: Callable[[int, int], None] | None =
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    write_catalogue(unfinished, count=count, mismatch_share=MISMATCH_SHARE, progress=progress)
+    write_catalogue(
+        unfinished,
+        count=count,
+        mismatch_share=MISMATCH_SHARE,
+        relisted=round(count * RELISTED_SHARE),
+        progress=progress,
+    )
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
 
