@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from moderation.models import Analysis, Decision, Delivery, ReviewItem, Webhook
+from moderation.models import Analysis, Decision, Delivery, ReviewItem, Skip, Webhook
 from moderation.services.queue import review, review_claims
 
 pytestmark = pytest.mark.django_db
@@ -234,7 +234,11 @@ def test_a_wrong_field_is_named(
     [
         ({"verdict": "no"}, "verdict is “no”; send one of confirm, dismiss."),
         ({}, "verdict is missing; send one of confirm, dismiss."),
-        ({"verdict": None}, "verdict is missing; send one of confirm, dismiss."),
+        ({"verdict": None}, "verdict is null; send one of confirm, dismiss."),
+        (
+            {"verdict": "dismiss", "wrong_side": "x" * 300},
+            f"wrong_side is “{'x' * 40}”; send one of image, text, both, or leave it out.",
+        ),
     ],
 )
 def test_a_refused_choice_lists_what_can_be_sent(
@@ -293,7 +297,7 @@ def test_an_undo_reopens_and_a_repeated_one_takes_back_no_other(
     assert [one.pk for one in Decision.objects.standing()] == [first["id"]]
     assert post(api, "undo").json()["product_id"] == "A"
     refused = post(api, "undo")
-    assert refused.status_code == 409 and "no decision of yours" in refused.json()["error"]
+    assert refused.status_code == 409 and "nothing of yours" in refused.json()["error"]
 
 
 def test_an_undo_takes_back_a_skip_too(api: Client, make_item: Make) -> None:
@@ -302,6 +306,16 @@ def test_an_undo_takes_back_a_skip_too(api: Client, make_item: Make) -> None:
     assert post(api, "undo").json()["product_id"] == "A"
     assert not item.skips.exists()
     assert post(api, "undo").status_code == 409
+
+
+def test_an_undo_may_name_the_review_that_it_means(api: Client, make_item: Make) -> None:
+    first, second = make_item("A"), make_item("B")
+    post(api, f"{first.pk}/skip")
+    post(api, f"{second.pk}/skip")
+    assert post(api, "undo", {"review": first.pk}).status_code == 409
+    assert post(api, "undo", {"review": second.pk}).json()["product_id"] == "B"
+    assert post(api, "undo", {"review": second.pk}).status_code == 409
+    assert [skip.item_id for skip in Skip.objects.all()] == [first.pk]
 
 
 def test_what_the_shop_was_told_is_not_undone(api: Client, make_item: Make) -> None:

@@ -20,7 +20,7 @@ from moderation.clip.finetune.refusals import MIN_OF_EACH
 from moderation.models import Product
 from moderation.services.running import demo
 
-from .live_project import LiveProject
+from .live_project import ROOT, LiveProject
 
 pytestmark = [pytest.mark.slow, pytest.mark.any_database]
 
@@ -59,6 +59,9 @@ def test_the_demo_runs_reports_stops_and_runs_again(project: LiveProject) -> Non
     listed = re.findall(r"^  (caught|missed)  demo-\d+", shown, re.M)
     assert len(listed) == 36
     assert listed.count("caught") == int(planted[1])
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    samples = re.findall(r"^  (?:caught|missed)(  demo-\d+  .+”)$", readme, re.M)
+    assert samples and all(sample in shown for sample in samples)
     assert re.search(r"A threshold of 0\.\d\d would flag the 27 most suspicious", shown)
     lesson = re.search(r"put about 135 of the most suspicious in the queue, (\d+) of them", shown)
     assert lesson is not None

@@ -199,7 +199,7 @@ def test_undo_without_a_decision_says_so(bundled: Any, page: Client) -> None:
     answer = page.post("/admin/queue/undo/")
 
     assert answer.status_code == 409
-    assert "no decision of yours" in answer.content.decode()
+    assert "nothing of yours" in answer.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_undo_reopens_and_keeps_the_record(make_item: Make, make_user: Make) -> 
 def test_only_ones_own_decisions_can_be_undone(make_item: Make, make_user: Make) -> None:
     confirm(make_item("A1"), make_user("anna"))
 
-    with pytest.raises(review.ReviewError, match="no decision of yours"):
+    with pytest.raises(review.ReviewError, match="nothing of yours"):
         review_undo.undo(moderator=make_user("ben"))
 
 

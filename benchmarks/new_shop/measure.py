@@ -75,6 +75,7 @@ def main() -> None:
                 try:
                     result = finetune(base, data, run, settings=settings)
                 except DataRefused as refused:
+                    print(refused, flush=True)
                     result = FinetuneResult(base, "refused", [str(refused)], same_towers=True)
                 minutes = (time.monotonic() - started) / 60
                 after, _scores = judged(result.folder, shop, pairs, decided=decided)

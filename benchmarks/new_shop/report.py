@@ -69,6 +69,8 @@ def table(rows: list[Row]) -> str:
             cells[1] += f" ({spread(found, lambda r, b=before: r['others'] - b['others'], '+.3f')})"
             cells[2] += f" (x {mean(found, 'first') / before['first']:.2f})"
             cells[3] = f"{mean(found, 'minutes'):.1f}"
+        if refused := sum(row.get("did") == "refused" for row in found):
+            name += f" (too few decisions, base kept: {refused} of {len(found)})"
         lines.append(f"| {source} | {name} | {decisions:,} | {len(found)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -132,15 +132,17 @@ class OneOfField(serializers.ChoiceField):
     def __init__(self, choices: Any, **kwargs: Any) -> None:
         super().__init__(choices, **kwargs)
         wanted = "send one of " + ", ".join(str(word) for word in self.choices)
-        missing = f"{{field_name}} is missing; {wanted}."
-        self.error_messages |= {
-            "required": missing,
-            "null": missing,
-            "invalid_choice": f"{{field_name}} is “{{input}}”; {wanted}.",
+        wanted += "." if self.required else ", or leave it out."
+        self.error_messages = {
+            **self.error_messages,
+            "required": f"{{field_name}} is missing; {wanted}",
+            "null": f"{{field_name}} is null; {wanted}",
+            "invalid_choice": f"{{field_name}} is “{{input}}”; {wanted}",
         }
 
     def fail(self, key: str, **kwargs: Any) -> Any:
-        super().fail(key, **{"field_name": self.field_name, **kwargs})
+        sent = str(kwargs.pop("input", ""))[:40]
+        super().fail(key, field_name=self.field_name, input=sent, **kwargs)
 
 
 class TopKField(serializers.IntegerField):

@@ -190,6 +190,11 @@ class UndoForm(serializers.Serializer[Any]):
         required=False,
         help_text="Undo only if this is what you did last: a request sent twice undoes one.",
     )
+    review = serializers.IntegerField(
+        min_value=1,
+        required=False,
+        help_text="Undo only if what you did last was about this review, as above.",
+    )
 
 
 class ReviewUndo(ApiView):
@@ -214,9 +219,8 @@ class ReviewUndo(ApiView):
     def post(self, request: Request) -> Response:
         form = UndoForm(data=request.data)
         form.is_valid(raise_exception=True)
-        moderator, wanted = _moderator(request), form.validated_data.get("decision")
-        try:
-            item = _acted(lambda: review_undo.undo(moderator=moderator, decision=wanted))
-        except review_undo.AnotherAct as error:
-            raise Conflict(str(error)) from error
+        decision, about = (form.validated_data.get(name) for name in ("decision", "review"))
+        item = _acted(
+            lambda: review_undo.undo(moderator=_moderator(request), decision=decision, item=about)
+        )
         return Response(ReviewAnswer(find(item.pk), context={"request": request}).data)

@@ -46,10 +46,13 @@ def write_catalogue(
     planted.csv (product_id, mismatch, true_text). The same arguments give the same bytes.
     `progress` is called with (done, count) after each listing.
     """
+    wanted = round(count * mismatch_share)
+    if relisted > wanted // 2:
+        raise ValueError(f"{relisted} listings cannot be copies where {wanted} are wrong.")
     folder = Path(folder)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     products = demo_products(count - relisted, seed=seed)
-    wrong = _plant(products, round(count * mismatch_share) - relisted, seed)
+    wrong = _plant(products, wanted - relisted, seed)
     rows: list[tuple[str, ...]] = []
     planted: list[Planted] = []
     for done, product in enumerate(products, start=1):
@@ -62,9 +65,9 @@ def write_catalogue(
         rows.append((product.product_id, path, text, category, SELLERS[done % len(SELLERS)]))
         if progress:
             progress(done, count)
-    for row, mismatch in _again(rows, planted, relisted):
+    for row, copy in _again(rows, planted, relisted):
         rows.append(row)
-        planted.append(mismatch)
+        planted.append(copy)
         if progress:
             progress(len(rows), count)
     header = ("product_id", "image_path", "text", "category", "seller")

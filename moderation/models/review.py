@@ -288,13 +288,13 @@ class Skip(models.Model):
     )
     reason = models.CharField(max_length=20, choices=Reason, default=Reason.CANNOT_TELL)
     act = models.UUIDField(null=True, help_text="The batch of a grid that it was part of.")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True, help_text="Of the last time.")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["item", "moderator"], name="one_skip_per_moderator")
         ]
-        indexes = [models.Index(fields=["moderator", "-id"], name="skip_by_moderator")]
+        indexes = [models.Index(fields=["moderator", "-created_at"], name="skip_by_moderator")]
 
     def __str__(self) -> str:
         return f"{self.moderator} skipped {self.item_id}"

@@ -1,18 +1,20 @@
-"""What a moderator passed on, by a skip or to a lead, and may take back while nobody has it."""
+"""Taking back what was passed on, by a skip or to a lead, while nobody else has it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Sequence
 
 from django.contrib.auth.models import User
-from django.db.models import BigIntegerField, Value
+from django.db.models import Count
 
-from moderation.models import ReviewItem, Skip
+from moderation.models import Product, ReviewItem, Skip
+from moderation.models.querysets import ReviewItemQuerySet
 
 from . import review_claims
+from .last_acts import PassedOn
 from .review import SKIPS_THAT_ESCALATE, ReviewError, who_was_faster
 
+SKIPPED = ReviewItem.Escalation.SKIPPED
 NOT_ESCALATED = {
     "escalated_at": None,
     "escalated_by": None,
@@ -21,48 +23,63 @@ NOT_ESCALATED = {
 }
 
 
-@dataclass(frozen=True)
-class PassedOn:
-    """An item (its key) that was passed on: by a skip (its key), or to a lead."""
-
-    item: int
-    at: datetime
-    skip: int | None
-
-
-def last(moderator: User) -> PassedOn | None:
-    """The newest that is still free. What was skipped in a grid goes with the grid's act."""
-    free = ReviewItem.objects.unclaimed()
-    asked = free.filter(escalated_by=moderator).order_by()
-    skips = Skip.objects.filter(moderator=moderator, act=None, item__in=free)
-    if not moderator.has_perm(review_claims.RESOLVE):
-        skips = skips.exclude(item__escalation=ReviewItem.Escalation.ASKED)
-    rows = skips.values_list("item", "created_at", "pk").union(
-        asked.values_list("pk", "escalated_at", Value(None, output_field=BigIntegerField()))
-    )
-    newest = rows.order_by("-created_at").first()
-    return PassedOn(*newest) if newest else None
+def still_free(items: Collection[int], *, moderator: User) -> set[int]:
+    """Those of the items that this person could have in hand again, once they took them back."""
+    if not items:
+        return set()
+    rows = _free_or_held(moderator).filter(pk__in=items).annotate(skipped=Count("skips"))
+    is_lead = moderator.has_perm(review_claims.RESOLVE)
+    return {
+        row.pk
+        for row in rows
+        if row.escalated_at is None
+        or row.escalated_by_id == moderator.pk
+        or is_lead
+        or (row.escalation == SKIPPED and row.skipped <= SKIPS_THAT_ESCALATE)
+    }
 
 
-def take_back(passed: PassedOn, *, moderator: User) -> ReviewItem:
-    """Put the item into these hands again, as if it had never been passed on (in a transaction).
+def take_back(passed: Sequence[PassedOn], *, moderator: User) -> ReviewItem:
+    """Take all of them back and put the first that is free into these hands (in a transaction).
 
     Raises `ReviewError` where somebody took it meanwhile.
     """
-    item = ReviewItem.objects.select_for_update().get(pk=passed.item)
-    if passed.skip is not None:
-        Skip.objects.filter(pk=passed.skip).delete()
-    is_lifted = passed.skip is None or _was_the_last_straw(item)
-    lifted = NOT_ESCALATED if is_lifted else {}
-    free = ReviewItem.objects.unclaimed().filter(pk=item.pk, escalated_at=item.escalated_at)
-    if not free.update(**lifted, **review_claims.in_hand(moderator)):
+    _lock(passed, moderator=moderator)
+    free = still_free([one.item for one in passed], moderator=moderator)
+    item = ReviewItem.objects.get(
+        pk=next((p.item for p in passed if p.item in free), passed[0].item)
+    )
+    forget(passed, moderator=moderator)
+    mine = _free_or_held(moderator).filter(pk=item.pk)
+    if item.pk not in free or not mine.update(**review_claims.in_hand(moderator)):
         raise ReviewError(f"It cannot be taken back: {who_was_faster(item, asking=moderator)}")
     review_claims.show(item, moderator=moderator)
     item.refresh_from_db()
+    if problem := review_claims.refusal(item, moderator=moderator):
+        raise ReviewError(problem)
     return item
 
 
-def _was_the_last_straw(item: ReviewItem) -> bool:
-    """Whether only the skips sent it to the leads, and too few are left."""
-    skipped = item.escalation == ReviewItem.Escalation.SKIPPED
-    return skipped and item.skips.count() < SKIPS_THAT_ESCALATE
+def forget(passed: Sequence[PassedOn], *, moderator: User) -> None:
+    """As if nothing had been passed on: what only that sent to the leads leaves them, if free."""
+    Skip.objects.filter(pk__in=[one.skip for one in passed if one.skip is not None]).delete()
+    free = _free_or_held(moderator).filter(pk__in=[one.item for one in passed])
+    asked = [one.item for one in passed if one.skip is None]
+    free.filter(pk__in=asked, escalated_by=moderator).update(**NOT_ESCALATED)
+    by_skips = free.filter(escalation=SKIPPED).annotate(skipped=Count("skips"))
+    too_few = [row.pk for row in by_skips if row.skipped < SKIPS_THAT_ESCALATE]
+    free.filter(pk__in=too_few).update(**NOT_ESCALATED)
+
+
+def _lock(passed: Sequence[PassedOn], *, moderator: User) -> None:
+    """Products first, then items in order, as decisions do; what `show` changes among them."""
+    ids = [one.item for one in passed]
+    products = Product.objects.filter(review_items__in=ids).values("pk")
+    locked = Product.objects.select_for_update().filter(pk__in=products)
+    list(locked.order_by("pk").values_list("pk"))
+    held = ReviewItem.objects.held_by(moderator)
+    review_claims.lock(ReviewItem.objects.filter(pk__in=ids) | held)
+
+
+def _free_or_held(moderator: User) -> ReviewItemQuerySet:
+    return ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)

@@ -190,9 +190,9 @@ def skip(
         # Locked, so that of two skips at the same moment the second one counts both.
         review_claims.lock(ReviewItem.objects.filter(pk=item.pk))
         ReviewItem.objects.held_by(moderator).filter(pk=item.pk).update(**review_claims.FREE)
-        Skip.objects.get_or_create(
-            item=item, moderator=moderator, defaults={"reason": reason, "act": act}
-        )
+        # A lead is given again what they skipped: it is the newest skip that an undo means.
+        newest = {"reason": reason, "act": act, "created_at": timezone.now()}
+        Skip.objects.update_or_create(item=item, moderator=moderator, defaults=newest)
         if Skip.objects.filter(item=item).count() < SKIPS_THAT_ESCALATE:
             return False
         return bool(

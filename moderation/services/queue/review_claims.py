@@ -240,7 +240,7 @@ def _last_item(moderator: User) -> int:
     )
     skipped = (
         Skip.objects.filter(moderator=moderator)
-        .order_by("-id")
+        .order_by("-created_at", "-id")
         .values_list("created_at", "item_id")
         .first()
     )

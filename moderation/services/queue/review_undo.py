@@ -11,30 +11,28 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from moderation.models import Decision, Product, ReviewItem, Skip
+from moderation.models import Decision, Product, ReviewItem
 
 from ..integration import webhooks
 from . import last_acts, passed_on, review_claims
-from .last_acts import Done
-from .passed_on import PassedOn
-from .review import ReviewError
+from .last_acts import Act
+from .passed_on import still_free
+from .review import ReviewError, who_was_faster
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
 WITHDRAWN = ReviewItem.State.WITHDRAWN
 UNDO = Decision.Verdict.UNDO
 
 
-class AnotherAct(ReviewError):  # noqa: N818 - the sentence is the name's point
-    """What was asked to be undone is not the last that this person did."""
-
-
-def last_act(moderator: User) -> Done | PassedOn | None:
-    """What an undo takes back now: a decision, or an item that was passed on."""
+def last_act(moderator: User) -> Act | None:
+    """What an undo takes back now: the newest act of which something can be."""
     acts = last_acts.of(moderator)
-    decided, passed = acts.last_standing(), passed_on.last(moderator)
-    if passed is None or not acts.reach_back_to(passed.at):
-        return decided
-    return passed if decided is None or passed.at > decided.at else decided
+    passed = [one.item for act in acts for one in act.passed_on if not act.decisions]
+    free = still_free(passed, moderator=moderator)
+    for act in acts:
+        if act.decision or (not act.decisions and any(p.item in free for p in act.passed_on)):
+            return act
+    return None
 
 
 def undo(*, moderator: User, decision: int | None = None, item: int | None = None) -> ReviewItem:
@@ -50,13 +48,15 @@ def undo(*, moderator: User, decision: int | None = None, item: int | None = Non
         list(User.objects.select_for_update(no_key=True).filter(pk=moderator.pk).values_list("pk"))
         last = last_act(moderator)
         if last is None:
-            raise ReviewError(_nothing_left(moderator))
-        named = last.decision if isinstance(last, Done) else None
+            raise ReviewError(_nothing_left(moderator, item=item))
+        named = last.decision.decision if last.decision else None
         if decision not in (None, named) or item not in (None, last.item):
-            raise AnotherAct("Nothing was undone: what you did last is something else.")
-        if isinstance(last, PassedOn):
-            return passed_on.take_back(last, moderator=moderator)
-        return _take_back(last.decision, moderator=moderator)
+            raise ReviewError(_another(moderator, item=item))
+        if last.decision is None:
+            return passed_on.take_back(last.passed_on, moderator=moderator)
+        reopened = _take_back(last.decision.decision, moderator=moderator)
+        passed_on.forget(last.passed_on, moderator=moderator)
+    return reopened
 
 
 def _take_back(pk: int, *, moderator: User) -> ReviewItem:
@@ -85,17 +85,33 @@ def _take_back(pk: int, *, moderator: User) -> ReviewItem:
             "let the shop appeal; somebody else then decides."
         )
     Decision.objects.bulk_create(_undone(row) for row in rows)
-    if last.act is not None:
-        Skip.objects.filter(moderator=moderator, act=last.act).delete()
     last.item.refresh_from_db()
     return last.item
 
 
-def _nothing_left(moderator: User) -> str:
-    of_the_last = [done.decision for done in last_acts.of(moderator).decisions]
-    if last_acts.own(moderator).exclude(pk__in=of_the_last).exists():
-        return f"Only your last {last_acts.AT_MOST} decisions can be undone."
-    return "There is no decision of yours to undo."
+def _nothing_left(moderator: User, *, item: int | None) -> str:
+    if sentence := _taken_by_others(moderator, item=item):
+        return sentence
+    newest = [done.decision for act in last_acts.of(moderator) for done in act.decisions]
+    if last_acts.own(moderator).exclude(pk__in=newest).exists():
+        return f"Only what you did last can be undone, up to {last_acts.AT_MOST} acts."
+    return "There is nothing of yours to undo."
+
+
+def _another(moderator: User, *, item: int | None) -> str:
+    return (
+        _taken_by_others(moderator, item=item)
+        or "Nothing was undone: what you did last is something else."
+    )
+
+
+def _taken_by_others(moderator: User, *, item: int | None) -> str:
+    """Who has what this person passed on and means; empty where they mean nothing of the kind."""
+    passed = [one.item for act in last_acts.of(moderator) for one in act.passed_on]
+    if item not in passed or item in still_free(passed, moderator=moderator):
+        return ""
+    who = who_was_faster(ReviewItem(pk=item), asking=moderator)
+    return f"It cannot be taken back: {who}"
 
 
 def _of_the_same_act(decision: Decision) -> list[Decision]:

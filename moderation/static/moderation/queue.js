@@ -205,6 +205,8 @@ function takeIn(answer) {
 }
 
 function undone(item) {
+  const place = ahead.findIndex((other) => other.pk === item.pk);
+  if (place >= 0) ahead.splice(place, 1); // it may have come round again before it was taken back
   const present = shown();
   if (present && !isWaiting) ahead.unshift({ pk: pkOf(present), node: present });
   show(item.node);
