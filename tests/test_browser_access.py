@@ -198,3 +198,23 @@ def test_a_lead_works_on_what_was_escalated_saves_a_view_and_answers_an_appeal(
     newest = Decision.objects.latest("pk")
     assert (newest.mode, newest.verdict) == ("appeal", "dismiss")
     assert newest.corrects.moderator.username == "ben"
+
+
+def test_a_lead_takes_back_a_skip_of_what_comes_round_again(
+    shop: dict[str, int], open_as_lead: Callable[..., Page]
+) -> None:
+    """The only escalated item is given again at once; undone, it is there once and not skipped."""
+    page = open_as_lead()
+    page.goto("/admin/queue/?desk=leads")
+    name = page.locator(".listing-id").text_content()
+    escalated = ReviewItem.objects.get(escalated_at__isnull=False)
+    page.wait_for_timeout(300)  # a faster press is taken for a bounce
+
+    page.keyboard.press("s")
+    page.keyboard.press("1")
+    expect(page.locator("#queue:not(.is-busy) .listing-id")).to_have_text(str(name))
+    page.keyboard.press("u")
+    expect(page.get_by_role("status")).to_contain_text("Undone")
+    expect(page.locator(".listing-id")).to_have_text(str(name))
+    assert not escalated.skips.exists() and Decision.objects.count() == 1
+    expect(page.locator("#queue")).to_have_attribute("data-ready", "0")

@@ -143,9 +143,10 @@ function tokenOnly() {
 
 // What this page has: the server sends only what it lacks.
 function withWhatIsHere(body) {
-  const there = [shown(), sending?.back, ...outbox.map((entry) => entry.back)].filter(Boolean).map(pkOf);
+  const looked = isWaiting ? null : shown();
+  const there = [looked, sending?.back, ...outbox.map((entry) => entry.back)].filter(Boolean).map(pkOf);
   for (const pk of [...there, ...ahead.map((item) => item.pk)]) body.append("have", pk);
-  if (!isWaiting && shown()) body.set("shown_item", pkOf(shown()));
+  if (looked) body.set("shown_item", pkOf(looked));
   return body;
 }
 
@@ -157,10 +158,13 @@ function post(url, body, { back = null, decides = false, why = "", isUndo = fals
 // One request after the other, its answer taken in before the next: so each says truly what is here.
 async function deliver() {
   while (outbox.length) {
-    sending = outbox.shift();
-    const { response, answer } = await answerOf(sending.url, withWhatIsHere(sending.body));
-    take(response, answer, sending);
-    if (sending.isUndo) isBlocked = false;
+    const next = outbox.shift();
+    sending = null; // its own item is gone from here: a lead may be given what they skipped again
+    const body = withWhatIsHere(next.body);
+    sending = next;
+    const { response, answer } = await answerOf(next.url, body);
+    take(response, answer, next);
+    if (next.isUndo) isBlocked = false;
   }
   sending = null;
 }
@@ -207,8 +211,8 @@ function takeIn(answer) {
 function undone(item) {
   const place = ahead.findIndex((other) => other.pk === item.pk);
   if (place >= 0) ahead.splice(place, 1); // it may have come round again before it was taken back
-  const present = shown();
-  if (present && !isWaiting) ahead.unshift({ pk: pkOf(present), node: present });
+  const present = isWaiting ? null : shown();
+  if (present && pkOf(present) !== item.pk) ahead.unshift({ pk: pkOf(present), node: present });
   show(item.node);
 }
 
