@@ -206,7 +206,7 @@ def test_ten_decisions_are_taken_back_and_no_eleventh(make_item: Make, anna: Use
         review.decide(item, moderator=anna, verdict="dismiss", reason="matches")
 
     assert [review_undo.undo(moderator=anna) for _ in range(10)] == made[:0:-1]
-    with pytest.raises(review.ReviewError, match="Only your last 10 decisions"):
+    with pytest.raises(review.ReviewError, match="Only your last 10 acts"):
         review_undo.undo(moderator=anna)
     assert Decision.objects.standing().get().item == made[0]
 

@@ -94,7 +94,7 @@ def _nothing_left(moderator: User, *, item: int | None) -> str:
         return sentence
     newest = [done.decision for act in last_acts.of(moderator) for done in act.decisions]
     if last_acts.own(moderator).exclude(pk__in=newest).exists():
-        return f"Only what you did last can be undone, up to {last_acts.AT_MOST} acts."
+        return f"Only your last {last_acts.AT_MOST} acts can be undone."
     return "There is nothing of yours to undo."
 
 
