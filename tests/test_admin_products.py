@@ -18,7 +18,7 @@ from moderation.services.queue import review
 
 from .conftest import photo
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 Make = Callable[..., Any]
 LIST = "/admin/moderation/product/"

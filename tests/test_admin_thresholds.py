@@ -16,7 +16,7 @@ from moderation.services.model_versions.thresholds import Target
 
 from .scored_shop import fill, judge
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 Make = Callable[..., Any]
 BUDGET = {"kind": "budget", "reviews": "60", "arrivals": "200", "clear": "keep"}

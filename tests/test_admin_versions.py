@@ -17,7 +17,7 @@ from moderation.services.model_versions import evaluation, versions
 
 from . import judged_shop
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 Make = Callable[..., Any]
 BASE = "/admin/moderation/modelversion"

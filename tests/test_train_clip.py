@@ -61,6 +61,7 @@ def train(*arguments: str) -> str:
 
 # ── A candidate ───────────────────────────────────────────────────────────────────────────────
 @pytest.mark.django_db
+@pytest.mark.any_database
 def test_a_csv_becomes_a_candidate(bundled: Any, tiny: Path, pairs: Path, tmp_path: Path) -> None:
     said = train(
         *("--train-csv", str(pairs), "--model-name", str(tiny), "--mode", "head"),
@@ -90,6 +91,7 @@ def test_a_csv_becomes_a_candidate(bundled: Any, tiny: Path, pairs: Path, tmp_pa
 
 
 @pytest.mark.django_db
+@pytest.mark.any_database
 def test_the_same_seed_gives_the_same_weights(
     bundled: Any, tiny: Path, pairs: Path, tmp_path: Path
 ) -> None:
@@ -113,6 +115,7 @@ def test_a_trained_version_is_named_after_its_first_base(bundled: Any) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.any_database
 def test_where_nothing_was_gained_nothing_is_left(
     bundled: Any, tmp_path: Path, checkpoints: Path
 ) -> None:
@@ -248,6 +251,7 @@ def project(tmp_path: Path) -> Iterator[LiveProject]:
 
 
 @pytest.mark.slow
+@pytest.mark.any_database
 def test_killed_and_resumed_it_ends_with_the_weights_of_one_that_was_not(
     project: LiveProject, tiny: Path, pairs: Path
 ) -> None:
