@@ -43,6 +43,10 @@ class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
     def held_by(self, moderator: User) -> ReviewItemQuerySet:
         return self.open().filter(claimed_by=moderator, claimed_until__gt=timezone.now())
 
+    def free_for(self, moderator: User) -> ReviewItemQuerySet:
+        """Open, and in nobody's hands but this person's."""
+        return self.unclaimed() | self.held_by(moderator)
+
     def escalated(self) -> ReviewItemQuerySet:
         """Those that wait for a lead."""
         return self.filter(escalated_at__isnull=False)

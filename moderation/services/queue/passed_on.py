@@ -8,7 +8,6 @@ from django.contrib.auth.models import User
 from django.db.models import Count
 
 from moderation.models import Product, ReviewItem, Skip
-from moderation.models.querysets import ReviewItemQuerySet
 
 from . import review_claims
 from .last_acts import PassedOn
@@ -27,7 +26,9 @@ def still_free(items: Collection[int], *, moderator: User) -> set[int]:
     """Those of the items that this person could have in hand again, once they took them back."""
     if not items:
         return set()
-    rows = _free_or_held(moderator).filter(pk__in=items).annotate(skipped=Count("skips"))
+    rows = (
+        ReviewItem.objects.free_for(moderator).filter(pk__in=items).annotate(skipped=Count("skips"))
+    )
     is_lead = moderator.has_perm(review_claims.RESOLVE)
     return {
         row.pk
@@ -50,7 +51,7 @@ def take_back(passed: Sequence[PassedOn], *, moderator: User) -> ReviewItem:
         pk=next((p.item for p in passed if p.item in free), passed[0].item)
     )
     forget(passed, moderator=moderator)
-    mine = _free_or_held(moderator).filter(pk=item.pk)
+    mine = ReviewItem.objects.free_for(moderator).filter(pk=item.pk)
     if item.pk not in free or not mine.update(**review_claims.in_hand(moderator)):
         raise ReviewError(f"It cannot be taken back: {who_was_faster(item, asking=moderator)}")
     review_claims.show(item, moderator=moderator)
@@ -63,7 +64,7 @@ def take_back(passed: Sequence[PassedOn], *, moderator: User) -> ReviewItem:
 def forget(passed: Sequence[PassedOn], *, moderator: User) -> None:
     """As if nothing had been passed on: what only that sent to the leads leaves them, if free."""
     Skip.objects.filter(pk__in=[one.skip for one in passed if one.skip is not None]).delete()
-    free = _free_or_held(moderator).filter(pk__in=[one.item for one in passed])
+    free = ReviewItem.objects.free_for(moderator).filter(pk__in=[one.item for one in passed])
     asked = [one.item for one in passed if one.skip is None]
     free.filter(pk__in=asked, escalated_by=moderator).update(**NOT_ESCALATED)
     by_skips = free.filter(escalation=SKIPPED).annotate(skipped=Count("skips"))
@@ -79,7 +80,3 @@ def _lock(passed: Sequence[PassedOn], *, moderator: User) -> None:
     list(locked.order_by("pk").values_list("pk"))
     held = ReviewItem.objects.held_by(moderator)
     review_claims.lock(ReviewItem.objects.filter(pk__in=ids) | held)
-
-
-def _free_or_held(moderator: User) -> ReviewItemQuerySet:
-    return ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)

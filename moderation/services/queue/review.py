@@ -105,7 +105,7 @@ def _locked_contents(items: Sequence[ReviewItem]) -> dict[int, tuple[str, str]]:
 
 def _close(item: ReviewItem, *, moderator: User, contents: dict[int, tuple[str, str]]) -> None:
     """Take an item out of the queue as decided, or raise `AlreadyDecided` (products locked)."""
-    free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)
+    free_or_mine = ReviewItem.objects.free_for(moderator)
     # No other table in this condition: PostgreSQL does not look there again after a lock.
     if not free_or_mine.filter(pk=item.pk, escalated_at=item.escalated_at).update(
         state=DECIDED, **review_claims.FREE
@@ -222,7 +222,7 @@ def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
         raise ReviewError("There is no other lead who could decide it: skip it instead.")
     if problem := review_claims.refusal(item, moderator=moderator):
         raise ReviewError(problem)
-    free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)
+    free_or_mine = ReviewItem.objects.free_for(moderator)
     if (
         not free_or_mine.not_escalated()
         .filter(pk=item.pk)

@@ -48,10 +48,11 @@ def undo(*, moderator: User, decision: int | None = None, item: int | None = Non
         list(User.objects.select_for_update(no_key=True).filter(pk=moderator.pk).values_list("pk"))
         last = last_act(moderator)
         if last is None:
-            raise ReviewError(_nothing_left(moderator, item=item))
+            raise ReviewError(_taken_by_others(moderator, item=item) or _nothing_left(moderator))
         named = last.decision.decision if last.decision else None
         if decision not in (None, named) or item not in (None, last.item):
-            raise ReviewError(_another(moderator, item=item))
+            another = "Nothing was undone: what you did last is something else."
+            raise ReviewError(_taken_by_others(moderator, item=item) or another)
         if last.decision is None:
             return passed_on.take_back(last.passed_on, moderator=moderator)
         reopened = _take_back(last.decision.decision, moderator=moderator)
@@ -89,20 +90,11 @@ def _take_back(pk: int, *, moderator: User) -> ReviewItem:
     return last.item
 
 
-def _nothing_left(moderator: User, *, item: int | None) -> str:
-    if sentence := _taken_by_others(moderator, item=item):
-        return sentence
+def _nothing_left(moderator: User) -> str:
     newest = [done.decision for act in last_acts.of(moderator) for done in act.decisions]
     if last_acts.own(moderator).exclude(pk__in=newest).exists():
         return f"Only your last {last_acts.AT_MOST} acts can be undone."
     return "There is nothing of yours to undo."
-
-
-def _another(moderator: User, *, item: int | None) -> str:
-    return (
-        _taken_by_others(moderator, item=item)
-        or "Nothing was undone: what you did last is something else."
-    )
 
 
 def _taken_by_others(moderator: User, *, item: int | None) -> str:

@@ -40,7 +40,7 @@ def preview(item: ReviewItem, *, moderator: User) -> list[ReviewItem]:
     """The other items of the group that this moderator may decide now together with this one."""
     if item.group_id is None or item.is_blind or item.escalated_at is not None:
         return []
-    free_or_mine = ReviewItem.objects.unclaimed() | ReviewItem.objects.held_by(moderator)
+    free_or_mine = ReviewItem.objects.free_for(moderator)
     others = free_or_mine.judged_openly().filter(group=item.group_id).exclude(pk=item.pk)
     found = others.not_skipped_by(moderator).select_related("product__category", "analysis")
     return list(found.order_by("-suspicion", "id")[: MEMBERS_AT_MOST - 1])
