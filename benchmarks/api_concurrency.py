@@ -43,7 +43,7 @@ def queued_application() -> Any:
 
     from clipmod.wsgi import application
     from moderation.clip.batcher import Vectors
-    from moderation.services.scoring import engine
+    from moderation.services.encoding import engine
 
     class Queue:
         def __init__(self, encoder: Any) -> None:

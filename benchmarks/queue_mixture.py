@@ -37,7 +37,7 @@ from moderation.clip.finetune.settings import FinetuneSettings  # noqa: E402
 from moderation.clip.finetune.tune import tune  # noqa: E402
 from moderation.clip.metrics import average_precision  # noqa: E402
 from moderation.models import ModelVersion  # noqa: E402
-from moderation.services.queue import audit, mixture  # noqa: E402
+from moderation.services.rules import mixture, sampling  # noqa: E402
 
 from .machine import machine  # noqa: E402
 from .shop_vectors import Shop, load  # noqa: E402
@@ -127,9 +127,9 @@ class Queue:
         version = ModelVersion(threshold=threshold, platt_a=platt.a, platt_b=platt.b)
         chance = np.array([platt.p_mismatch(float(score)) for score in scores])
         flagged = scores < threshold
-        near = scores < threshold + audit.near_margin(version)
+        near = scores < threshold + sampling.near_margin(version)
         ticket, place = rng.random(len(shop)), rng.random(len(shop))
-        share = np.minimum(1, settings.AUDIT_SHARE * np.where(near, audit.NEAR_FACTOR, 1.0))
+        share = np.minimum(1, settings.AUDIT_SHARE * np.where(near, sampling.NEAR_FACTOR, 1.0))
         blind = 1 - (1 - settings.AUDIT_FLAGGED_SHARE) * (1 - settings.GOLD_SHARE)
         drawn = np.where(flagged, ticket < blind, ticket < share)
         self.passed = np.flatnonzero(~flagged & ~drawn)

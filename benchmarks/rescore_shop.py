@@ -29,10 +29,11 @@ from moderation.models import (  # noqa: E402
     ReviewItem,
 )
 from moderation.models.catalog import content_hash  # noqa: E402
-from moderation.services.model_versions import versions  # noqa: E402
-from moderation.services.scoring import analyze, head_maps  # noqa: E402
-from moderation.services.scoring.embeddings import text_sha256  # noqa: E402
-from moderation.services.scoring.engine import active_categories, engine_for  # noqa: E402
+from moderation.services.encoding import head_maps  # noqa: E402
+from moderation.services.encoding.embeddings import text_sha256  # noqa: E402
+from moderation.services.encoding.engine import active_categories, engine_for  # noqa: E402
+from moderation.services.registry import versions  # noqa: E402
+from moderation.services.scoring import analyze  # noqa: E402
 
 BATCH = 20_000
 LIKENESS = 0.46  # the usual similarity of a match; its spread is about 0.9 / sqrt(d)

@@ -13,7 +13,7 @@ def _preload() -> None:
     """Load the model beside the first requests, which need not wait where they need no model."""
     from django.conf import settings
 
-    from moderation.services.scoring import engine
+    from moderation.services.encoding import engine
 
     if settings.CLIP_PRELOAD:
         threading.Thread(target=engine.preload, name="preload", daemon=True).start()

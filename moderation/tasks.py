@@ -9,18 +9,14 @@ from django_q.exceptions import TimeoutException
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
+from moderation.services.encoding import engine
 from moderation.services.integration import webhooks
 from moderation.services.measures import prepare
-from moderation.services.model_versions import (
-    evaluation,
-    promotion,
-    rollback,
-    shadow,
-    version_log,
-    versions,
-)
 from moderation.services.queue import explain, similar
-from moderation.services.scoring import analyze, claims, engine, stale, worker
+from moderation.services.registry import version_log, versions
+from moderation.services.release import evaluation, promotion, rollback, shadow
+from moderation.services.scoring import analyze, claims, stale
+from moderation.services.worker import heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -34,37 +30,37 @@ SECONDS_TO_SEND = 20.0
 
 def warm_up() -> None:
     """At the start of a worker: take back what its dead forerunners held, and load the model."""
-    owner = worker.me()
-    worker.beat(owner)
+    owner = heartbeat.me()
+    heartbeat.beat(owner)
     claims.sweep()
     try:
-        with worker.beating(owner, doing="loading the model"):
+        with heartbeat.beating(owner, doing="loading the model"):
             versions.log_configured()
             engine.engine_for(versions.current())
     except ModelError as error:
         logger.error("%s", error)
-        worker.beat(owner, doing=f"{worker.CANNOT_LOAD}: {error}")
+        heartbeat.beat(owner, doing=f"{heartbeat.CANNOT_LOAD}: {error}")
     else:
-        worker.beat(owner)
+        heartbeat.beat(owner)
 
 
 def analyse_pending() -> int:
     """Answer pending analyses until none is left or the time of this task is over."""
-    owner = worker.me()
-    worker.beat(owner)
+    owner = heartbeat.me()
+    heartbeat.beat(owner)
     try:
         return analyze.run_pending(owner=owner, seconds=SECONDS_PER_TASK)
     except ModelError as error:
         # Said in the beat and the log; the rows wait, and a failed task would tell nothing more.
         logger.error("%s", error)
-        worker.beat(owner, doing=f"{worker.CANNOT_LOAD}: {error}")
+        heartbeat.beat(owner, doing=f"{heartbeat.CANNOT_LOAD}: {error}")
         return 0
 
 
 def sweep() -> int:
     """Return what dead workers held, and show that this one lives."""
-    worker.beat(worker.me())
-    worker.forget_old_beats()
+    heartbeat.beat(heartbeat.me())
+    heartbeat.forget_old_beats()
     swept = claims.sweep()  # first: nothing that goes wrong below may keep rows from coming back
     if rollback.unfinished():
         finish_rollback()
@@ -72,17 +68,17 @@ def sweep() -> int:
     explain.explain_pending(limit=EXPLAINED_PER_SWEEP, seconds=SECONDS_TO_EXPLAIN)
     similar.assign_pending(limit=GROUPED_PER_SWEEP, seconds=SECONDS_TO_GROUP)
     if webhooks.has_due():
-        with worker.beating(worker.me(), doing="telling the shop what was decided"):
+        with heartbeat.beating(heartbeat.me(), doing="telling the shop what was decided"):
             webhooks.send_due(seconds=SECONDS_TO_SEND)
-    with worker.beating(worker.me(), doing="counting for the pages"):
+    with heartbeat.beating(heartbeat.me(), doing="counting for the pages"):
         prepare.prepare()
-    worker.beat(worker.me())  # idle again
+    heartbeat.beat(heartbeat.me())  # idle again
     return swept
 
 
 def finish_rollback() -> None:
     """Put the products back to the version that is active again."""
-    with worker.beating(worker.me(), doing="putting the scores back"):
+    with heartbeat.beating(heartbeat.me(), doing="putting the scores back"):
         rollback.finish()
 
 
@@ -90,7 +86,7 @@ def evaluate(version_id: int) -> None:
     """Measure a version on gold and audit; a button of the admin asks for it."""
     version = ModelVersion.objects.get(pk=version_id)
     try:
-        with worker.beating(worker.me(), doing=f"evaluating {version.name}"):
+        with heartbeat.beating(heartbeat.me(), doing=f"evaluating {version.name}"):
             evaluation.evaluate(version)
     except (evaluation.NothingToEvaluate, ModelError) as error:
         version_log.note_failure(version, reason=f"It was not evaluated: {error}")
@@ -100,7 +96,9 @@ def promote(version_id: int, by_id: int, force_reason: str = "") -> None:
     """Ask the gate about a version; a button of the admin asks for it, the log has the answer."""
     version, by = ModelVersion.objects.get(pk=version_id), User.objects.get(pk=by_id)
     try:
-        with worker.beating(worker.me(), doing=f"comparing {version.name} with the active version"):
+        with heartbeat.beating(
+            heartbeat.me(), doing=f"comparing {version.name} with the active version"
+        ):
             promotion.promote(version, by=by, force_reason=force_reason)
         stale.ask(version)
     except promotion.GateRefused:
@@ -123,7 +121,7 @@ def rescore(version_id: int) -> None:
     if not versions.is_current(version):
         return
     try:
-        with worker.beating(worker.me(), doing=f"scoring the catalogue by {version.name}"):
+        with heartbeat.beating(heartbeat.me(), doing=f"scoring the catalogue by {version.name}"):
             stale.mend(version)
     except ModelError as error:
         version_log.note_failure(version, reason=f"The catalogue was not scored: {error}")
@@ -140,7 +138,7 @@ def shadow_run(version_id: int) -> None:
 
     version = ModelVersion.objects.get(pk=version_id)
     try:
-        with worker.beating(worker.me(), doing=f"looking what {version.name} would flag"):
+        with heartbeat.beating(heartbeat.me(), doing=f"looking what {version.name} would flag"):
             shadow.run(version, progress=answer_in_between)
     except ModelError as error:
         version_log.note_failure(version, reason=f"There is no shadow report: {error}")

@@ -109,7 +109,7 @@ def photo(
 @pytest.fixture
 def bundled(db: None) -> Any:
     """The bundled model, registered and active."""
-    from moderation.services.model_versions import versions
+    from moderation.services.registry import versions
 
     version = versions.register(versions.BUNDLED)
     versions.activate(version)
@@ -183,7 +183,7 @@ def emptying_the_database_may_delete_decisions() -> Iterator[None]:
     """Tests with real transactions end by emptying the tables, which SQLite's triggers refuse."""
     from django.test import TransactionTestCase
 
-    from moderation.services.scoring import engine
+    from moderation.services.encoding import engine
 
     original = TransactionTestCase._fixture_teardown
 

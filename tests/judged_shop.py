@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
 from moderation.services.catalogue import intake
-from moderation.services.model_versions import versions
+from moderation.services.registry import versions
 
 from .clip_models import build_folder
 from .conftest import photo

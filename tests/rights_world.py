@@ -32,10 +32,11 @@ from moderation.models import (
 )
 from moderation.services.catalogue import intake
 from moderation.services.integration import appeals
-from moderation.services.model_versions import versions
 from moderation.services.queue import review
+from moderation.services.registry import versions
 from moderation.services.running import setup
-from moderation.services.scoring import results, worker
+from moderation.services.scoring import results
+from moderation.services.worker import heartbeat
 
 from .conftest import photo
 from .rights_roles import ROLES
@@ -94,7 +95,7 @@ def build() -> None:
     setup.schedule_sweeper()
     version = versions.register(versions.BUNDLED)
     versions.activate(version)
-    worker.beat("test/0/0")
+    heartbeat.beat("test/0/0")
     ben = User.objects.create(username="ben", is_staff=True)
     Category.objects.create(name="Balls")
     _item("OPEN", mark=1)

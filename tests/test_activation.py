@@ -13,7 +13,8 @@ from django.db import connection, transaction
 from moderation import tasks
 from moderation.clip.errors import ModelError
 from moderation.models import AutomaticAction, ModelVersion, VersionEvent
-from moderation.services.model_versions import rollback, version_log, versions
+from moderation.services.registry import version_log, versions
+from moderation.services.release import rollback
 
 from . import judged_shop
 from .clip_models import build_folder

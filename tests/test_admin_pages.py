@@ -12,9 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from moderation.models import Analysis, Category, Decision, ModelVersion, WorkerBeat
-from moderation.services.model_versions import versions
 from moderation.services.queue import review, review_undo
-from moderation.services.scoring import worker
+from moderation.services.registry import versions
+from moderation.services.worker import heartbeat
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -37,7 +37,7 @@ def html(client: Client, address: str) -> str:
 # ── The start page ────────────────────────────────────────────────────────────────────────────
 def test_the_start_page_shows_queue_model_and_worker(make_item: Make, root: Client) -> None:
     make_item("A1"), make_item("A2")
-    worker.beat("host/1/2", doing="analysing 3 products")
+    heartbeat.beat("host/1/2", doing="analysing 3 products")
 
     page = " ".join(html(root, "/admin/").split())
 

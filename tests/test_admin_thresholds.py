@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from moderation.models import Analysis, AutomaticAction, ModelVersion, VersionEvent
-from moderation.services.model_versions import thresholds
-from moderation.services.model_versions.thresholds import Target
+from moderation.services.release import thresholds
+from moderation.services.release.thresholds import Target
 
 from .scored_shop import fill, judge
 

@@ -13,7 +13,8 @@ from django_q.models import OrmQ
 
 from moderation import tasks
 from moderation.models import Evaluation, ModelVersion, VersionEvent
-from moderation.services.model_versions import evaluation, versions
+from moderation.services.registry import versions
+from moderation.services.release import evaluation
 
 from . import judged_shop
 

@@ -15,8 +15,10 @@ from django.utils import timezone
 
 from moderation.models import Analysis, Embedding, ModelVersion, Product, ReviewItem
 from moderation.services.catalogue import intake
+from moderation.services.encoding import engine
 from moderation.services.running import setup
-from moderation.services.scoring import analyze, claims, engine, results, worker
+from moderation.services.scoring import analyze, claims, results
+from moderation.services.worker import heartbeat
 
 from .conftest import photo
 
@@ -209,7 +211,7 @@ def test_the_sweeper_does_not_wait_for_the_lease_of_a_dead_process_of_this_host(
     make_product: Callable[..., Product],
 ) -> None:
     make_product("A1")
-    host = worker.me().split("/")[0]
+    host = heartbeat.me().split("/")[0]
     next(claims.claim_batches(size=1, owner=f"{host}/999999999/1"))
 
     assert claims.sweep() == 1

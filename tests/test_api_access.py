@@ -18,7 +18,8 @@ from rest_framework.throttling import AnonRateThrottle, SimpleRateThrottle
 
 from moderation.api.view import ApiView
 from moderation.models import Product, WorkerBeat
-from moderation.services.scoring import engine, worker
+from moderation.services.encoding import engine
+from moderation.services.worker import heartbeat
 from tests.test_api_clip import upload
 
 
@@ -182,7 +183,7 @@ def test_too_many_requests_are_told_to_wait(bundled: Any, two_a_minute: None) ->
     response = Client().get("/clip/categories")
     assert int(response["Retry-After"]) <= 60
     assert response.json()["error"].startswith("Too many requests; wait ")
-    worker.beat("test/1/1")
+    heartbeat.beat("test/1/1")
     assert Client().get("/clip/health").status_code == 200
 
 
@@ -191,7 +192,7 @@ def test_too_many_requests_are_told_to_wait(bundled: Any, two_a_minute: None) ->
 
 @pytest.mark.parametrize("path", ["/clip/health", "/clip/health/"])
 def test_health_is_open_and_complete(closed: None, path: str) -> None:
-    worker.beat("test/1/1")
+    heartbeat.beat("test/1/1")
     response = Client().get(path)
     assert response.status_code == 200
     answer = response.json()
@@ -209,7 +210,7 @@ def test_health_is_open_and_complete(closed: None, path: str) -> None:
 
 
 def test_health_tells_what_is_loaded(bundled: Any) -> None:
-    worker.beat("test/1/1")
+    heartbeat.beat("test/1/1")
     engine.unload()
     assert Client().get("/clip/health").json()["model_loaded"] is False
     Client().post("/clip/analyze", {"file": upload(), "text": "A ball"})
@@ -220,7 +221,7 @@ def test_health_tells_what_is_loaded(bundled: Any) -> None:
 
 def test_a_stale_worker_makes_it_unhealthy(bundled: Any, make_product: Callable[..., Any]) -> None:
     make_product("P")
-    worker.beat("test/1/1")
+    heartbeat.beat("test/1/1")
     WorkerBeat.objects.update(beat_at=timezone.now() - timedelta(seconds=95))
     response = Client().get("/clip/health")
     assert response.status_code == 503

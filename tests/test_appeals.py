@@ -13,7 +13,8 @@ from django.test import Client
 from moderation.models import Appeal, Decision, Delivery, Product, ReviewItem, Webhook
 from moderation.services.catalogue import intake
 from moderation.services.integration import appeals, webhooks
-from moderation.services.queue import automatic_undo, review, review_undo
+from moderation.services.queue import review, review_undo
+from moderation.services.release import automatic_undo
 
 from .conftest import photo
 

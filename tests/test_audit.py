@@ -17,8 +17,9 @@ from moderation.models import (
     ReviewItem,
 )
 from moderation.services.catalogue import intake
-from moderation.services.model_versions import versions
-from moderation.services.queue import audit, review, review_claims, review_undo
+from moderation.services.queue import review, review_claims, review_undo
+from moderation.services.registry import versions
+from moderation.services.rules import sampling
 from moderation.services.scoring import analyze, results
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,7 @@ def an_id(*, low: float = 0.0, high: float = 1.0, gold: bool = False) -> str:
     return next(
         name
         for name in (f"P{number}" for number in range(10_000))
-        if low <= audit.lottery(name) < high and (audit._number("gold", name) < 0.1) == gold
+        if low <= sampling.lottery(name) < high and (sampling._number("gold", name) < 0.1) == gold
     )
 
 
@@ -64,12 +65,12 @@ def decide(item: ReviewItem, moderator: User, verdict: str = "confirm") -> Decis
 
 # ── The lottery ───────────────────────────────────────────────────────────────────────────────
 def test_a_ticket_never_changes_and_tickets_are_spread_evenly() -> None:
-    assert audit.lottery("A1") == pytest.approx(0.4988, abs=1e-4)
+    assert sampling.lottery("A1") == pytest.approx(0.4988, abs=1e-4)
     names = [f"product {number}" for number in range(20_000)]
 
-    assert sum(audit.lottery(n) < 0.02 for n in names) == pytest.approx(400, abs=70)
-    drawn = [n for n in names if audit.lottery(n) < 0.1]
-    assert sum(audit.order(n) < 0.5 for n in drawn) == pytest.approx(len(drawn) / 2, abs=80)
+    assert sum(sampling.lottery(n) < 0.02 for n in names) == pytest.approx(400, abs=70)
+    drawn = [n for n in names if sampling.lottery(n) < 0.1]
+    assert sum(sampling.order(n) < 0.5 for n in drawn) == pytest.approx(len(drawn) / 2, abs=80)
 
 
 def test_what_passed_enters_by_lot_with_its_probability(make_product: Make) -> None:
@@ -79,7 +80,7 @@ def test_what_passed_enters_by_lot_with_its_probability(make_product: Make) -> N
     item = only_item()
     assert (item.product, item.stratum, item.in_audit) == (drawn, "audit", True)
     assert item.sampling_probability == pytest.approx(0.02)
-    assert item.lottery == pytest.approx(audit.order(drawn.external_id))
+    assert item.lottery == pytest.approx(sampling.order(drawn.external_id))
 
 
 def test_what_passed_near_the_threshold_is_drawn_more_often(make_product: Make) -> None:
@@ -95,7 +96,7 @@ def test_what_passed_near_the_threshold_is_drawn_more_often(make_product: Make) 
 def test_without_a_calibration_near_goes_by_similarity(make_product: Make, bundled: Any) -> None:
     bundled.platt_a = bundled.platt_b = None
     bundled.save()
-    assert audit.near_margin(bundled) == audit.NEAR_UNCALIBRATED
+    assert sampling.near_margin(bundled) == sampling.NEAR_UNCALIBRATED
     score(make_product(an_id(low=0.03, high=0.08)), THRESHOLD + 0.04)
 
     item = only_item()
@@ -333,7 +334,7 @@ def test_a_version_that_no_longer_answers_confirms_nothing_by_itself(
 def test_what_will_judge_a_model_is_kept_from_it_but_never_most_of_a_shop(settings: Any) -> None:
     settings.AUDIT_SHARE, settings.GOLD_SHARE = 1.0, 0.0
     names = [f"product-{number}" for number in range(2000)]
-    kept = [name for name in names if audit.kept_for_judging(name)]
+    kept = [name for name in names if sampling.kept_for_judging(name)]
     assert 0.08 < len(kept) / len(names) < 0.12
     settings.AUDIT_SHARE, settings.GOLD_SHARE = 0.0, 1.0
-    assert all(audit.kept_for_judging(name) for name in names)
+    assert all(sampling.kept_for_judging(name) for name in names)

@@ -22,8 +22,8 @@ from moderation.models import (
     VersionEvent,
     Webhook,
 )
-from moderation.services.model_versions import promotion, rollback
-from moderation.services.queue import automatic_action, automatic_undo, review
+from moderation.services.queue import review
+from moderation.services.release import automatic_action, automatic_undo, promotion, rollback
 
 from . import judged_shop, test_rollback
 from .test_rollback import anew, picture

@@ -12,7 +12,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from moderation.models import TrainingRun
-from moderation.services.model_versions import versions
+from moderation.services.registry import versions
 
 from .test_browser_queue import ARGUMENTS, CHROMIUM
 

@@ -11,8 +11,9 @@ from django.db import connection
 from moderation.clip import get_clip_analyzer
 from moderation.clip.errors import ImageError
 from moderation.models import Category, ModelVersion
-from moderation.services.model_versions import versions
-from moderation.services.scoring import engine, scoring_requests
+from moderation.services.encoding import engine
+from moderation.services.registry import versions
+from moderation.services.scoring import scoring_requests
 
 from .clip_models import build_folder, tiny_config
 from .conftest import photo

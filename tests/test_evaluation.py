@@ -13,8 +13,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from moderation.models import Decision, Evaluation, ModelVersion, TrainingRun
-from moderation.services.model_versions import evaluation, judged_pairs
-from moderation.services.queue import audit
+from moderation.services.release import evaluation, judged_pairs
+from moderation.services.rules import sampling
 
 from . import judged_shop
 from .conftest import photo
@@ -154,7 +154,7 @@ def test_gold_is_what_two_decided_alike_in_the_gold_share(
         products, by=[make_user("ben"), make_user("mia")], in_audit=False
     )
     settings.GOLD_SHARE = 0.4
-    drawn = {p.external_id for p in products if audit.drawn_for_gold(p.external_id)}
+    drawn = {p.external_id for p in products if sampling.drawn_for_gold(p.external_id)}
     assert 0 < len(drawn) < 30
 
     pairs = judged_pairs.gold_and_audit()

@@ -15,8 +15,8 @@ from moderation.admin.why import why
 from moderation.clip.explain import Explainer
 from moderation.demo import draw
 from moderation.models import Analysis, Category, Decision, Embedding, Explanation, ReviewItem
+from moderation.services.encoding import embeddings
 from moderation.services.queue import explain, explain_evidence, review, review_undo
-from moderation.services.scoring import embeddings
 
 from .conftest import photo
 

@@ -332,7 +332,7 @@ def test_going_on_refuses_another_ones_half_written_result_too(
 
 
 def test_vectors_of_the_encoder_are_those_that_the_cache_would_give(data: FinetuneData) -> None:
-    from moderation.services.scoring.embeddings import rounded
+    from moderation.services.encoding.embeddings import rounded
 
     vectors = EncoderVectors(BUNDLED_FOLDER, device="cpu", precision="fp32")
     images, texts = data.validation.images[:20], data.validation.texts[:20]

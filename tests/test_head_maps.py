@@ -12,9 +12,9 @@ from safetensors.numpy import save_file
 
 from moderation.clip.errors import ModelError
 from moderation.models import Embedding, ModelVersion
-from moderation.services.model_versions import versions
-from moderation.services.scoring import embeddings, head_maps
-from moderation.services.scoring.embeddings import Known
+from moderation.services.encoding import embeddings, head_maps
+from moderation.services.encoding.embeddings import Known
+from moderation.services.registry import versions
 
 from .clip_models import build_folder
 
@@ -123,7 +123,7 @@ def test_vectors_of_a_version_whose_folder_is_gone_are_nobody_elses(
 def test_where_the_maps_are_lost_vectors_are_computed_anew(
     family: list[ModelVersion], media: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from moderation.services.scoring import engine
+    from moderation.services.encoding import engine
 
     first, second, third = family
     sha = embeddings.text_sha256("a shoe")
@@ -181,7 +181,7 @@ def test_damaged_maps_are_refused(
 def test_a_mapped_photo_is_not_encoded(
     family: list[ModelVersion], media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from moderation.services.scoring import engine
+    from moderation.services.encoding import engine
 
     first, second, _ = family
     store(first, "image", {SHA[0]: unit(1)[0]})

@@ -19,8 +19,8 @@ from moderation import tasks
 from moderation.clip import calibration
 from moderation.models import Analysis, HeldAnswer, ModelVersion
 from moderation.services.measures import prepare, queue_health
-from moderation.services.model_versions import thresholds
 from moderation.services.queries import held
+from moderation.services.release import thresholds
 from moderation.services.scoring import analyze, stale
 
 from .scored_shop import fill

@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from moderation.models import Analysis, Category, Product
 from moderation.services.catalogue import catalogue_import
 from moderation.services.catalogue.catalogue_import import BadRow, import_catalogue
-from moderation.services.model_versions.versions import NoActiveModel
+from moderation.services.registry.versions import NoActiveModel
 
 from .conftest import photo
 

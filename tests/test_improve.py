@@ -26,7 +26,7 @@ from moderation.models import (
 )
 from moderation.services.catalogue import catalogue_import
 from moderation.services.learning import improve, training, training_work
-from moderation.services.model_versions import versions
+from moderation.services.registry import versions
 
 from .simulated_shop import decide_all, draw_shop
 

@@ -15,9 +15,8 @@ from PIL import Image
 from moderation.clip import grouping
 from moderation.models import Analysis, ModelVersion, TrainingRun
 from moderation.services.catalogue import intake
-from moderation.services.learning import learned_from
-from moderation.services.model_versions import judged as judged_labels
-from moderation.services.model_versions import judged_pairs
+from moderation.services.release import judged as judged_labels
+from moderation.services.release import judged_pairs, learned_from
 
 from . import judged_shop
 

@@ -26,7 +26,7 @@ from clipmod.wsgi import application
 from moderation.services.integration import appeals
 from moderation.services.queue import review
 from moderation.services.running import setup
-from moderation.services.scoring import worker
+from moderation.services.worker import heartbeat
 
 PATHS = {
     "/clip/health": {"get"},
@@ -142,7 +142,7 @@ def schema(
     ]
     appeals.file(made[0], reference="APPEAL-77", statement="Yes, it is.", filed_by=judge)
     make_item("SKU-3001")
-    worker.beat("test/1/1")
+    heartbeat.beat("test/1/1")
     loaded = schemathesis.openapi.from_dict(document)
     loaded.app = application
     return loaded

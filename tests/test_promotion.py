@@ -14,7 +14,8 @@ from django.core.management.base import CommandError
 
 from moderation.clip.errors import ModelError
 from moderation.models import Analysis, Evaluation, ModelVersion, VersionEvent
-from moderation.services.model_versions import activation, promotion, versions
+from moderation.services.registry import activation, versions
+from moderation.services.release import promotion
 
 from . import judged_shop
 from .clip_models import build_folder

@@ -23,10 +23,11 @@ from moderation.models import (
     SavedView,
     Skip,
 )
-from moderation.services.model_versions import versions
+from moderation.services.measures import saved_views
 from moderation.services.queries import held
-from moderation.services.queue import queue_filter, saved_views
+from moderation.services.queue import queue_filter
 from moderation.services.queue.queue_filter import QueueFilter, QueueFilterError
+from moderation.services.registry import versions
 
 Make = Callable[..., Any]
 PAGE = "/admin/views/"

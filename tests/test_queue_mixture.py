@@ -13,8 +13,9 @@ from django.test import Client
 from django.utils import timezone
 
 from moderation.models import Category, Decision, ReviewItem
-from moderation.services.queue import mixture, review, review_claims
-from moderation.services.queue.mixture import Arm
+from moderation.services.queue import review, review_claims
+from moderation.services.rules import mixture
+from moderation.services.rules.mixture import Arm
 
 Make = Callable[..., Any]
 

@@ -21,8 +21,9 @@ from moderation.models import (
     WorkerBeat,
 )
 from moderation.services.catalogue import intake
-from moderation.services.model_versions import versions
-from moderation.services.scoring import analyze, engine, reanalyze
+from moderation.services.encoding import engine
+from moderation.services.registry import versions
+from moderation.services.scoring import analyze, reanalyze
 from moderation.services.scoring.reanalyze import Job, Which
 
 from .conftest import photo

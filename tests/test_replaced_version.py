@@ -12,7 +12,8 @@ from django.core.management.base import CommandError
 from django.db.models import QuerySet
 
 from moderation.models import Analysis, ModelVersion, Product, ReviewItem, VersionEvent
-from moderation.services.model_versions import promotion, rollback, versions
+from moderation.services.registry import versions
+from moderation.services.release import promotion, rollback
 from moderation.services.scoring import reanalyze
 from moderation.services.scoring.reanalyze import Job, Which
 

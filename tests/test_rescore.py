@@ -10,10 +10,11 @@ from django.db import connection
 
 from moderation.models import Analysis, Category, ModelVersion, Product, ReviewItem
 from moderation.services.catalogue import intake
-from moderation.services.model_versions import versions
+from moderation.services.encoding import engine
 from moderation.services.queries.update_each import update_each
-from moderation.services.queue import audit
-from moderation.services.scoring import analyze, bulk_results, engine, reanalyze, rescore
+from moderation.services.registry import versions
+from moderation.services.rules import sampling
+from moderation.services.scoring import analyze, bulk_results, reanalyze, rescore
 from moderation.services.scoring.reanalyze import Job, Which
 from moderation.services.scoring.rescore import Judge
 
@@ -80,7 +81,7 @@ def test_the_audit_draws_among_what_passes(scored: list[Product], settings: Any)
     settings.AUDIT_SHARE = 1.0
     Category.objects.update(threshold=-1)
     reanalyze.run(Job(Which.STALE, versions.current()))
-    drawn = ReviewItem.objects.open().filter(stratum=audit.AUDIT, in_audit=True)
+    drawn = ReviewItem.objects.open().filter(stratum=sampling.AUDIT, in_audit=True)
     assert drawn.count() == 3
 
 

@@ -12,9 +12,11 @@ from django.core.management.base import CommandError
 
 from moderation.models import Analysis, ModelVersion, Product, ReviewItem, VersionEvent
 from moderation.services.catalogue import intake
-from moderation.services.model_versions import promotion, rollback, versions
+from moderation.services.encoding import engine
 from moderation.services.queue import review
-from moderation.services.scoring import engine, reanalyze
+from moderation.services.registry import versions
+from moderation.services.release import promotion, rollback
+from moderation.services.scoring import reanalyze
 
 from . import judged_shop
 from .conftest import photo

@@ -19,8 +19,9 @@ from moderation.models import (
     ReviewItem,
     VersionEvent,
 )
-from moderation.services.model_versions import calibrate, judged, thresholds, versions
-from moderation.services.model_versions.thresholds import Target, ThresholdError
+from moderation.services.registry import versions
+from moderation.services.release import calibrate, judged, thresholds
+from moderation.services.release.thresholds import Target, ThresholdError
 from moderation.services.scoring import results
 
 from .scored_shop import fill, judge

@@ -29,9 +29,11 @@ from moderation.models import (
     ReviewItem,
     ShadowReport,
 )
-from moderation.services.model_versions import shadow, versions
+from moderation.services.encoding import engine, head_maps
 from moderation.services.queue import review
-from moderation.services.scoring import engine, head_maps, reanalyze
+from moderation.services.registry import versions
+from moderation.services.release import shadow
+from moderation.services.scoring import reanalyze
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +62,7 @@ def shop(bundled: ModelVersion, make_product: Make) -> list[Product]:
 
 
 def text_sha(text: str) -> str:
-    from moderation.services.scoring.embeddings import text_sha256
+    from moderation.services.encoding.embeddings import text_sha256
 
     return text_sha256(text)
 
@@ -160,7 +162,7 @@ def test_once_active_the_candidate_scores_all_without_a_pixel(
 def test_examples_and_memory_are_bounded(
     shop: list[Product], candidate: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from moderation.services.model_versions import shadow_tally
+    from moderation.services.release import shadow_tally
 
     monkeypatch.setattr(shadow, "CHUNK", 1)
     monkeypatch.setattr(shadow_tally, "EXAMPLES", 1)

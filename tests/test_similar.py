@@ -23,9 +23,9 @@ from moderation.demo import draw
 from moderation.models import Decision, PhotoSignature, Product, ReviewItem, Skip
 from moderation.services.catalogue import intake
 from moderation.services.datasets import dataset, snapshots
-from moderation.services.model_versions import judged, judged_pairs
 from moderation.services.queue import review, review_claims, review_undo
 from moderation.services.queue import similar as groups_of
+from moderation.services.release import judged, judged_pairs
 
 from .snapshot_shop import jpeg, read, unlike
 

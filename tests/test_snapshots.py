@@ -17,7 +17,8 @@ from moderation.models import Decision, ReviewItem
 from moderation.services.catalogue import intake
 from moderation.services.datasets import dataset, snapshots
 from moderation.services.datasets.dataset_manifest import Filters
-from moderation.services.queue import audit, review, review_undo
+from moderation.services.queue import review, review_undo
+from moderation.services.rules import sampling
 
 from .conftest import photo
 from .snapshot_shop import deciding, jpeg, products, read, unlike
@@ -218,9 +219,9 @@ def test_products_drawn_for_gold_are_kept_out_of_training_before_they_are_gold(
     snapshots.build(tmp_path / "out")
     rows = read(tmp_path / "out")
     seen = products(rows, "train", "validation", "calibration", "listings")
-    drawn = {name for name in products(rows, *partition.SHARES) if audit.drawn_for_gold(name)}
+    drawn = {name for name in products(rows, *partition.SHARES) if sampling.drawn_for_gold(name)}
     assert 0 < len(drawn) <= len(products(rows, "test"))
-    assert not any(audit.drawn_for_gold(name) for name in seen)
+    assert not any(sampling.drawn_for_gold(name) for name in seen)
     assert any(name.startswith("L") for name in seen)
 
 

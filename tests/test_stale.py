@@ -15,7 +15,7 @@ from django_q.models import OrmQ
 
 from moderation import tasks
 from moderation.models import Analysis, Category, ModelVersion, Product
-from moderation.services.model_versions import versions
+from moderation.services.registry import versions
 from moderation.services.scoring import reanalyze, stale
 
 from . import judged_shop

@@ -11,23 +11,23 @@ from django.utils import timezone
 from moderation.models import WorkerBeat
 from moderation.services.learning import training
 from moderation.services.running import supervise
-from moderation.services.scoring import worker
+from moderation.services.worker import heartbeat
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_cluster_is_silent_though_its_neighbour_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     stuck = supervise.Cluster(started_at=-1000.0)
-    monkeypatch.setenv(worker.CLUSTER_VARIABLE, "neighbour")
-    worker.beat(worker.me())
+    monkeypatch.setenv(heartbeat.CLUSTER_VARIABLE, "neighbour")
+    heartbeat.beat(heartbeat.me())
 
     assert supervise.seconds_of_silence(stuck) > 500
 
 
 def test_the_newest_beat_of_the_cluster_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = supervise.Cluster(started_at=-1000.0)
-    monkeypatch.setenv(worker.CLUSTER_VARIABLE, cluster.name)
-    worker.beat(worker.me())
+    monkeypatch.setenv(heartbeat.CLUSTER_VARIABLE, cluster.name)
+    heartbeat.beat(heartbeat.me())
     WorkerBeat.objects.update(beat_at=timezone.now() - timedelta(seconds=30))
 
     assert 29 < supervise.seconds_of_silence(cluster) < 60
@@ -41,19 +41,19 @@ def test_a_fresh_cluster_is_not_silent() -> None:
 
 
 def test_this_process_lives_and_a_reused_pid_does_not(monkeypatch: Any) -> None:
-    me = worker.me()
+    me = heartbeat.me()
     host, pid, started, cluster = me.split("/")
 
-    assert not worker.is_dead(me)
-    assert worker.is_dead(f"{host}/{pid}/{int(started) - 1}/{cluster}")
-    assert not worker.is_dead(f"elsewhere/{pid}/1/{cluster}")
+    assert not heartbeat.is_dead(me)
+    assert heartbeat.is_dead(f"{host}/{pid}/{int(started) - 1}/{cluster}")
+    assert not heartbeat.is_dead(f"elsewhere/{pid}/1/{cluster}")
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_beats_while_one_step_takes_long(settings: Any) -> None:
     settings.WORKER_STALE_SECONDS = 1
     started = timezone.now()
-    with worker.beating("me", doing="loading the model"):
+    with heartbeat.beating("me", doing="loading the model"):
         supervise.time.sleep(0.8)
 
     beat = WorkerBeat.objects.get(worker="me")

@@ -17,7 +17,7 @@ from django.core.management.base import CommandError
 from moderation.clip.finetune.progress import Cancelled, Update
 from moderation.models import ModelVersion, TrainingRun
 from moderation.services.learning import training, training_curve, training_result, training_work
-from moderation.services.model_versions import versions
+from moderation.services.registry import versions
 
 from .clip_models import build_folder, photo
 from .live_project import LiveProject

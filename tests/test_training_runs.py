@@ -18,7 +18,7 @@ from moderation.clip.finetune.progress import Update
 from moderation.clip.finetune.refusals import DataRefused
 from moderation.models import TrainingRun
 from moderation.services.learning import training, training_log, training_work
-from moderation.services.scoring import worker
+from moderation.services.worker import heartbeat
 
 pytestmark = pytest.mark.django_db
 Status = TrainingRun.Status
@@ -53,7 +53,7 @@ def a_dead_process() -> str:
     """The name of a process of this host that is gone."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         pass
-    host, _, *_ = worker.me().split("/")
+    host, _, *_ = heartbeat.me().split("/")
     return f"{host}/{process.pid}/12345/"
 
 
@@ -88,7 +88,7 @@ def test_progress_curve_and_log_reach_the_row(
         row = TrainingRun.objects.get(pk=run.pk)
         seen.append((row.status, row.doing, row.progress, row.curve, row.log))
         assert row.beat_at is not None
-        assert row.claimed_by == worker.me()
+        assert row.claimed_by == heartbeat.me()
 
     working(work)
     heard: list[Update] = []

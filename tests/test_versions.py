@@ -14,7 +14,7 @@ from django.db import IntegrityError
 from moderation.clip import checkpoint
 from moderation.clip.errors import ModelError, ModelUnavailable
 from moderation.models import ModelVersion
-from moderation.services.model_versions import versions
+from moderation.services.registry import versions
 
 from .clip_models import build_folder
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from moderation.models import Category, Decision, ModelVersion, Product
-from moderation.services.model_versions import zero_shot
+from moderation.services.release import zero_shot
 
 from . import scored_shop
 

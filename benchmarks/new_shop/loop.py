@@ -18,9 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.machine import machine
 from tests.live_project import ROOT, LiveProject
 
-from ..machine import machine
 from .shop import SOURCES
 
 SHIPPED = ("AUDIT_SHARE", "AUDIT_FLAGGED_SHARE", "GOLD_SHARE")

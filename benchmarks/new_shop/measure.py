@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.machine import machine
 from moderation.clip.encoder import Encoder
 from moderation.clip.finetune.data import Listings
 from moderation.clip.finetune.refusals import DataRefused
@@ -33,7 +34,6 @@ from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.metrics import average_precision, roc_auc
 from moderation.clip.pretrain_data import read_table
 
-from ..machine import machine
 from .decisions import Shop, data_of, queue
 
 FIRST = 200

@@ -10,7 +10,7 @@ from moderation.clip.errors import ModelError
 from moderation.models import Product
 from moderation.services.catalogue import intake
 from moderation.services.catalogue.intake import IntakeError, Listing
-from moderation.services.model_versions import versions
+from moderation.services.registry import versions
 
 _FIELDS = {"product_id": "external_id"}
 

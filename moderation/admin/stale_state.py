@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
-from moderation.services.model_versions import versions
+from moderation.services.registry import versions
 from moderation.services.scoring import stale
 
 PROMOTE = "moderation.promote"

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from moderation.services.model_versions.thresholds import Evidence, Target
+from moderation.services.release.thresholds import Evidence, Target
 
 KINDS = [
     ("budget", "Reviews a day"),

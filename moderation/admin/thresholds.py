@@ -17,9 +17,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from moderation.clip.errors import ClipError
 from moderation.models import ModelVersion, VersionEvent
-from moderation.services.model_versions import calibrate, thresholds, versions
-from moderation.services.model_versions.thresholds import Evidence, Proposal, ThresholdError
-from moderation.services.queue import automatic_action
+from moderation.services.registry import versions
+from moderation.services.release import automatic_action, calibrate, thresholds
+from moderation.services.release.thresholds import Evidence, Proposal, ThresholdError
 
 from .stale_state import stale_state
 from .threshold_chart import Chart, chart

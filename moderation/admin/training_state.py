@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from moderation.clip.errors import ModelError
 from moderation.models import TrainingRun
-from moderation.services.model_versions import versions
-from moderation.services.scoring import worker
+from moderation.services.registry import versions
+from moderation.services.worker import heartbeat
 
 from .training_chart import panels
 
@@ -56,7 +56,7 @@ def state(run: TrainingRun) -> dict[str, Any]:
         "outcome": _outcome(run),
         "wishes": [(name, run.options[key]) for key, name in _WISHES.items() if key in run.options],
         "last_lines": "\n".join(run.log.splitlines()[-LINES_SHOWN:]),
-        "worker": worker.health(),
+        "worker": heartbeat.health(),
         "may_resume": run.status == Status.FAILED and bool(run.output_dir),
     }
 

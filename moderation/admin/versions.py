@@ -20,8 +20,10 @@ from django_q.tasks import async_task
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
-from moderation.services.model_versions import activation, promotion, rollback, shadow, versions
-from moderation.services.scoring import stale, worker
+from moderation.services.registry import activation, versions
+from moderation.services.release import promotion, rollback, shadow
+from moderation.services.scoring import stale
+from moderation.services.worker import heartbeat
 
 from . import cells
 from .lists import ReadOnlyAdmin
@@ -30,7 +32,7 @@ from .stale_state import stale_state
 PROMOTE = "moderation.promote"
 _EVENTS, _EVALUATIONS = 20, 10
 # A large model measures for longer than other tasks take.
-_WITHIN = int(worker.LONGEST_STEP)
+_WITHIN = int(heartbeat.LONGEST_STEP)
 _BADGES = {"active": "active", "candidate": "candidate"}
 
 
@@ -178,7 +180,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     def _in_a_minute(self, request: HttpRequest, sentence: str) -> None:
         messages.success(request, f"{sentence} Load this page again to see what came of it.")
-        if not worker.health().alive:
+        if not heartbeat.health().alive:
             messages.warning(
                 request, "No worker is running, so it waits: start python manage.py worker."
             )

@@ -15,9 +15,9 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from moderation.models import Category, ModelVersion, SavedView
-from moderation.services.queue import saved_views
+from moderation.services.measures import saved_views
+from moderation.services.measures.saved_views import SavedViewError
 from moderation.services.queue.queue_filter import BANDS, REASONS, QueueFilter, QueueFilterError
-from moderation.services.queue.saved_views import SavedViewError
 
 if TYPE_CHECKING:
     from .site import ClipmodAdminSite

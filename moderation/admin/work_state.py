@@ -7,8 +7,8 @@ from datetime import datetime
 
 from moderation.clip.errors import ModelError
 from moderation.models import Analysis, ModelVersion
-from moderation.services.model_versions import versions
-from moderation.services.scoring import worker
+from moderation.services.registry import versions
+from moderation.services.worker import heartbeat
 
 # Counting stops here, so that no page counts a million rows.
 COUNTED_AT_MOST = 10_000
@@ -18,7 +18,7 @@ COUNTED_AT_MOST = 10_000
 class WorkState:
     """The worker's sign of life, the model that runs, and what waits for it."""
 
-    health: worker.Health
+    health: heartbeat.Health
     model: ModelVersion | None
     threshold: float | None
     model_error: str
@@ -40,7 +40,7 @@ def work_state() -> WorkState:
     except ModelError as error:
         model, problem = None, str(error)
     return WorkState(
-        health=worker.health(),
+        health=heartbeat.health(),
         model=model,
         threshold=versions.threshold_for(model) if model else None,
         model_error=problem,

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.clip.errors import ImageError
+from moderation.services.encoding.engine import active_categories
 from moderation.services.scoring import scoring_requests
-from moderation.services.scoring.engine import active_categories
 
 from .answers import UPLOAD, MatchAnswer, responses
 from .errors import Conflict, invalid

@@ -14,8 +14,9 @@ from rest_framework.response import Response
 
 from moderation.clip.errors import ModelError
 from moderation.models import Analysis
-from moderation.services.model_versions import versions
-from moderation.services.scoring import engine, worker
+from moderation.services.encoding import engine
+from moderation.services.registry import versions
+from moderation.services.worker import heartbeat
 
 from .view import ApiView
 
@@ -88,9 +89,9 @@ class Health(ApiView):
 
 def _report() -> dict[str, Any]:
     problems: list[str] = []
-    model, beat, pending = None, worker.Health(False, None, ""), None
+    model, beat, pending = None, heartbeat.Health(False, None, ""), None
     try:
-        beat = worker.health()
+        beat = heartbeat.health()
         if not beat.alive:
             problems.append(_worker_problem(beat))
         pending = Analysis.objects.pending().count()
@@ -117,7 +118,7 @@ def _report() -> dict[str, Any]:
     }
 
 
-def _worker_problem(beat: worker.Health) -> str:
+def _worker_problem(beat: heartbeat.Health) -> str:
     if beat.seconds_since_beat is None:
         return "No worker has ever run; start one with `python manage.py worker`."
     return (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from moderation.models import Evaluation
-from moderation.services.model_versions.promotion import GateReport
+from moderation.services.release.promotion import GateReport
 
 FIGURES = {
     "auc": "ROC-AUC",

@@ -11,7 +11,7 @@ class PoisonConfig(AppConfig):
     name = "tests.poison"
 
     def ready(self) -> None:
-        from moderation.services.scoring import embeddings
+        from moderation.services.encoding import embeddings
 
         original = embeddings.image_vectors
 

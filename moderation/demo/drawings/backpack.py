@@ -5,10 +5,10 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import RGB, STEEL, contrast, darker, mix
-from ..looks import Look
-from ..paths import arc, curve, mirror, rounded
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import RGB, STEEL, contrast, darker, mix
+from moderation.demo.looks import Look
+from moderation.demo.paths import arc, curve, mirror, rounded
 
 
 def backpack(canvas: Canvas, look: Look) -> None:

@@ -5,10 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import mix
-from ..looks import Look
-from ..paths import curve, ellipse
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import mix
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, ellipse
+
 from .foliage import STALK
 
 

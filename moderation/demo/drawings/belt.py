@@ -5,10 +5,10 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import GOLD, RGB, STEEL, contrast, darker, lighter, mix
-from ..looks import Look
-from ..paths import arc, curve, ellipse, rounded
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import GOLD, RGB, STEEL, contrast, darker, lighter, mix
+from moderation.demo.looks import Look
+from moderation.demo.paths import arc, curve, ellipse, rounded
 
 
 def belt(canvas: Canvas, look: Look) -> None:

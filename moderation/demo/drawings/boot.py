@@ -5,10 +5,20 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import DARK, GOLD, RGB, WHITE, contrast, darker, lighter, luminance, mix
-from ..looks import Look
-from ..paths import curve, ellipse
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import (
+    DARK,
+    GOLD,
+    RGB,
+    WHITE,
+    contrast,
+    darker,
+    lighter,
+    luminance,
+    mix,
+)
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, ellipse
 
 
 def boot(canvas: Canvas, look: Look) -> None:

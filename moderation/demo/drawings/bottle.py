@@ -5,10 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import DARK, RGB, STEEL, luminance
-from ..looks import Look
-from ..paths import arc, curve, mirror, rounded
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import DARK, RGB, STEEL, luminance
+from moderation.demo.looks import Look
+from moderation.demo.paths import arc, curve, mirror, rounded
+
 from .glaze import barrel, gleam
 
 

@@ -5,10 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import WHITE, darker, lighter, mix
-from ..looks import Look
-from ..paths import arc, ellipse
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import WHITE, darker, lighter, mix
+from moderation.demo.looks import Look
+from moderation.demo.paths import arc, ellipse
+
 from .glaze import barrel
 
 

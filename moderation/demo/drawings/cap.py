@@ -5,10 +5,10 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import RGB, contrast, darker, mix
-from ..looks import Look
-from ..paths import curve, ellipse, rounded
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import RGB, contrast, darker, mix
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, ellipse, rounded
 
 
 def cap(canvas: Canvas, look: Look) -> None:

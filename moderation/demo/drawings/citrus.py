@@ -5,10 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import RGB, darker, mix
-from ..looks import Look
-from ..paths import curve, ellipse
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import RGB, darker, mix
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, ellipse
+
 from .foliage import LEAF, leaf
 
 

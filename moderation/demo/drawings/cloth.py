@@ -5,11 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import RGB
-from ..fields import Field, Fold
-from ..looks import Look
-from ..paths import Outline, curve, flipped
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import RGB
+from moderation.demo.fields import Field, Fold
+from moderation.demo.looks import Look
+from moderation.demo.paths import Outline, curve, flipped
 
 
 def cloth_relief(canvas: Canvas, mask: Field, *folds: Fold, edge: float = 1.6) -> Field:

@@ -5,10 +5,10 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import RGB
-from ..fields import Field
-from ..paths import curve
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import RGB
+from moderation.demo.fields import Field
+from moderation.demo.paths import curve
 
 STALK: RGB = (0.36, 0.25, 0.14)
 

@@ -5,8 +5,8 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..fields import Field
+from moderation.demo.canvas import Canvas
+from moderation.demo.fields import Field
 
 
 def barrel(

@@ -3,10 +3,10 @@
 # Outlines are tables of points, and read best as tables.
 # fmt: off
 
-from ..canvas import Canvas
-from ..colours import DARK, darker, mix
-from ..looks import Look
-from ..paths import curve, ellipse, rounded
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import DARK, darker, mix
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, ellipse, rounded
 
 
 def high_heel(canvas: Canvas, look: Look) -> None:

@@ -5,10 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import STEEL, darker, lighter
-from ..looks import Look
-from ..paths import curve, flipped, mirror, rounded
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import STEEL, darker, lighter
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, flipped, mirror, rounded
+
 from .cloth import BODY_FOLDS, SLEEVE_FOLDS, both_sides, cloth_relief, long_sleeve, torso
 
 

@@ -5,10 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import GOLD, RGB, darker, lighter, luminance
-from ..looks import Look
-from ..paths import curve, ellipse, flipped, rounded
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import GOLD, RGB, darker, lighter, luminance
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, ellipse, flipped, rounded
+
 from .cloth import both_sides, cloth_relief
 
 

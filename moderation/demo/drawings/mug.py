@@ -5,10 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import WHITE, darker, lighter
-from ..looks import Look
-from ..paths import arc, curve, ellipse
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import WHITE, darker, lighter
+from moderation.demo.looks import Look
+from moderation.demo.paths import arc, curve, ellipse
+
 from .glaze import barrel, gleam
 
 

@@ -5,10 +5,10 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import darker
-from ..looks import Look
-from ..paths import curve, ellipse
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import darker
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, ellipse
 
 
 def sandal(canvas: Canvas, look: Look) -> None:

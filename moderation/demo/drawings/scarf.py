@@ -5,11 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import RGB, darker
-from ..fields import Field
-from ..looks import Look
-from ..paths import curve, ellipse
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import RGB, darker
+from moderation.demo.fields import Field
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, ellipse
 
 
 def scarf(canvas: Canvas, look: Look) -> None:

@@ -5,10 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import DARK, darker, lighter, luminance, mix
-from ..looks import Look
-from ..paths import curve, ellipse, flipped, mirror
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import DARK, darker, lighter, luminance, mix
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, ellipse, flipped, mirror
+
 from .cloth import BODY_FOLDS, both_sides, cloth_relief, paint_sleeves, torso
 
 

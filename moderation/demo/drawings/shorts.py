@@ -5,10 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import contrast, darker
-from ..looks import Look
-from ..paths import curve, flipped
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import contrast, darker
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, flipped
+
 from .cloth import both_sides, cloth_relief
 
 

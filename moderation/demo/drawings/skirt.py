@@ -3,10 +3,11 @@
 # Outlines are tables of points, and read best as tables.
 # fmt: off
 
-from ..canvas import Canvas
-from ..colours import darker
-from ..looks import Look
-from ..paths import curve, mirror
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import darker
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, mirror
+
 from .cloth import cloth_relief
 
 

@@ -5,11 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import DARK, RGB, WHITE, darker, lighter, luminance, mix
-from ..fields import Field
-from ..looks import Look
-from ..paths import curve
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import DARK, RGB, WHITE, darker, lighter, luminance, mix
+from moderation.demo.fields import Field
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve
 
 
 def sneaker(canvas: Canvas, look: Look) -> None:

@@ -5,10 +5,11 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import darker
-from ..looks import Look
-from ..paths import curve, ellipse, rounded
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import darker
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, ellipse, rounded
+
 from .cloth import cloth_relief
 
 

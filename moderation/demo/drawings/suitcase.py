@@ -5,10 +5,10 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import DARK, STEEL, darker
-from ..looks import Look
-from ..paths import arc, ellipse, rounded
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import DARK, STEEL, darker
+from moderation.demo.looks import Look
+from moderation.demo.paths import arc, ellipse, rounded
 
 
 def suitcase(canvas: Canvas, look: Look) -> None:

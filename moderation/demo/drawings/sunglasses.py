@@ -5,10 +5,10 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import DARK, STEEL, darker, lighter, mix
-from ..looks import Look
-from ..paths import curve, ellipse, flipped
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import DARK, STEEL, darker, lighter, mix
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, ellipse, flipped
 
 
 def sunglasses(canvas: Canvas, look: Look) -> None:

@@ -3,10 +3,11 @@
 # Outlines are tables of points, and read best as tables.
 # fmt: off
 
-from ..canvas import Canvas
-from ..colours import GOLD, darker
-from ..looks import Look
-from ..paths import curve, ellipse, mirror, rounded
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import GOLD, darker
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve, ellipse, mirror, rounded
+
 from .glaze import barrel
 
 

@@ -3,10 +3,10 @@
 # Outlines are tables of points, and read best as tables.
 # fmt: off
 
-from ..canvas import Canvas
-from ..colours import darker
-from ..looks import Look
-from ..paths import curve
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import darker
+from moderation.demo.looks import Look
+from moderation.demo.paths import curve
 
 
 def tie(canvas: Canvas, look: Look) -> None:

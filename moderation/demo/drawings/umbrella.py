@@ -5,10 +5,10 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import DARK, RGB, STEEL, WOOD, darker
-from ..looks import Look
-from ..paths import arc, curve, rounded
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import DARK, RGB, STEEL, WOOD, darker
+from moderation.demo.looks import Look
+from moderation.demo.paths import arc, curve, rounded
 
 
 def umbrella(canvas: Canvas, look: Look) -> None:

@@ -5,11 +5,22 @@
 
 import numpy as np
 
-from ..canvas import Canvas
-from ..colours import CREAM, DARK, GOLD, RGB, STEEL, WHITE, contrast, darker, luminance, mix
-from ..fields import Field
-from ..looks import Look
-from ..paths import Outline, curve, ellipse, flipped, mirror, rounded
+from moderation.demo.canvas import Canvas
+from moderation.demo.colours import (
+    CREAM,
+    DARK,
+    GOLD,
+    RGB,
+    STEEL,
+    WHITE,
+    contrast,
+    darker,
+    luminance,
+    mix,
+)
+from moderation.demo.fields import Field
+from moderation.demo.looks import Look
+from moderation.demo.paths import Outline, curve, ellipse, flipped, mirror, rounded
 
 
 def watch(canvas: Canvas, look: Look) -> None:

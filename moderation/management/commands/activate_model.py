@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
-from moderation.services.model_versions import activation, versions
+from moderation.services.registry import activation, versions
 
 
 class Command(BaseCommand):

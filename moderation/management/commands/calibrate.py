@@ -7,8 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ClipError
-from moderation.services.model_versions import calibrate, versions
 from moderation.services.queries import lookup
+from moderation.services.registry import versions
+from moderation.services.release import calibrate
 
 
 class Command(BaseCommand):

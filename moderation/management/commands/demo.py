@@ -14,7 +14,7 @@ from moderation.clip.finetune.settings import MIN_LABELS
 from moderation.services.queue import review_queue
 from moderation.services.running import demo
 from moderation.services.running.site import Site, SiteError
-from moderation.services.scoring import worker
+from moderation.services.worker import heartbeat
 
 
 class Command(BaseCommand):
@@ -80,7 +80,7 @@ class Command(BaseCommand):
             while (left := demo.waiting()) and not site.stopping.is_set():
                 if name := site.dead():
                     raise SiteError(f"The {name} ended by itself; see its messages above.")
-                if (doing := worker.health().doing).startswith(worker.CANNOT_LOAD):
+                if (doing := heartbeat.health().doing).startswith(heartbeat.CANNOT_LOAD):
                     raise SiteError(f"The worker {doing}")
                 if total - left > bar.n:
                     bar.update(total - left - bar.n)

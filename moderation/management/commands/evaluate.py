@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from moderation.clip.errors import ModelError
 from moderation.management.progress import progress_bar
 from moderation.management.tables import report_table
-from moderation.services.datasets import pairs_file
-from moderation.services.model_versions import evaluation, versions
 from moderation.services.queries import lookup
+from moderation.services.registry import versions
+from moderation.services.release import evaluation, pairs_file
 
 
 class Command(BaseCommand):

@@ -10,8 +10,8 @@ from moderation.clip.errors import ModelError
 from moderation.management.people import add_by, person
 from moderation.management.progress import progress_bar
 from moderation.management.tables import gate_table
-from moderation.services.model_versions import promotion
 from moderation.services.queries import lookup
+from moderation.services.release import promotion
 
 
 class Command(BaseCommand):

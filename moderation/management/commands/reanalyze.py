@@ -14,10 +14,12 @@ from moderation.management.arguments import cosine, moment
 from moderation.management.progress import progress_bar
 from moderation.management.shadow_text import as_text
 from moderation.models import ModelVersion
-from moderation.services.model_versions import shadow, versions
 from moderation.services.queries import lookup
-from moderation.services.scoring import analyze, claims, reanalyze, worker
+from moderation.services.registry import versions
+from moderation.services.release import shadow
+from moderation.services.scoring import analyze, claims, reanalyze
 from moderation.services.scoring.reanalyze import Job, Which
+from moderation.services.worker import heartbeat
 
 # A round derives and asks; the next one picks up what a worker had in hand meanwhile.
 ROUNDS = 3
@@ -177,7 +179,7 @@ class Command(BaseCommand):
             while left:
                 if in_process:
                     self.answer()
-                elif not worker.health().alive:
+                elif not heartbeat.health().alive:
                     break
                 else:
                     time.sleep(1)
@@ -191,6 +193,6 @@ class Command(BaseCommand):
         return not left
 
     def answer(self) -> None:
-        if not analyze.run_pending(owner=worker.me(), seconds=2):
+        if not analyze.run_pending(owner=heartbeat.me(), seconds=2):
             claims.sweep()  # a worker that is gone may still hold some
             time.sleep(1)

@@ -9,7 +9,7 @@ from moderation.clip.errors import ModelError
 from moderation.management.people import add_by, person
 from moderation.management.progress import progress_bar
 from moderation.models import Analysis
-from moderation.services.model_versions import promotion, rollback
+from moderation.services.release import promotion, rollback
 
 
 class Command(BaseCommand):

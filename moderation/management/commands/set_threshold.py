@@ -10,9 +10,10 @@ from django.utils import timezone
 from moderation.clip.errors import ClipError
 from moderation.clip.labelled_scores import Estimate
 from moderation.management.arguments import cosine, positive, share
-from moderation.services.model_versions import thresholds, versions
-from moderation.services.model_versions.thresholds import Effect, Evidence, Proposal, Target
 from moderation.services.queries import lookup
+from moderation.services.registry import versions
+from moderation.services.release import thresholds
+from moderation.services.release.thresholds import Effect, Evidence, Proposal, Target
 
 
 class Command(BaseCommand):

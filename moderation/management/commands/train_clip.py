@@ -14,9 +14,9 @@ from moderation.management.training_end import GO_ON, NOTHING_BETTER, check_impr
 from moderation.management.training_progress import training_bar
 from moderation.models import ModelVersion, TrainingRun
 from moderation.services.learning import training, training_curve, training_processes, training_work
-from moderation.services.model_versions import versions
 from moderation.services.queries import lookup
-from moderation.services.scoring import worker
+from moderation.services.registry import versions
+from moderation.services.worker import heartbeat
 
 OPTIONS = (
     *("epochs", "batch_size", "learning_rate", "seed", "minutes"),
@@ -125,7 +125,7 @@ class Command(BaseCommand):
 
     def show_queued(self, run: TrainingRun) -> None:
         self.stdout.write(f"Training {run.pk} waits for the worker; follow it in the admin.")
-        if not worker.health().alive:
+        if not heartbeat.health().alive:
             self.stdout.write("No worker is running: start `python manage.py worker`.")
 
     def show_end(self, run: TrainingRun) -> None:

@@ -9,7 +9,7 @@ from moderation.clip.errors import ClipError
 from moderation.management.people import add_by, person
 from moderation.management.progress import progress_bar
 from moderation.services.queries import lookup
-from moderation.services.queue import automatic_undo
+from moderation.services.release import automatic_undo
 
 
 class Command(BaseCommand):

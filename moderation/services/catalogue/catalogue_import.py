@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 
 from moderation.models import ModelVersion, Product
 
-from ..model_versions import versions
+from ..registry import versions
 from ..scoring import analyze
 from . import intake
 from .catalogue_file import CatalogueFile, open_catalogue

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from moderation.models import Decision, ModelVersion, Product, ReviewItem
 
 from ..queries.lookup import category_by_name
-from ..queue import audit
+from ..rules import sampling
 from .dataset_manifest import Filters, utc_text
 from .dataset_rows import LABELS, chosen, walk
 from .snapshot_manifest import SnapshotManifest
@@ -83,7 +83,7 @@ def _label(row: Mapping[str, Any], *, is_gold: bool) -> Label:
         "stratum": stratum,
         "source": _source(row, stratum, is_gold=is_gold),
         "is_gold": is_gold,
-        "is_drawn": is_gold or audit.drawn_for_gold(row["product_id"]),
+        "is_drawn": is_gold or sampling.drawn_for_gold(row["product_id"]),
         "raw_weight": worth * min(1 / max(row["sampling_probability"], 1e-9), MAX_WEIGHT),
     }
 
@@ -129,7 +129,7 @@ def listings(
             manifest.listings["products"] += 1
             if pk in wrong:
                 manifest.listings["confirmed_mismatches"] += 1
-            elif audit.kept_for_judging(external_id):
+            elif sampling.kept_for_judging(external_id):
                 manifest.listings["kept_for_judging"] += 1
             else:
                 yield hashlib.sha256(f"listing {seed} {external_id}".encode()).digest()[:8], pk

@@ -15,8 +15,9 @@ from django.conf import settings
 from moderation.clip.finetune.progress import Report, Update
 from moderation.models import ModelVersion, ReviewItem, TrainingRun, VersionEvent
 
-from ..model_versions import version_log, versions
-from ..scoring import analyze, claims, reanalyze, worker
+from ..registry import version_log, versions
+from ..scoring import analyze, claims, reanalyze
+from ..worker import heartbeat
 from . import training_work
 from .training_log import Keeper, part
 
@@ -84,7 +85,7 @@ def _evaluated(version: ModelVersion) -> bool:
 
 
 def _evaluate(version: ModelVersion, report: Report) -> None:
-    from ..model_versions import evaluation
+    from ..release import evaluation
 
     doing = f"Evaluating {version.name} on gold and audit"
     report(Update(doing, TRAINED))
@@ -102,7 +103,7 @@ def _evaluate(version: ModelVersion, report: Report) -> None:
 
 def _promote(run: TrainingRun, version: ModelVersion, report: Report) -> bool:
     """Ask the gate; False where it refused, which is said with its reasons."""
-    from ..model_versions import promotion
+    from ..release import promotion
 
     doing = f"Comparing {version.name} with the active version"
     report(Update(doing, EVALUATED))
@@ -147,7 +148,7 @@ def _answer(job: reanalyze.Job, progress: Callable[[int, int], None]) -> None:
     last = reanalyze.newest_key()
     total = left = reanalyze.unanswered(job, up_to=last)
     while left:
-        if not analyze.run_pending(owner=worker.me(), seconds=SECONDS_A_ROUND):
+        if not analyze.run_pending(owner=heartbeat.me(), seconds=SECONDS_A_ROUND):
             claims.sweep()  # what is left is in other hands, or in those of the dead
             time.sleep(0.5)
         left = reanalyze.unanswered(job, up_to=last)

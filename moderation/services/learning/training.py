@@ -24,9 +24,9 @@ from moderation.clip.finetune.refusals import DataRefused
 from moderation.models import ModelVersion, TrainingRun
 
 from ..datasets.dataset import DatasetError
-from ..model_versions import versions
-from ..model_versions.promotion import PromotionError
-from ..scoring import worker
+from ..registry import versions
+from ..release.promotion import PromotionError
+from ..worker import heartbeat
 from . import improve, training_work
 from .training_log import Interrupted, Keeper, Lost
 
@@ -76,7 +76,7 @@ def request(
             dataset=dataset,
             output_dir=str(folder) if folder else "",
             requested_by=by,
-            claimed_by=worker.me() if foreground else "",
+            claimed_by=heartbeat.me() if foreground else "",
             beat_at=timezone.now() if foreground else None,
             doing="Waiting for this process" if foreground else "Waiting for the worker",
         )
@@ -99,7 +99,7 @@ def resume(run: TrainingRun, *, foreground: bool = False) -> TrainingRun:
         "cancel_asked": False,
         "error": "",
         "finished_at": None,
-        "claimed_by": worker.me() if foreground else "",
+        "claimed_by": heartbeat.me() if foreground else "",
         "beat_at": timezone.now() if foreground else None,
         "attempts": 0,
         "options": run.options | ({"foreground": True} if foreground else {}),
@@ -171,7 +171,7 @@ def run(
     `report` hears what the row hears. Where `should_stop()` turns true the training goes back into
     the queue, to be taken up where it was. Raises `TrainingRefused` where somebody else has it.
     """
-    owner = worker.me()
+    owner = heartbeat.me()
     if not _claim(run, owner):
         raise TrainingRefused(f"Training {run.pk} is not waiting; somebody else has taken it up.")
     run.refresh_from_db()
@@ -248,6 +248,6 @@ def sweep() -> None:
 
 
 def _is_gone(row: TrainingRun) -> bool:
-    if not row.claimed_by or worker.is_dead(row.claimed_by):
+    if not row.claimed_by or heartbeat.is_dead(row.claimed_by):
         return bool(row.claimed_by)
     return (row.beat_at or row.created_at) < timezone.now() - SILENCE

@@ -12,7 +12,7 @@ from django.db import transaction
 from moderation.clip import checkpoint
 from moderation.models import ModelVersion, TrainingRun, VersionEvent
 
-from ..scoring import head_maps
+from ..encoding import head_maps
 from .training_log import Keeper
 
 if TYPE_CHECKING:

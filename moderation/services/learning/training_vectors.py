@@ -11,8 +11,8 @@ from moderation.clip.errors import ImageError
 from moderation.clip.finetune.refusals import picture_sha256
 from moderation.models import ModelVersion
 
-from ..scoring import embeddings
-from ..scoring.engine import engine_for
+from ..encoding import embeddings
+from ..encoding.engine import engine_for
 
 
 class CachedVectors:

@@ -13,7 +13,7 @@ from moderation.clip.errors import ModelError
 from moderation.clip.finetune.progress import Report, Update
 from moderation.models import ModelVersion, TrainingRun
 
-from ..model_versions import versions
+from ..registry import versions
 from . import training_processes, training_result
 from .training_log import Keeper, part
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from moderation.clip.errors import ModelError
 
-from ..model_versions import versions
 from ..queries import held
-from ..scoring import known_scores, stale
+from ..registry import versions
+from ..release import known_scores
+from ..scoring import stale
 from . import quality
 
 

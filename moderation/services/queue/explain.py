@@ -34,9 +34,9 @@ from moderation.clip.explain import Explained, Explainer, Listing
 from moderation.models import Analysis, Category, Explanation, ReviewItem
 from moderation.models.querysets import ReviewItemQuerySet
 
-from ..model_versions import versions
-from ..scoring import embeddings
-from ..scoring.engine import Engine, engine_for
+from ..encoding import embeddings
+from ..encoding.engine import Engine, engine_for
+from ..registry import versions
 from .explain_evidence import Evidence, evidence_for
 
 if TYPE_CHECKING:

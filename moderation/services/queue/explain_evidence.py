@@ -15,8 +15,8 @@ import numpy as np
 from moderation.models import Analysis, Decision, Product
 from moderation.models.querysets import DecisionQuerySet
 
-from ..scoring import embeddings
-from ..scoring.engine import Engine
+from ..encoding import embeddings
+from ..encoding.engine import Engine
 
 KEPT_SECONDS = 60.0
 SCORES_READ = 2000  # of a category, the newest products

@@ -24,8 +24,8 @@ from moderation.clip.errors import ModelError
 from moderation.models import Category, ModelVersion, ReviewItem, Skip
 from moderation.models.querysets import ReviewItemQuerySet
 
-from ..model_versions import versions
 from ..queries import held
+from ..registry import versions
 
 BANDS = {"review": "Flagged, not clearly", "clear": "Clear mismatches"}
 REASONS = {

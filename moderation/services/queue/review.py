@@ -12,7 +12,8 @@ from django.utils import timezone
 from moderation.models import Decision, Product, ReviewItem, Skip
 
 from ..integration import webhooks
-from . import audit, blind, review_claims, review_queue
+from ..rules import sampling
+from . import blind, review_claims, review_queue
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
 Escalation = ReviewItem.Escalation
@@ -62,7 +63,7 @@ def decide(
         # First, as whoever scores them does: no analysis opens another item of them meanwhile.
         contents = _locked_contents([item, *similar])
         _close(item, moderator=moderator, contents=contents)
-        if item.second_of_id is None and audit.drawn_for_gold(contents[item.product_id][1]):
+        if item.second_of_id is None and sampling.drawn_for_gold(contents[item.product_id][1]):
             review_queue.ask_second(item)
         decision = Decision.objects.create(
             item=item,

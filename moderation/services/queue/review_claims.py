@@ -20,9 +20,9 @@ from django.utils.crypto import salted_hmac
 from moderation.models import Decision, ReviewItem, Skip
 from moderation.models.querysets import ReviewItemQuerySet
 
-from . import mixture
+from ..rules import mixture
+from ..rules.mixture import Arm
 from .desk import WHOLE_QUEUE, Desk
-from .mixture import Arm
 
 Pick = ReviewItem.Pick
 RESOLVE = "moderation.resolve_escalation"

@@ -12,9 +12,10 @@ from django.utils import timezone
 from moderation.models import Analysis, AutomaticAction, Decision, Product, ReviewItem
 
 from ..integration import webhooks
-from ..model_versions import versions
 from ..queries.update_each import update_each
-from . import audit, review_claims
+from ..registry import versions
+from ..rules import sampling
+from . import review_claims
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
 WITHDRAWN = ReviewItem.State.WITHDRAWN
@@ -43,7 +44,7 @@ def follow(analyses: Sequence[Analysis]) -> None:
     }
     past = _past(newest)
     asked = {row.model_version for row in newest.values()}
-    margins = {version: audit.near_margin(version) for version in asked}
+    margins = {version: sampling.near_margin(version) for version in asked}
     created, moved, withdrawn = [], [], []
     for product_id, content_hash, external_id, current in Product.objects.filter(
         pk__in=newest
@@ -56,25 +57,25 @@ def follow(analyses: Sequence[Analysis]) -> None:
             continue  # it asks about what was decided, whatever the model says now
         entry, is_decided = None, (product_id, content_hash) in past.decided
         if not is_decided:
-            entry = audit.entry(row, external_id=external_id, near=margins[row.model_version])
+            entry = sampling.entry(row, external_id=external_id, near=margins[row.model_version])
             entry = _kept(same, row, entry) if same else entry
         if same and entry:
             # The same item, so that whoever looks at it can still decide.
-            same.lottery = audit.order(external_id)  # items older than the audit have none
-            moved.append(audit.placed(same, row, entry))
+            same.lottery = sampling.order(external_id)  # items older than the audit have none
+            moved.append(sampling.placed(same, row, entry))
             continue
         if item:
             withdrawn.append(item.pk)
         former = past.former.get(product_id)
         if entry is None and former in past.by_people and not is_decided:
-            entry = audit.REOPENED_ENTRY
+            entry = sampling.REOPENED_ENTRY
         if entry:
             fresh = ReviewItem(
                 product_id=product_id,
-                lottery=audit.order(external_id),
+                lottery=sampling.order(external_id),
                 reopens_id=former,
             )
-            created.append(audit.placed(fresh, row, entry))
+            created.append(sampling.placed(fresh, row, entry))
     update_each(moved, _FOLLOWS)
     ReviewItem.objects.filter(pk__in=withdrawn).update(state=WITHDRAWN)
     _open(created)
@@ -106,19 +107,19 @@ def _past(newest: dict[int, Analysis]) -> _Past:
     return past
 
 
-def _kept(item: ReviewItem, row: Analysis, entry: audit.Entry | None) -> audit.Entry | None:
+def _kept(item: ReviewItem, row: Analysis, entry: sampling.Entry | None) -> sampling.Entry | None:
     """The way in of an item that is open already and was scored anew.
 
     What was drawn stays drawn though its score moved, with the highest probability it ever had:
     that is the one with which products of this history are in the queue.
     """
-    if item.stratum == audit.AUDIT and not row.is_mismatch:
+    if item.stratum == sampling.AUDIT and not row.is_mismatch:
         share = max(item.sampling_probability, entry.sampling_probability if entry else 0.0)
-        return audit.Entry(audit.AUDIT, share, in_audit=True)
+        return sampling.Entry(sampling.AUDIT, share, in_audit=True)
     if entry and item.in_audit:
-        return audit.Entry(entry.stratum, entry.sampling_probability, in_audit=True)
-    if entry is None and item.stratum == audit.REOPENED:
-        return audit.REOPENED_ENTRY
+        return sampling.Entry(entry.stratum, entry.sampling_probability, in_audit=True)
+    if entry is None and item.stratum == sampling.REOPENED:
+        return sampling.REOPENED_ENTRY
     return entry
 
 
@@ -149,7 +150,7 @@ def _open(items: Sequence[ReviewItem]) -> None:
 
 def _clear(items: Sequence[ReviewItem]) -> list[ReviewItem]:
     """Those in their category's band of clear mismatches, and not drawn for people to judge."""
-    flagged = [item for item in items if item.stratum == audit.FLAGGED and not item.in_audit]
+    flagged = [item for item in items if item.stratum == sampling.FLAGGED and not item.in_audit]
     products = Product.objects.select_related("category").in_bulk([i.product_id for i in flagged])
     answering = versions.current().pk if flagged else None
     clear = []

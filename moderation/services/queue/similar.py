@@ -23,10 +23,10 @@ from moderation.clip import similar
 from moderation.models import Analysis, ReviewItem, SimilarGroup
 from moderation.models.querysets import ReviewItemQuerySet
 
-from ..model_versions import versions
+from ..encoding import similar_photos
+from ..encoding.embeddings import Known
 from ..queries.one_parameter import among
-from ..scoring.embeddings import Known
-from . import similar_photos
+from ..registry import versions
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django_q.models import Schedule
 from moderation.clip.prompts import DEFAULT_CATEGORIES
 from moderation.models import Category, ModelVersion
 
-from ..model_versions import versions
+from ..registry import versions
 from ..scoring import analyze
 
 _VIEW = [

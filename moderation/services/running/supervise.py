@@ -28,7 +28,7 @@ from django_q.tasks import async_task
 from moderation.models import WorkerBeat
 
 from ..learning import training
-from ..scoring import worker
+from ..worker import heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Cluster:
     def start(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
-            env={**os.environ, worker.CLUSTER_VARIABLE: self.name},
+            env={**os.environ, heartbeat.CLUSTER_VARIABLE: self.name},
             start_new_session=True,  # so that the whole group can be killed, and Ctrl-C spares it
         )
         self.started_at = self.asked_at = time.monotonic()

@@ -21,10 +21,12 @@ from moderation.clip import scoring
 from moderation.clip.errors import ImageError, ModelError
 from moderation.models import Analysis, ModelVersion, Product
 
-from ..model_versions import versions
+from ..encoding import embeddings
+from ..encoding.engine import TOP_CATEGORIES, Engine, active_categories, engine_for
 from ..queue import explain, review_queue, similar
-from . import claims, embeddings, results, worker
-from .engine import TOP_CATEGORIES, Engine, active_categories, engine_for
+from ..registry import versions
+from ..worker import heartbeat
+from . import claims, results
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ def request(
             batch_size=500,
         )
         created = _live_count(products, version) - before
-        transaction.on_commit(worker.ring)
+        transaction.on_commit(heartbeat.ring)
     return created
 
 
@@ -106,16 +108,16 @@ def run_pending(*, owner: str, seconds: float) -> int:
     """
     deadline = time.monotonic() + seconds
     count = 0
-    with worker.beating(owner, doing="loading the model"):
+    with heartbeat.beating(owner, doing="loading the model"):
         usable = _usable_versions()
     for batch in claims.claim_batches(size=settings.CLIP_BATCH_SIZE, owner=owner, usable=usable):
-        worker.beat(owner, doing=f"analysing {len(batch)} products")
+        heartbeat.beat(owner, doing=f"analysing {len(batch)} products")
         answer(batch)
         count += len(batch)
         if time.monotonic() > deadline:
-            worker.ring()  # more may wait: the next message goes on
+            heartbeat.ring()  # more may wait: the next message goes on
             break
-    worker.beat(owner)
+    heartbeat.beat(owner)
     return count
 
 

@@ -18,9 +18,9 @@ from django.utils import timezone
 
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
 
-from ..model_versions import versions
 from ..queries.one_parameter import among
-from ..queue import audit
+from ..registry import versions
+from ..rules import sampling
 from . import results
 
 # Photo and text come from where they stand, so they are neither read nor sent; a product whose
@@ -116,7 +116,7 @@ def _insert(
 
 def _concerned(answers: Iterable[Answer], ids: Sequence[int], version: ModelVersion) -> list[int]:
     """The products whose answer may move the queue; for the others it would find nothing to do."""
-    near = audit.near_margin(version)
+    near = sampling.near_margin(version)
     waiting = ReviewItem.objects.open().filter(among("product", ids))
     changed = (
         Decision.objects.standing()
@@ -137,12 +137,12 @@ def _concerned(answers: Iterable[Answer], ids: Sequence[int], version: ModelVers
 
 def _drawn(answer: Answer, *, near: float) -> bool:
     """Whether the audit draws this product, which passed."""
-    if audit.lottery(answer.external_id) >= settings.AUDIT_SHARE * audit.NEAR_FACTOR:
+    if sampling.lottery(answer.external_id) >= settings.AUDIT_SHARE * sampling.NEAR_FACTOR:
         return False  # nearly all: not even near the threshold
     row = Analysis(
         similarity=answer.similarity, threshold_used=answer.threshold_used, is_mismatch=False
     )
-    return audit.entry(row, external_id=answer.external_id, near=near) is not None
+    return sampling.entry(row, external_id=answer.external_id, near=near) is not None
 
 
 def _adapted(moment: datetime) -> Any:

@@ -18,7 +18,8 @@ from django.utils import timezone
 from moderation.models import Analysis, ModelVersion
 from moderation.models.querysets import AnalysisQuerySet
 
-from . import results, worker
+from ..worker import heartbeat
+from . import results
 
 PENDING, RUNNING, FAILED = Analysis.Status.PENDING, Analysis.Status.RUNNING, Analysis.Status.FAILED
 
@@ -99,9 +100,9 @@ def sweep() -> int:
     reason = "The worker stopped while it had this analysis in hand."
     count = release(running.filter(lease_expires_at__lte=timezone.now()), reason=reason)
     owners = running.order_by().values_list("claimed_by", flat=True).distinct()
-    dead = [owner for owner in owners if worker.is_dead(owner)]
+    dead = [owner for owner in owners if heartbeat.is_dead(owner)]
     if dead:
         count += release(running.filter(claimed_by__in=dead), reason=reason)
     if Analysis.objects.pending().exists():
-        worker.ring()
+        heartbeat.ring()
     return count

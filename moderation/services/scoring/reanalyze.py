@@ -23,8 +23,8 @@ from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from moderation.models import Analysis, Category, ModelVersion, Product
 
-from ..model_versions import versions
 from ..queries.one_parameter import among
+from ..registry import versions
 from . import analyze, bulk_results, rescore
 from .rescore import Case, Judge
 

@@ -14,11 +14,11 @@ from django.db.models import F, Max, QuerySet
 from moderation.clip import checkpoint, prompts, scoring
 from moderation.models import Analysis, Category, ModelVersion, Product
 
-from ..model_versions import versions
+from ..encoding import embeddings
+from ..encoding.engine import TOP_CATEGORIES, active_categories, engine_for
 from ..queries.one_parameter import among
-from . import embeddings
+from ..registry import versions
 from .bulk_results import Answer
-from .engine import TOP_CATEGORIES, active_categories, engine_for
 
 SAME_P = 1e-6  # what a database computes differs from this process in the last digits
 

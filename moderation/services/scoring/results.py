@@ -9,8 +9,8 @@ from django.db.models import F, OuterRef, Q, Subquery
 from moderation.clip import scoring
 from moderation.models import Analysis, Product
 
-from ..model_versions import versions
 from ..queue import review_queue
+from ..registry import versions
 
 RESULT_FIELDS = [
     "status",

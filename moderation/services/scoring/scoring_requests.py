@@ -23,9 +23,9 @@ from moderation.clip.errors import ImageError
 from moderation.clip.images import open_image
 from moderation.models import Category, ModelVersion, Product
 
-from ..model_versions import versions
-from . import embeddings
-from .engine import Engine, active_categories, engine_for
+from ..encoding import embeddings
+from ..encoding.engine import Engine, active_categories, engine_for
+from ..registry import versions
 
 Source = Path | bytes | BinaryIO
 

@@ -16,9 +16,10 @@ from django_q.tasks import async_task
 from moderation.clip.calibration import Calibration
 from moderation.models import Analysis, Category, ModelVersion, Product
 
-from ..model_versions import versions
 from ..queries import held
-from . import reanalyze, rescore, worker
+from ..registry import versions
+from ..worker import heartbeat
+from . import reanalyze, rescore
 
 # Counting stops here: beyond, the number tells people nothing more.
 COUNTED_AT_MOST = 10_000
@@ -28,7 +29,7 @@ DONE, FAILED = Analysis.Status.DONE, Analysis.Status.FAILED
 
 def ask(version: ModelVersion) -> None:
     """Let the worker bring the catalogue up to date, in the background."""
-    async_task("moderation.tasks.rescore", version.pk, timeout=int(worker.LONGEST_STEP))
+    async_task("moderation.tasks.rescore", version.pk, timeout=int(heartbeat.LONGEST_STEP))
 
 
 def mend(version: ModelVersion) -> None:

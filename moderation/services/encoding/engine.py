@@ -19,7 +19,7 @@ from moderation.clip.batcher import Batcher
 from moderation.clip.errors import ModelError
 from moderation.models import Category, ModelVersion
 
-from ..model_versions import versions
+from ..registry import versions
 from .head_maps import Forebear, lineage
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from django.db.models import F, Max, OuterRef, QuerySet, Subquery
 from moderation.models import Analysis, ModelVersion, Product, VersionEvent
 
 from ..queries.one_parameter import among
-from ..queue import automatic_undo
+from ..registry import version_log, versions
+from ..registry.version_log import Kind
 from ..scoring import analyze
-from . import queue_rollback, version_log, versions
+from . import automatic_undo, queue_rollback
 from .promotion import PromotionError, check_rights
-from .version_log import Kind
 
 ACTIVE = ModelVersion.Status.ACTIVE
 CHUNK = 2000

@@ -13,10 +13,10 @@ from moderation.clip.assess import Judged, Scores, assess
 from moderation.clip.errors import ImageError
 from moderation.models import Category, Evaluation, ModelVersion
 
-from ..datasets import pairs_file
-from ..scoring import embeddings
-from ..scoring.engine import engine_for
-from . import judged_pairs, versions
+from ..encoding import embeddings
+from ..encoding.engine import engine_for
+from ..registry import versions
+from . import judged_pairs, pairs_file
 from .judged_pairs import Pair
 
 GOLD_AND_AUDIT = "gold and audit"

@@ -25,9 +25,9 @@ from django.db.models import Count, F, Q
 from moderation.models import Category, Decision, ModelVersion, ReviewItem
 
 from ..datasets.dataset_rows import LABELS
-from ..learning.learned_from import learned_from, title
 from ..queries.one_parameter import among
-from ..queue import audit
+from ..rules import sampling
+from .learned_from import learned_from, title
 
 GOLD, AUDIT = "gold", "audit"
 
@@ -97,7 +97,7 @@ def _decided() -> list[Pair]:
     for row in chosen.order_by("pk").values(*_COLUMNS, in_audit=F("item__in_audit")).iterator():
         key = row["analysis__product"], row["analysis__content_hash"]
         external_id = row["analysis__product__external_id"]
-        gold = agreed.get(key, False) and audit.drawn_for_gold(external_id)
+        gold = agreed.get(key, False) and sampling.drawn_for_gold(external_id)
         drawn = row["in_audit"] or (key in newest and newest[key].source == AUDIT)
         if gold or drawn:
             newest[key] = _pair(row, source=GOLD if gold else AUDIT, categories=categories)

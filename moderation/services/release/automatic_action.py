@@ -7,8 +7,8 @@ from django.db import transaction
 
 from moderation.models import AutomaticAction, ModelVersion, VersionEvent
 
-from ..model_versions import versions
-from ..model_versions.thresholds import ThresholdError
+from ..registry import versions
+from .thresholds import ThresholdError
 
 
 def newest() -> AutomaticAction | None:

@@ -7,7 +7,7 @@ import hashlib
 import math
 from pathlib import Path
 
-from ..model_versions.judged_pairs import Pair
+from .judged_pairs import Pair
 
 REQUIRED = ("image_path", "text", "label")
 _SHOWN = 3

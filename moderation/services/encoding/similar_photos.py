@@ -17,7 +17,7 @@ from moderation.clip.images import open_image
 from moderation.models import Analysis, PhotoSignature
 
 from ..queries.one_parameter import among
-from ..scoring.embeddings import Known
+from .embeddings import Known
 
 logger = logging.getLogger(__name__)
 

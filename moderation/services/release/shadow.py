@@ -19,11 +19,12 @@ from django_q.tasks import async_task
 from moderation.clip.errors import ModelError
 from moderation.models import Decision, ModelVersion, Product, ShadowReport
 
+from ..encoding import embeddings
+from ..encoding.engine import engine_for
 from ..queries.one_parameter import among
-from ..scoring import embeddings, worker
-from ..scoring.engine import engine_for
+from ..registry import versions
 from ..scoring.rescore import Case, Judge
-from . import versions
+from ..worker import heartbeat
 from .shadow_tally import Pair, Tally
 
 CHUNK = 2000
@@ -72,7 +73,7 @@ _FIELDS = (
 
 def ask(version: ModelVersion) -> None:
     """Let the worker make the report, in the background."""
-    async_task("moderation.tasks.shadow_run", version.pk, timeout=int(worker.LONGEST_STEP))
+    async_task("moderation.tasks.shadow_run", version.pk, timeout=int(heartbeat.LONGEST_STEP))
 
 
 def run(version: ModelVersion, *, progress: Progress | None = None) -> ShadowReport:

@@ -10,8 +10,8 @@ from django.db.models import Case, Exists, F, OuterRef, Q, When
 
 from moderation.models import Decision, ModelVersion, ReviewItem
 
-from ..learning.learned_from import Names, names_learned
-from ..queue import audit
+from ..rules import sampling
+from .learned_from import Names, names_learned
 
 # Enough for any interval, and few enough to be read while a page is asked for.
 NEWEST = 20_000
@@ -78,13 +78,13 @@ def _rows(decisions: Any, seen: Names, *, category: str) -> Iterator[Judged]:
     for score, verdict, probability, stratum, in_audit, name, product, sha256, text in (
         decisions.order_by("-pk").values_list(*fields, *pair)[:NEWEST].iterator()
     ):
-        if seen.hold(sha256, text) or not (seen.is_whole or audit.drawn_for_gold(product)):
+        if seen.hold(sha256, text) or not (seen.is_whole or sampling.drawn_for_gold(product)):
             continue
         yield Judged(
             similarity=score,
             is_match=verdict == Decision.Verdict.DISMISS,
             weight=1 / min(max(probability, 1e-6), 1.0),
             in_audit=in_audit or stratum == ReviewItem.Stratum.AUDIT,
-            drawn_for_gold=audit.drawn_for_gold(product),
+            drawn_for_gold=sampling.drawn_for_gold(product),
             category=name or "",
         )

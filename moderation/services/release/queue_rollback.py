@@ -16,7 +16,7 @@ from django.db.models import F, QuerySet
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
 
 from ..queries.one_parameter import among
-from ..queue import audit
+from ..rules import sampling
 
 State = ReviewItem.State
 _FIELDS = [
@@ -35,14 +35,14 @@ class Before:
     def had(self, item: ReviewItem, row: Analysis) -> bool:
         return item.opened_at <= self.moment and item.analysis.content_hash == row.content_hash
 
-    def entry(self, item: ReviewItem, row: Analysis) -> audit.Entry | None:
+    def entry(self, item: ReviewItem, row: Analysis) -> sampling.Entry | None:
         """How this item was in the queue, or None where it was not."""
         share = self.drawn.get(item.pk)
-        if share is None and item.stratum == audit.REOPENED and not row.is_mismatch:
-            return audit.REOPENED_ENTRY
+        if share is None and item.stratum == sampling.REOPENED and not row.is_mismatch:
+            return sampling.REOPENED_ENTRY
         if row.is_mismatch:
-            return audit.Entry(audit.FLAGGED, 1.0, in_audit=share is not None)
-        return None if share is None else audit.Entry(audit.AUDIT, share, in_audit=True)
+            return sampling.Entry(sampling.FLAGGED, 1.0, in_audit=share is not None)
+        return None if share is None else sampling.Entry(sampling.AUDIT, share, in_audit=True)
 
 
 def put_back(products: QuerySet[Product], *, version: ModelVersion, before: Before) -> None:
@@ -52,9 +52,9 @@ def put_back(products: QuerySet[Product], *, version: ModelVersion, before: Befo
         for row in Analysis.objects.current().filter(model_version=version, product__in=products)
     }
     names = dict(products.values_list("pk", "external_id"))
-    near = audit.near_margin(version)
+    near = sampling.near_margin(version)
     entries = {
-        key: audit.entry(row, external_id=names[key], near=near) for key, row in rows.items()
+        key: sampling.entry(row, external_id=names[key], near=near) for key, row in rows.items()
     }
     there = ReviewItem.objects.filter(state__in=[State.OPEN, State.WITHDRAWN], second_of=None)
     held = set(there.filter(product__in=products).values_list("product_id", flat=True))
@@ -73,7 +73,7 @@ def put_back(products: QuerySet[Product], *, version: ModelVersion, before: Befo
             kept = entry = None
         closed += [item.pk for item in items if item.state == State.OPEN and item is not kept]
         if entry is not None:
-            item = kept or ReviewItem(product_id=key, lottery=audit.order(names[key]))
+            item = kept or ReviewItem(product_id=key, lottery=sampling.order(names[key]))
             placed.append(_placed(item, row, entry))
     # In this order: a product has one open item at most.
     ReviewItem.objects.open().filter(among("pk", closed)).update(state=State.WITHDRAWN)
@@ -91,7 +91,8 @@ def reopen(products: QuerySet[Product]) -> None:
     rows = {row.product_id: row for row in present.select_related("model_version")}
     names = dict(products.values_list("pk", "external_id"))
     near = {
-        version: audit.near_margin(version) for version in {r.model_version for r in rows.values()}
+        version: sampling.near_margin(version)
+        for version in {r.model_version for r in rows.values()}
     }
     keys = sorted(rows)
     decided = _decided(keys)
@@ -101,13 +102,13 @@ def reopen(products: QuerySet[Product]) -> None:
     placed: list[ReviewItem] = []
     for key, items in _items(there, keys).items():
         row = rows[key]
-        entry = audit.entry(row, external_id=names[key], near=near[row.model_version])
+        entry = sampling.entry(row, external_id=names[key], near=near[row.model_version])
         if entry is None or key in busy or (key, row.content_hash) in decided:
             continue
         # An analysis has one item; else the newest about the same photo and text goes on.
         same = [one for one in items if one.analysis.content_hash == row.content_hash]
         same.sort(key=lambda one: (one.analysis_id == row.pk, one.pk))
-        item = same[-1] if same else ReviewItem(product_id=key, lottery=audit.order(names[key]))
+        item = same[-1] if same else ReviewItem(product_id=key, lottery=sampling.order(names[key]))
         placed.append(_placed(item, row, entry))
     ReviewItem.objects.bulk_update([item for item in placed if item.pk], _FIELDS)
     ReviewItem.objects.bulk_create(item for item in placed if not item.pk)
@@ -127,7 +128,7 @@ def _items(there: QuerySet[ReviewItem], products: list[int]) -> dict[int, list[R
     return items
 
 
-def _placed(item: ReviewItem, row: Analysis, entry: audit.Entry) -> ReviewItem:
+def _placed(item: ReviewItem, row: Analysis, entry: sampling.Entry) -> ReviewItem:
     if item.state != State.OPEN:
         item.state, item.claimed_by, item.claimed_until = State.OPEN, None, None
-    return audit.placed(item, row, entry)
+    return sampling.placed(item, row, entry)

@@ -18,8 +18,8 @@ from moderation.clip import labelled_scores
 from moderation.clip.labelled_scores import STEP, Histogram, LabelledScores
 from moderation.models import Analysis, Category, ModelVersion, Product
 
-from ..model_versions.judged import judged
 from ..queries import held
+from .judged import judged
 
 ARRIVALS_SINCE = timedelta(days=28)
 _NAME = "scores"

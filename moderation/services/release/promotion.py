@@ -14,8 +14,9 @@ from moderation.clip.assess import assess
 from moderation.clip.gate import Check
 from moderation.models import Evaluation, ModelVersion, VersionEvent
 
+from ..registry import version_log, versions
 from ..scoring import analyze
-from . import evaluation, judged_pairs, version_log, versions, zero_shot
+from . import evaluation, judged_pairs, zero_shot
 from .evaluation import Progress
 
 Status = ModelVersion.Status

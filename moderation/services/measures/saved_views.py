@@ -15,9 +15,9 @@ from django.db.models import Case, Q, QuerySet, Value, When
 
 from moderation.models import ReviewItem, SavedView
 
-from ..measures.queue_health import Count
 from ..queries.in_time import in_time
-from .queue_filter import QueueFilter, QueueFilterError
+from ..queue.queue_filter import QueueFilter, QueueFilterError
+from .queue_health import Count
 
 MOST_VIEWS = 50  # of one person
 LISTED = 200

@@ -13,8 +13,8 @@ from moderation.clip.errors import ImageError
 from moderation.clip.gate import ZeroShot
 from moderation.models import Category, Decision, ModelVersion, Product
 
-from ..scoring import embeddings
-from ..scoring.engine import engine_for
+from ..encoding import embeddings
+from ..encoding.engine import engine_for
 
 SAMPLE = 500
 _CHUNK = 256

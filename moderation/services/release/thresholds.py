@@ -20,7 +20,7 @@ from moderation.clip.errors import ClipError
 from moderation.clip.labelled_scores import Estimate, Histogram, LabelledScores
 from moderation.models import ModelVersion, VersionEvent
 
-from ..scoring.known_scores import known_scores
+from .known_scores import known_scores
 
 CLEAR_CONFIDENCE = 0.9
 

@@ -17,9 +17,10 @@ from moderation.models import Decision, ModelVersion, Product, ReviewItem, Versi
 from moderation.models.querysets import DecisionQuerySet
 
 from ..integration import webhooks
-from ..model_versions import queue_rollback, version_log
-from ..model_versions.thresholds import ThresholdError
 from ..queries.one_parameter import among
+from ..registry import version_log
+from . import queue_rollback
+from .thresholds import ThresholdError
 
 AUTOMATIC, UNDO = Decision.Mode.AUTOMATIC, Decision.Verdict.UNDO
 WITHDRAWN = ReviewItem.State.WITHDRAWN

@@ -1,1 +1,0 @@
-"""Model versions: registered, evaluated, let through the gate, active, taken back."""

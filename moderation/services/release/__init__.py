@@ -1,0 +1,1 @@
+"""From a trained version to the one that runs: evaluation, gate, shadow, thresholds, rollback."""

@@ -1,0 +1,1 @@
+"""The rules that several rooms ask: thresholds, random samples, where photos lie."""

@@ -1,0 +1,1 @@
+"""The worker processes: their heartbeat, and the doorbell that wakes them."""
