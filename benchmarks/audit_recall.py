@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from moderation.clip.audit_estimate import Stratum, estimate
-from moderation.clip.calibration import PlattScaling
+from moderation.clip.statistics.audit_estimate import Stratum, estimate
+from moderation.clip.statistics.calibration import PlattScaling
 
 from .machine import machine
 from .shop_vectors import BUNDLED, load

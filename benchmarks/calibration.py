@@ -23,10 +23,16 @@ from typing import Any
 
 import numpy as np
 
-from moderation.clip.calibration import fit_calibration, flattened
-from moderation.clip.labelled_scores import Histogram, LabelledScores, grid, recall, wilson
-from moderation.clip.metrics import Probabilities
-from moderation.clip.thresholds import Choice, by_precision, by_recall
+from moderation.clip.statistics.calibration import fit_calibration, flattened
+from moderation.clip.statistics.labelled_scores import (
+    Histogram,
+    LabelledScores,
+    grid,
+    recall,
+    wilson,
+)
+from moderation.clip.statistics.metrics import Probabilities
+from moderation.clip.statistics.thresholds import Choice, by_precision, by_recall
 
 from . import shop_vectors
 from .machine import machine

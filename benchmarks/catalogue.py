@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from moderation.clip.metrics import roc_auc
+from moderation.clip.statistics.metrics import roc_auc
 from tests.live_project import LiveProject
 
 from .machine import machine

@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from moderation.clip import checkpoint, scoring
-from moderation.clip.device import choose_precision
+from moderation.clip import scoring
+from moderation.clip.backends.device import choose_precision
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.encoder import Encoder
-from moderation.clip.preprocess import ImageTransform
+from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.demo import demo_products
 
 from .machine import machine

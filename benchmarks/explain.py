@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from moderation.clip import explain
-from moderation.clip.explain_category import standing
-from moderation.clip.explain_words import canonical_colour, terms
+from moderation.clip.explanation import explain
+from moderation.clip.explanation.explain_category import standing
+from moderation.clip.explanation.explain_words import canonical_colour, terms
 from moderation.clip.prompts import DEFAULT_CATEGORIES, category_vectors
 
 from . import shop_vectors

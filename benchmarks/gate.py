@@ -23,15 +23,16 @@ from typing import Any
 
 import numpy as np
 
-from moderation.clip import checkpoint, gate
-from moderation.clip.assess import Judged, Scores
-from moderation.clip.calibration import Calibration
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs
 from moderation.clip.finetune.features import EncoderVectors, Remembered
 from moderation.clip.finetune.head import IMAGE_MAP, MAPS_NAME, TEXT_MAP
 from moderation.clip.finetune.read import divided
 from moderation.clip.finetune.run import finetune
 from moderation.clip.finetune.settings import FinetuneSettings
+from moderation.clip.statistics import gate
+from moderation.clip.statistics.assess import Judged, Scores
+from moderation.clip.statistics.calibration import Calibration
 
 from .machine import machine
 from .new_shop.decisions import Shop, queue
@@ -202,7 +203,7 @@ class Bench:
 
     def ap_change(self, candidate: Scores) -> float:
         """On all pairs, so near the truth."""
-        from moderation.clip.metrics import average_precision
+        from moderation.clip.statistics.metrics import average_precision
 
         labels = [int(row["label"]) for row in self.pairs]
         return average_precision(labels, candidate.similarity) - average_precision(

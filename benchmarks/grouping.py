@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from moderation.clip import grouping
-from moderation.clip.pretrain_data import difference_hash
+from moderation.clip.data import grouping
+from moderation.clip.data.product_rows import difference_hash
 
 from .machine import machine
 

@@ -20,7 +20,7 @@ from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from moderation.clip import prompts  # noqa: E402
-from moderation.clip.checkpoint import BUNDLED_FOLDER  # noqa: E402
+from moderation.clip.checkpoints.checkpoint import BUNDLED_FOLDER  # noqa: E402
 from moderation.models import (  # noqa: E402
     Analysis,
     Embedding,

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from moderation.clip import grouping, similar
+from moderation.clip.data import grouping, similar
 from moderation.clip.encoder import Encoder
 
 from .grouping import _cropped, _jpeg

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moderation.clip.augment import swap_colour
+from moderation.clip.data.augment import swap_colour
 from moderation.demo import COLOURS, training_products
 
 NAMES = sorted(COLOURS)

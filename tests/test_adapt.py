@@ -13,7 +13,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from moderation.clip import checkpoint
+from moderation.clip.checkpoints import checkpoint
+from moderation.clip.data.negatives import Negatives, Prompts, colour_bits
+from moderation.clip.data.product_rows import Rows
 from moderation.clip.errors import ModelError
 from moderation.clip.finetune import adapt_rows, adapt_vectors, auto
 from moderation.clip.finetune.adapt import _own, adapt
@@ -29,9 +31,7 @@ from moderation.clip.finetune.retain import made_up_pictures, made_up_texts, voc
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import SMALL, FinetuneSettings
 from moderation.clip.finetune.tune import Tuned
-from moderation.clip.negatives import Negatives, Prompts, colour_bits
-from moderation.clip.pretrain_data import Rows
-from moderation.clip.pretrain_model import PretrainSettings
+from moderation.clip.pretrain.model import PretrainSettings
 from tests.clip_models import build_folder
 from tests.finetune_shop import write_shop
 

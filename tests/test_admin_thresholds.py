@@ -225,7 +225,7 @@ def test_numbers_are_as_long_as_they_say_something(
 
 def test_a_narrow_range_of_scores_still_has_an_axis() -> None:
     from moderation.admin.threshold_chart import chart
-    from moderation.clip.labelled_scores import Histogram
+    from moderation.clip.statistics.labelled_scores import Histogram
 
     for steps in ([255], [205, 206, 290], [-10, 400]):
         drawn = chart(Histogram.of(np.array(steps)), threshold=0.251, clear=None)

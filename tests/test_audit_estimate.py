@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moderation.clip import agreement, drift
-from moderation.clip.audit_estimate import Figure, Stratum, estimate
+from moderation.clip.statistics import agreement, drift
+from moderation.clip.statistics.audit_estimate import Figure, Stratum, estimate
 
 
 def shop(

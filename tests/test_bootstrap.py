@@ -7,8 +7,19 @@ import time
 import numpy as np
 import pytest
 
-from moderation.clip.bootstrap import Resampling, holm, interval, lower_bound, p_fallen
-from moderation.clip.metrics import Flags, Probabilities, Ranking, average_precision
+from moderation.clip.statistics.bootstrap import (
+    Resampling,
+    holm,
+    interval,
+    lower_bound,
+    p_fallen,
+)
+from moderation.clip.statistics.metrics import (
+    Flags,
+    Probabilities,
+    Ranking,
+    average_precision,
+)
 
 
 def pairs(seed: int, n: int = 400, *, gap: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

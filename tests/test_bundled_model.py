@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moderation.clip.calibration import PlattScaling
+from moderation.clip.statistics.calibration import PlattScaling
 
 BUNDLED = Path(__file__).resolve().parent.parent / "moderation" / "clip" / "bundled"
 
@@ -57,7 +57,7 @@ def test_its_calibration_is_sane(clipmod: dict) -> None:
 
 
 def test_it_tells_drawn_products_of_unseen_families_apart() -> None:
-    from moderation.clip.metrics import roc_auc
+    from moderation.clip.statistics.metrics import roc_auc
     from moderation.demo import demo_products
 
     products = demo_products(60, seed=11)
@@ -79,9 +79,9 @@ def test_its_figures_on_real_photos_are_those_it_ships_with(
 ) -> None:
     from transformers import AutoTokenizer, CLIPModel
 
-    from moderation.clip.pretrain_data import read_table
-    from moderation.clip.pretrain_output import in_words, measure, similarities
-    from moderation.clip.pretrain_prepare import read_pairs
+    from moderation.clip.data.product_rows import read_table
+    from moderation.clip.pretrain.output import in_words, measure, similarities
+    from moderation.clip.pretrain.prepare import read_pairs
 
     model = CLIPModel.from_pretrained(BUNDLED).float().eval()
     sources = {row["image_path"]: row["source"] for row in read_table(catalogue / "val.csv")}
@@ -105,8 +105,8 @@ def test_its_figures_on_real_photos_are_those_it_ships_with(
 def _similarities(images: list, texts: list[str]) -> np.ndarray:
     from transformers import AutoTokenizer, CLIPModel
 
-    from moderation.clip.pretrain_data import Pairs, squashed
-    from moderation.clip.pretrain_output import similarities
+    from moderation.clip.data.product_rows import Pairs, squashed
+    from moderation.clip.pretrain.output import similarities
 
     model = CLIPModel.from_pretrained(BUNDLED).float().eval()
     side = model.config.vision_config.image_size

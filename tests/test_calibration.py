@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moderation.clip.calibration import (
+from moderation.clip.statistics.calibration import (
     Calibration,
     PlattScaling,
     fit_calibration,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moderation.clip.calibration import PlattScaling
 from moderation.clip.finetune.carry_over import platt_carried_over, threshold_of_same_share
+from moderation.clip.statistics.calibration import PlattScaling
 
 BEFORE = np.random.default_rng(0).normal(0.3, 0.05, 400)
 

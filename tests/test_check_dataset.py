@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from moderation.clip import dataset_check, dataset_split
-from moderation.clip.dataset_check import DatasetRefused, Report
+from moderation.clip.data import dataset_check, dataset_split
+from moderation.clip.data.dataset_check import DatasetRefused, Report
 from moderation.clip.errors import ModelError
 from moderation.clip.finetune.read import read_csvs
 

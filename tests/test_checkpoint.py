@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation.clip import checkpoint
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ModelError, UnsafeWeights
 from tests.clip_models import tiny_folder

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from moderation.clip.calibration import PlattScaling
 from moderation.clip.scoring import judge
+from moderation.clip.statistics.calibration import PlattScaling
 from moderation.demo import draw, write_catalogue
 
 from .docs_runner import RUN, SHOWN, Block, Examples, blocks, check_answer
@@ -68,7 +68,7 @@ catalogue_import.import_catalogue(Path("var/demo/catalogue.csv"), source="demo")
 # Everything is put before a moderator, who confirms the first two and lets the others pass.
 DECIDE = """
 from django.contrib.auth.models import Group, User
-from moderation.services.model_versions import versions
+from moderation.services.registry import versions
 from moderation.services.queue import review, review_claims
 from moderation.services.scoring import reanalyze
 reanalyze.run(reanalyze.Job(reanalyze.Which.ALL, versions.current(), threshold=1.0))

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moderation.clip.device import choose_device, choose_precision, cpu_has_fast_bf16
+from moderation.clip.backends.device import (
+    choose_device,
+    choose_precision,
+    cpu_has_fast_bf16,
+)
 from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ImageError, ModelError
 from tests.clip_models import TINY_IMAGE, build_folder, photo, tiny_config, tiny_folder

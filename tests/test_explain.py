@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from moderation.clip import explain, explain_category
-from moderation.clip.augment import colours_in, swap_colour
+from moderation.clip.data.augment import colours_in, swap_colour
 from moderation.clip.encoder import Encoder
-from moderation.clip.explain import Explained, Explainer, Listing
-from moderation.clip.explain_words import canonical_colour, replaced, terms, without
+from moderation.clip.explanation import explain, explain_category
+from moderation.clip.explanation.explain import Explained, Explainer, Listing
+from moderation.clip.explanation.explain_words import (
+    canonical_colour,
+    replaced,
+    terms,
+    without,
+)
 from moderation.clip.prompts import category_vectors
 from moderation.demo import demo_products, draw
 
-BUNDLED = Path(explain.__file__).parent / "bundled"
+BUNDLED = Path(explain.__file__).parents[1] / "bundled"
 COLOURS = ("black", "white", "blue", "red", "green", "yellow", "purple", "pink")
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 
 from moderation import tasks
 from moderation.admin.why import why
-from moderation.clip.explain import Explainer
+from moderation.clip.explanation.explain import Explainer
 from moderation.demo import draw
 from moderation.models import Analysis, Category, Decision, Embedding, Explanation, ReviewItem
 from moderation.services.encoding import embeddings

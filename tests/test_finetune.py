@@ -15,9 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moderation.clip.checkpoint import BUNDLED_FOLDER, read_about, weights_sha256
-from moderation.clip.cores import CorePool
-from moderation.clip.device import trains_in_bf16
+from moderation.clip.backends.cores import CorePool
+from moderation.clip.backends.device import trains_in_bf16
+from moderation.clip.checkpoints.checkpoint import (
+    BUNDLED_FOLDER,
+    read_about,
+    weights_sha256,
+)
 from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ModelError
 from moderation.clip.finetune import loop

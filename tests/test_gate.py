@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from moderation.clip import gate
-from moderation.clip.assess import Judged, Scores
+from moderation.clip.statistics import gate
+from moderation.clip.statistics.assess import Judged, Scores
 
 
 def pairs(seed: int, n: int = 400, *, categories: int = 4) -> Judged:

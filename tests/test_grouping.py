@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from moderation.clip import grouping, partition
+from moderation.clip.data import grouping, partition
 from moderation.demo import draw
 
 

@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from moderation import tasks
-from moderation.clip import calibration
+from moderation.clip.statistics import calibration
 from moderation.models import Analysis, HeldAnswer, ModelVersion
 from moderation.services.measures import prepare, queue_health
 from moderation.services.queries import held

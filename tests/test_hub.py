@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from moderation.clip import hub as hub_module
+from moderation.clip.checkpoints import hub as hub_module
 from tests.clip_models import build_folder
 from tests.hub_server import Hub, serve
 
@@ -26,7 +26,8 @@ PINNED_COMMIT = hub_module.PINNED[PINNED_NAME]
 
 STEP = """
 import json, sys
-from moderation.clip import checkpoint, errors
+from moderation.clip import errors
+from moderation.clip.checkpoints import checkpoint
 name, options, load = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3] == "load"
 try:
     try:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from moderation.clip.errors import ImageError
-from moderation.clip.images import check_image, open_image
+from moderation.clip.pictures.images import check_image, open_image
 
 
 def picture(width: int = 40, height: int = 30, mode: str = "RGB") -> Image.Image:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from moderation.clip import checkpoint
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.encoder import Encoder
-from moderation.clip.images import open_image
-from moderation.clip.jpeg_scale import content_box
-from moderation.clip.preprocess import ImageTransform
+from moderation.clip.pictures.images import open_image
+from moderation.clip.pictures.jpeg_scale import content_box
+from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.demo import demo_products
 from tests.clip_models import tiny_folder
 

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from moderation.clip import checkpoint, large_images
-from moderation.clip.device import cpu_cores
+from moderation.clip.backends.device import cpu_cores
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.encoder import Encoder
-from moderation.clip.images import check_image, open_image
-from moderation.clip.jpeg_scale import content_box
-from moderation.clip.preprocess import ImageTransform
+from moderation.clip.pictures import large_images
+from moderation.clip.pictures.images import check_image, open_image
+from moderation.clip.pictures.jpeg_scale import content_box
+from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.demo import demo_products
 
 
@@ -32,7 +33,7 @@ def png(image: Image.Image, *, orientation: int = 1, kind: str = "PNG") -> bytes
 
 PEAK = """
 import resource, sys
-from moderation.clip.images import open_image
+from moderation.clip.pictures.images import open_image
 open_image(sys.argv[2], shortest_edge=224)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 open_image(sys.argv[1], shortest_edge=224)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from moderation.clip import grouping
+from moderation.clip.data import grouping
 from moderation.models import Analysis, ModelVersion, TrainingRun
 from moderation.services.catalogue import intake
 from moderation.services.release import judged as judged_labels

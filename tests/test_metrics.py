@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from moderation.clip.metrics import roc_auc
+from moderation.clip.statistics.metrics import roc_auc
 
 
 def _auc_by_counting(labels: np.ndarray, scores: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from moderation.clip.errors import ModelError
-from moderation.clip.preprocess import ImageTransform, pixel_values
+from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
 
 SIZES = [(400, 533), (533, 400), (224, 224), (225, 224), (100, 37), (37, 100), (1, 1), (640, 481)]
 CONFIGS: list[dict[str, Any]] = [

@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from moderation.clip.augment import colours_in, readable, swap_colour, vary_text
-from moderation.clip.negatives import Negatives, Prompts, colour_bits, head_noun, held_out_pairs
-from moderation.clip.pretrain_data import (
+from moderation.clip.data.augment import colours_in, readable, swap_colour, vary_text
+from moderation.clip.data.negatives import (
+    Negatives,
+    Prompts,
+    colour_bits,
+    head_noun,
+    held_out_pairs,
+)
+from moderation.clip.data.product_rows import (
     Rows,
     batches,
     difference_hash,
@@ -17,7 +23,7 @@ from moderation.clip.pretrain_data import (
     split_by_family,
     without_families_of,
 )
-from moderation.clip.pretrain_prepare import drawn_rows
+from moderation.clip.pretrain.prepare import drawn_rows
 from moderation.demo import training_products
 
 

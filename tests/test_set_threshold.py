@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from moderation.clip.labelled_scores import Estimate
+from moderation.clip.statistics.labelled_scores import Estimate
 from moderation.models import (
     Analysis,
     Category,

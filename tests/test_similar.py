@@ -18,7 +18,7 @@ from django.template.loader import render_to_string
 from PIL import Image
 
 from moderation import tasks
-from moderation.clip import grouping, similar
+from moderation.clip.data import grouping, similar
 from moderation.demo import draw
 from moderation.models import Decision, PhotoSignature, Product, ReviewItem, Skip
 from moderation.services.catalogue import intake

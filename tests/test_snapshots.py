@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from moderation.clip import partition
+from moderation.clip.data import partition
 from moderation.demo import draw
 from moderation.models import Decision, ReviewItem
 from moderation.services.catalogue import intake

@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from moderation.clip.binomial import binomial_tail, labels_for
-from moderation.clip.labelled_scores import (
+from moderation.clip.statistics.binomial import binomial_tail, labels_for
+from moderation.clip.statistics.labelled_scores import (
     STEP,
     Histogram,
     LabelledScores,
@@ -16,7 +16,7 @@ from moderation.clip.labelled_scores import (
     recall,
     wilson,
 )
-from moderation.clip.thresholds import (
+from moderation.clip.statistics.thresholds import (
     Choice,
     NotEnoughLabels,
     OutOfReach,

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import IntegrityError
 
-from moderation.clip import checkpoint
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.errors import ModelError, ModelUnavailable
 from moderation.models import ModelVersion
 from moderation.services.registry import versions

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from moderation.clip.data.product_rows import normalised, read_table
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs, Listings
 from moderation.clip.finetune.read import divided
-from moderation.clip.pretrain_data import normalised, read_table
 
 UNCERTAIN, AUDIT = 0.2, 0.1  # shares of the queue, as the settings have them
 FLAGGED = 0.08  # of the shop, by the base's scores

@@ -26,13 +26,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import machine
+from moderation.clip.data.product_rows import read_table
 from moderation.clip.encoder import Encoder
 from moderation.clip.finetune.data import Listings
 from moderation.clip.finetune.refusals import DataRefused
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import FinetuneSettings
-from moderation.clip.metrics import average_precision, roc_auc
-from moderation.clip.pretrain_data import read_table
+from moderation.clip.statistics.metrics import average_precision, roc_auc
 
 from .decisions import Shop, data_of, queue
 

@@ -19,9 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from moderation.clip.augment import swap_colour
-from moderation.clip.negatives import Negatives
-from moderation.clip.pretrain_data import Rows, families, read_rows, read_table, without_families_of
+from moderation.clip.data.augment import swap_colour
+from moderation.clip.data.negatives import Negatives
+from moderation.clip.data.product_rows import (
+    Rows,
+    families,
+    read_rows,
+    read_table,
+    without_families_of,
+)
 
 SOURCES = ("fashion", "clothing", "grocery")
 KNOWN_SHARE = 0.1  # of the shop's source, seen by the base model

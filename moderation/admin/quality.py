@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
-from moderation.clip.audit_estimate import Figure
+from moderation.clip.statistics.audit_estimate import Figure
 from moderation.services.measures import quality
 
 from .quality_chart import Chart, chart, words

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from moderation.clip.audit_estimate import Figure
+from moderation.clip.statistics.audit_estimate import Figure
 
 WIDTH, HEIGHT = 640, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 628, 12, 160

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from moderation.clip.labelled_scores import STEP, Histogram
+from moderation.clip.statistics.labelled_scores import STEP, Histogram
 
 HEIGHT = 220  # of the tallest bar, in pixels; across, everything is a percentage
 _BIN = 20  # steps of the grid in a bar

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from moderation.clip import checkpoint, scoring
+from moderation.clip import scoring
 from moderation.clip.category_cache import CategoryVectors
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.encoder import DEFAULT_BATCH_SIZE, Encoder, ImageSource
 from moderation.clip.errors import ClipError, ImageError
 from moderation.clip.prompts import DEFAULT_CATEGORIES

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from moderation.clip import checkpoint
-from moderation.clip.cores import CorePool
-from moderation.clip.device import (
+from moderation.clip.backends.cores import CorePool
+from moderation.clip.backends.device import (
     Device,
     Precision,
     choose_device,
@@ -23,9 +22,10 @@ from moderation.clip.device import (
     cpu_cores,
     is_out_of_memory,
 )
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.errors import ImageError, ModelError
-from moderation.clip.images import MAX_PIXELS, Source, open_image, to_rgb
-from moderation.clip.preprocess import ImageTransform, pixel_values
+from moderation.clip.pictures.images import MAX_PIXELS, Source, open_image, to_rgb
+from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

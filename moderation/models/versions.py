@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 if TYPE_CHECKING:
-    from moderation.clip.calibration import Calibration
+    from moderation.clip.statistics.calibration import Calibration
 
 
 class ModelVersion(models.Model):
@@ -86,7 +86,7 @@ class ModelVersion(models.Model):
     @property
     def calibrated(self) -> "Calibration | None":
         """The calibration, or None while there is none."""
-        from moderation.clip.calibration import Calibration
+        from moderation.clip.statistics.calibration import Calibration
 
         if self.platt_a is None or self.platt_b is None:
             return None

@@ -6,8 +6,8 @@ import math
 
 from django import template
 
-from moderation.clip.calibration import Calibration
-from moderation.clip.labelled_scores import Estimate
+from moderation.clip.statistics.calibration import Calibration
+from moderation.clip.statistics.labelled_scores import Estimate
 
 from .clipmod import percent
 

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from moderation.clip import checkpoint
-from moderation.clip.device import choose_device, is_out_of_memory, trains_in_bf16
+from moderation.clip.backends.device import choose_device, is_out_of_memory, trains_in_bf16
+from moderation.clip.checkpoints import checkpoint
+from moderation.clip.data.product_rows import Rows, joined, split_by_family
 from moderation.clip.finetune.adapt_judge import Judge
 from moderation.clip.finetune.adapt_loop import LEAST_ROWS, Adapter, AdaptSettings
 from moderation.clip.finetune.adapt_rows import decided_rows, listing_rows
@@ -32,9 +33,8 @@ from moderation.clip.finetune.memory import free, too_little
 from moderation.clip.finetune.progress import SignsOfLife, Update
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.finetune.tune import Tuned
-from moderation.clip.preprocess import ImageTransform
-from moderation.clip.pretrain_data import Rows, joined, split_by_family
-from moderation.clip.pretrain_model import PretrainSettings
+from moderation.clip.pictures.preprocess import ImageTransform
+from moderation.clip.pretrain.model import PretrainSettings
 
 HELD_OUT = 0.05  # share of the listings' families that the adaptation is judged by
 REPLAY_HELD_OUT = 0.15  # the same of the replayed pairs, which are fewer and judge finer

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moderation.clip.augment import vary_images
+from moderation.clip.data.augment import vary_images
+from moderation.clip.data.product_rows import Rows
 from moderation.clip.finetune.adapt_rows import Decided
 from moderation.clip.finetune.retain import drift, made_up_pictures, made_up_texts, vocabulary
-from moderation.clip.preprocess import ImageTransform
-from moderation.clip.pretrain_data import Rows
-from moderation.clip.pretrain_loop import Lane, Trainer
-from moderation.clip.pretrain_model import PretrainSettings, encode_images, encode_texts
+from moderation.clip.pictures.preprocess import ImageTransform
+from moderation.clip.pretrain.loop import Lane, Trainer
+from moderation.clip.pretrain.model import PretrainSettings, encode_images, encode_texts
 
 if TYPE_CHECKING:
     import torch

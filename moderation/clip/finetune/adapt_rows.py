@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from moderation.clip.device import cpu_cores
+from moderation.clip.backends.device import cpu_cores
+from moderation.clip.data.product_rows import Rows, difference_hash
 from moderation.clip.errors import ImageError, ModelError
 from moderation.clip.finetune.data import LabelledPairs, Listings
-from moderation.clip.images import open_image, to_rgb
-from moderation.clip.preprocess import ImageTransform
-from moderation.clip.pretrain_data import Rows, difference_hash
+from moderation.clip.pictures.images import open_image, to_rgb
+from moderation.clip.pictures.preprocess import ImageTransform
 
 if TYPE_CHECKING:
     from PIL import Image

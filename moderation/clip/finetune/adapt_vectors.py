@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from moderation.clip.data.negatives import colour_bits, kind_name
 from moderation.clip.finetune.adapt_vectors_judge import (
     Maps,
     farthest_allowed,
@@ -29,8 +30,7 @@ from moderation.clip.finetune.output import base_tensors
 from moderation.clip.finetune.progress import SignsOfLife, Update, rising
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.finetune.tune import Tuned
-from moderation.clip.losses import contrastive_loss
-from moderation.clip.negatives import colour_bits, kind_name
+from moderation.clip.pretrain.losses import contrastive_loss
 
 LEFT_OUT = 0.12  # share of the listings, the lowest scores
 HELD_OUT = 0.1  # share of the listings by which the ratio is chosen

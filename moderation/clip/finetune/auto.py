@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from moderation.clip import checkpoint
-from moderation.clip.device import choose_device
+from moderation.clip.backends.device import choose_device
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.data import FinetuneData
 from moderation.clip.finetune.settings import MIN_LABELS, SMALL, FinetuneSettings
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moderation.clip import checkpoint
-from moderation.clip.calibration import Calibration, PlattScaling, fit_calibration, flattened
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.carry_over import (
     SAMPLE,
     platt_carried_over,
@@ -22,8 +21,14 @@ from moderation.clip.finetune.fingerprint import fingerprint
 from moderation.clip.finetune.head import IMAGE_MAP, TEXT_MAP
 from moderation.clip.finetune.progress import Update
 from moderation.clip.finetune.settings import FinetuneSettings
-from moderation.clip.metrics import average_precision, roc_auc
 from moderation.clip.scoring import DEFAULT_THRESHOLD
+from moderation.clip.statistics.calibration import (
+    Calibration,
+    PlattScaling,
+    fit_calibration,
+    flattened,
+)
+from moderation.clip.statistics.metrics import average_precision, roc_auc
 
 if TYPE_CHECKING:
     import torch

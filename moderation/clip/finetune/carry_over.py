@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from moderation.clip.calibration import PlattScaling
+from moderation.clip.statistics.calibration import PlattScaling
 
 SAMPLE = 500  # listings that both models score
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ImageError
-from moderation.clip.images import open_image
+from moderation.clip.pictures.images import open_image
 
 _CHUNK = 128  # items between two signs of life
 

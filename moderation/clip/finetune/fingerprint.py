@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from moderation.clip import checkpoint
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.errors import ModelError
 from moderation.clip.finetune.data import FinetuneData
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moderation.clip.augment import readable
+from moderation.clip.data.augment import readable
 from moderation.clip.finetune.data import FinetuneData
 from moderation.clip.prompts import DEFAULT_CATEGORIES, category_vectors
 

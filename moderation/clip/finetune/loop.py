@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from moderation.clip.cores import CorePool
-from moderation.clip.device import is_out_of_memory
+from moderation.clip.backends.cores import CorePool
+from moderation.clip.backends.device import is_out_of_memory
 from moderation.clip.finetune.memory import free, too_little
 from moderation.clip.finetune.processes import Processes
 from moderation.clip.finetune.progress import Update

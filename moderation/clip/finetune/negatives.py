@@ -7,10 +7,10 @@ from collections import Counter
 
 import numpy as np
 
-from moderation.clip.augment import colours_in, swap_colour
+from moderation.clip.data.augment import colours_in, swap_colour
+from moderation.clip.data.negatives import head_noun
+from moderation.clip.data.product_rows import normalised
 from moderation.clip.finetune.data import LabelledPairs
-from moderation.clip.negatives import head_noun
-from moderation.clip.pretrain_data import normalised
 
 MATERIALS: tuple[str, ...] = (
     "cotton", "leather", "suede", "denim", "wool", "woollen", "silk", "linen", "velvet", "satin",

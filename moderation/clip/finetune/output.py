@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moderation.clip import checkpoint
 from moderation.clip.atomic import whole_folder
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.head import MAPS_NAME
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moderation.clip import grouping, partition
+from moderation.clip.data import grouping, partition
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs, Listings, together
 from moderation.clip.finetune.refusals import (
     DataRefused,

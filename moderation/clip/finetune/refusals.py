@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from moderation.clip import grouping
+from moderation.clip.data import grouping
 from moderation.clip.errors import ClipError, ImageError
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs
-from moderation.clip.images import open_image
+from moderation.clip.pictures.images import open_image
 
 MIN_OF_EACH = 20
 MAX_UNREADABLE = 0.02

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moderation.clip.augment import COLOURS, vary_images
+from moderation.clip.data.augment import COLOURS, vary_images
 from moderation.clip.prompts import DEFAULT_CATEGORIES
 
 if TYPE_CHECKING:

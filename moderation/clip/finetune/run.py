@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moderation.clip import checkpoint
-from moderation.clip.cores import single_threaded
+from moderation.clip.backends.cores import single_threaded
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.errors import ModelError
 from moderation.clip.finetune.auto import by_decisions, chosen
 from moderation.clip.finetune.calibrate import calibrated

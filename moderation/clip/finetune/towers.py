@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from moderation.clip import checkpoint
-from moderation.clip.cores import CorePool
-from moderation.clip.device import cpu_cores
+from moderation.clip.backends.cores import CorePool
+from moderation.clip.backends.device import cpu_cores
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.data import FinetuneData
 from moderation.clip.finetune.learner import Learner
-from moderation.clip.images import open_image
-from moderation.clip.preprocess import ImageTransform, pixel_values
+from moderation.clip.pictures.images import open_image
+from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
 
 if TYPE_CHECKING:
     import torch

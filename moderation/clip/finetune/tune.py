@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moderation.clip import checkpoint
-from moderation.clip.device import Device, choose_device, cpu_cores, trains_in_bf16
+from moderation.clip.backends.device import Device, choose_device, cpu_cores, trains_in_bf16
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.data import FinetuneData
 from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors
 from moderation.clip.finetune.guard import ZeroShot

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from moderation.clip import dataset_check, dataset_split
+from moderation.clip.data import dataset_check, dataset_split
 from moderation.clip.errors import ClipError
 from moderation.management.arguments import share
 from moderation.management.progress import progress_bar

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from moderation.clip import checkpoint
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.errors import ModelError
 
 

@@ -38,8 +38,8 @@ class Command(BaseCommand):
         add("--device", default="auto", help="auto, cpu, cuda or mps")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from moderation.clip.pretrain_model import PretrainSettings
-        from moderation.clip.pretrain_output import in_words
+        from moderation.clip.pretrain.model import PretrainSettings
+        from moderation.clip.pretrain.output import in_words
 
         if options["verbosity"] > 0:
             logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -61,9 +61,9 @@ class Command(BaseCommand):
     def _train(self, settings: Any, options: dict[str, Any]) -> dict[str, Any]:
         from tqdm import tqdm
 
-        from moderation.clip.pretrain import pretrain
-        from moderation.clip.pretrain_loop import Trainer
-        from moderation.clip.pretrain_prepare import prepare
+        from moderation.clip.pretrain.loop import Trainer
+        from moderation.clip.pretrain.prepare import prepare
+        from moderation.clip.pretrain.run import pretrain
         from moderation.demo import training_products
 
         def progress(items: Sequence[Any], what: str) -> Iterable[Any]:

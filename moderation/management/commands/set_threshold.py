@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from moderation.clip.errors import ClipError
-from moderation.clip.labelled_scores import Estimate
+from moderation.clip.statistics.labelled_scores import Estimate
 from moderation.management.arguments import cosine, positive, share
 from moderation.services.queries import lookup
 from moderation.services.registry import versions

@@ -15,8 +15,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from PIL import Image
 
-from moderation.clip import images
 from moderation.clip.errors import ImageError
+from moderation.clip.pictures import images
 from moderation.models import Category, Product
 
 from ..scoring import analyze

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from moderation.clip import grouping, partition
+from moderation.clip.data import grouping, partition
 
 from .dataset_manifest import Filters
 

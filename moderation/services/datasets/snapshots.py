@@ -29,8 +29,9 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 
-from moderation.clip import grouping, images, partition
+from moderation.clip.data import grouping, partition
 from moderation.clip.errors import ImageError
+from moderation.clip.pictures import images
 
 from .dataset import EVERYTHING, DatasetError, Progress, whole_folder
 from .dataset_files import csv_file

@@ -11,9 +11,9 @@ import numpy as np
 from django.conf import settings
 from django.db.models import Q
 
-from moderation.clip import grouping, similar
+from moderation.clip.data import grouping, similar
 from moderation.clip.errors import ImageError
-from moderation.clip.images import open_image
+from moderation.clip.pictures.images import open_image
 from moderation.models import Analysis, PhotoSignature
 
 from ..queries.one_parameter import among

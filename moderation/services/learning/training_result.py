@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.db import transaction
 
-from moderation.clip import checkpoint
+from moderation.clip.checkpoints import checkpoint
 from moderation.models import ModelVersion, TrainingRun, VersionEvent
 
 from ..encoding import head_maps
@@ -61,7 +61,7 @@ def is_as_before(base: ModelVersion, about: Mapping[str, Any]) -> bool:
     """
     if abs(about["threshold"] - base.threshold) > 1e-6 or base.calibrated is None:
         return False
-    from moderation.clip.calibration import Calibration
+    from moderation.clip.statistics.calibration import Calibration
 
     found = about.get("calibration") or {}
     new, old = Calibration.from_json({**found, "platt": about["platt"]}), base.calibrated

@@ -14,8 +14,8 @@ import numpy as np
 from django.db.models import Count, OuterRef, Subquery
 from django.utils import timezone
 
-from moderation.clip import agreement, drift
-from moderation.clip.audit_estimate import AuditEstimate, Figure, estimate
+from moderation.clip.statistics import agreement, drift
+from moderation.clip.statistics.audit_estimate import AuditEstimate, Figure, estimate
 from moderation.models import Decision, Product, ReviewItem
 
 from ..queries import held

@@ -16,7 +16,7 @@ from typing import Any
 from django.db.models import Count, F
 from django.db.models.functions import TruncWeek
 
-from moderation.clip.audit_estimate import Stratum
+from moderation.clip.statistics.audit_estimate import Stratum
 from moderation.models import Decision, ReviewItem
 
 # A part of the passed with nothing judged is told by the others if it is no larger than this.

@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.conf import settings
 
-from moderation.clip import explain_category
 from moderation.clip.errors import ImageError, ModelError
-from moderation.clip.explain import Explained, Explainer, Listing
+from moderation.clip.explanation import explain_category
+from moderation.clip.explanation.explain import Explained, Explainer, Listing
 from moderation.models import Analysis, Category, Explanation, ReviewItem
 from moderation.models.querysets import ReviewItemQuerySet
 

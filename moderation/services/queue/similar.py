@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from moderation.clip import similar
+from moderation.clip.data import similar
 from moderation.models import Analysis, ReviewItem, SimilarGroup
 from moderation.models.querysets import ReviewItemQuerySet
 

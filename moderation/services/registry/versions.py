@@ -9,10 +9,10 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from moderation.clip import checkpoint
-from moderation.clip.calibration import Calibration
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.errors import ModelError, ModelUnavailable
 from moderation.clip.scoring import DEFAULT_THRESHOLD
+from moderation.clip.statistics.calibration import Calibration
 from moderation.models import Category, ModelVersion, VersionEvent
 
 from . import version_log

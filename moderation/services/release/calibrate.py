@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from moderation.clip.calibration import Calibration, fit_calibration, flattened
 from moderation.clip.errors import ClipError
+from moderation.clip.statistics.calibration import Calibration, fit_calibration, flattened
 from moderation.models import ModelVersion, VersionEvent
 
 from .judged import judged

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from moderation.clip import scoring
-from moderation.clip.assess import Judged, Scores, assess
 from moderation.clip.errors import ImageError
+from moderation.clip.statistics.assess import Judged, Scores, assess
 from moderation.models import Category, Evaluation, ModelVersion
 
 from ..encoding import embeddings

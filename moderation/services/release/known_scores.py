@@ -14,8 +14,8 @@ from django.db.models import Count, F, Min
 from django.db.models.functions import Floor
 from django.utils import timezone
 
-from moderation.clip import labelled_scores
-from moderation.clip.labelled_scores import STEP, Histogram, LabelledScores
+from moderation.clip.statistics import labelled_scores
+from moderation.clip.statistics.labelled_scores import STEP, Histogram, LabelledScores
 from moderation.models import Analysis, Category, ModelVersion, Product
 
 from ..queries import held

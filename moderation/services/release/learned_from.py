@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
-from moderation.clip import grouping
+from moderation.clip.data import grouping
+from moderation.clip.data.product_rows import normalised
 from moderation.clip.errors import ImageError
-from moderation.clip.images import open_image
-from moderation.clip.pretrain_data import normalised
+from moderation.clip.pictures.images import open_image
 from moderation.models import ModelVersion, TrainingRun
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ import numpy as np
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from moderation.clip import gate
-from moderation.clip.assess import assess
-from moderation.clip.gate import Check
+from moderation.clip.statistics import gate
+from moderation.clip.statistics.assess import assess
+from moderation.clip.statistics.gate import Check
 from moderation.models import Evaluation, ModelVersion, VersionEvent
 
 from ..registry import version_log, versions

@@ -15,9 +15,9 @@ from typing import Any, Literal
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from moderation.clip import labelled_scores, thresholds
 from moderation.clip.errors import ClipError
-from moderation.clip.labelled_scores import Estimate, Histogram, LabelledScores
+from moderation.clip.statistics import labelled_scores, thresholds
+from moderation.clip.statistics.labelled_scores import Estimate, Histogram, LabelledScores
 from moderation.models import ModelVersion, VersionEvent
 
 from .known_scores import known_scores

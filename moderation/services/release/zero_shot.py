@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import BigIntegerField, Exists, ExpressionWrapper, F, OuterRef
 
 from moderation.clip.errors import ImageError
-from moderation.clip.gate import ZeroShot
+from moderation.clip.statistics.gate import ZeroShot
 from moderation.models import Category, Decision, ModelVersion, Product
 
 from ..encoding import embeddings

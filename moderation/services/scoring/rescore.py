@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from django.db.models import F, Max, QuerySet
 
-from moderation.clip import checkpoint, prompts, scoring
+from moderation.clip import prompts, scoring
+from moderation.clip.checkpoints import checkpoint
 from moderation.models import Analysis, Category, ModelVersion, Product
 
 from ..encoding import embeddings

@@ -18,9 +18,9 @@ from django.conf import settings
 from PIL import Image
 
 from moderation.clip import scoring
-from moderation.clip.device import cpu_cores
+from moderation.clip.backends.device import cpu_cores
 from moderation.clip.errors import ImageError
-from moderation.clip.images import open_image
+from moderation.clip.pictures.images import open_image
 from moderation.models import Category, ModelVersion, Product
 
 from ..encoding import embeddings

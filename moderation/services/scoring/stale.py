@@ -13,7 +13,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Abs, Exp, Greatest, Least
 from django_q.tasks import async_task
 
-from moderation.clip.calibration import Calibration
+from moderation.clip.statistics.calibration import Calibration
 from moderation.models import Analysis, Category, ModelVersion, Product
 
 from ..queries import held

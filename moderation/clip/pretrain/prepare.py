@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from moderation.clip.errors import ClipError
-from moderation.clip.negatives import Negatives, held_out_pairs
-from moderation.clip.pretrain_data import (
+from moderation.clip.data.negatives import Negatives, held_out_pairs
+from moderation.clip.data.product_rows import (
     CatalogueError,
     Pairs,
     Progress,
@@ -24,11 +23,12 @@ from moderation.clip.pretrain_data import (
     squashed,
     without_families_of,
 )
+from moderation.clip.errors import ClipError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from moderation.clip.pretrain_model import PretrainSettings
+    from moderation.clip.pretrain.model import PretrainSettings
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def read_pairs(
     progress: Progress = lambda items, _what: items,
 ) -> Pairs:
     """Labelled pairs (image_path, text, label, kind) with the source of each picture."""
-    from moderation.clip.images import open_image
+    from moderation.clip.pictures.images import open_image
 
     table = read_table(csv, columns=("image_path", "text", "label", "kind"))
     paths = sorted({row["image_path"] for row in table})

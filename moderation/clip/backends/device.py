@@ -85,7 +85,7 @@ def cpu_has_fast_bf16() -> bool:
     """
     import torch
 
-    from moderation.clip.cores import single_threaded  # it asks this file for the cores
+    from moderation.clip.backends.cores import single_threaded
 
     capabilities = torch.cpu.get_capabilities()
     native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moderation.clip.augment import vary_images, vary_text
+from moderation.clip.data.augment import vary_images, vary_text
+from moderation.clip.data.negatives import Negatives, Prompts, colour_bits
+from moderation.clip.data.product_rows import Rows, batches
 from moderation.clip.errors import ModelError
-from moderation.clip.losses import contrastive_loss, pair_loss, prompt_loss
-from moderation.clip.negatives import Negatives, Prompts, colour_bits
-from moderation.clip.pretrain_data import Rows, batches
-from moderation.clip.pretrain_model import (
+from moderation.clip.pretrain.losses import contrastive_loss, pair_loss, prompt_loss
+from moderation.clip.pretrain.model import (
     PretrainSettings,
     encode_images,
     encode_texts,

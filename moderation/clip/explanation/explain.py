@@ -21,7 +21,15 @@ from functools import cached_property
 
 import numpy as np
 
-from moderation.clip.explain_words import PALETTE, TYPES, Kind, Term, replaced, terms, without
+from moderation.clip.explanation.explain_words import (
+    PALETTE,
+    TYPES,
+    Kind,
+    Term,
+    replaced,
+    terms,
+    without,
+)
 
 EncodeTexts = Callable[[Sequence[str]], np.ndarray]
 

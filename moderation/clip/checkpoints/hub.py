@@ -10,9 +10,9 @@ import os
 import re
 from pathlib import Path
 
-from moderation.clip import hub_files
+from moderation.clip.checkpoints import hub_files
+from moderation.clip.checkpoints.hub_convert import converted_folder, to_safetensors
 from moderation.clip.errors import ModelError, ModelUnavailable
-from moderation.clip.hub_convert import converted_folder, to_safetensors
 
 PINNED = {
     "openai/clip-vit-base-patch32": "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moderation.clip.errors import ModelError
-from moderation.clip.tokenizer import train_tokenizer
+from moderation.clip.pretrain.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     import torch

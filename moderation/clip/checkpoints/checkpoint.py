@@ -14,10 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moderation.clip import hub
 from moderation.clip.atomic import whole_folder
+from moderation.clip.checkpoints import hub
+from moderation.clip.checkpoints.hub import PINNED
 from moderation.clip.errors import ModelError, UnsafeWeights
-from moderation.clip.hub import PINNED
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 BUNDLED = "bundled"
-BUNDLED_FOLDER = Path(__file__).parent / "bundled"
+BUNDLED_FOLDER = Path(__file__).parents[1] / "bundled"
 # What clipmod knows of a model beyond the stock files: its threshold, calibration and figures.
 ABOUT_NAME = "clipmod.json"
 WEIGHTS_NAME = "model.safetensors"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moderation.clip.pretrain_data import normalised
+from moderation.clip.data.product_rows import normalised
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moderation.clip import hub_files
 from moderation.clip.atomic import whole_folder
+from moderation.clip.checkpoints import hub_files
 from moderation.clip.errors import ModelError, UnsafeWeights
 
 if TYPE_CHECKING:

@@ -114,7 +114,7 @@ def read_rows(
 
     Rows whose picture cannot be opened are left out; more than one in ten is an error.
     """
-    from moderation.clip.images import open_image
+    from moderation.clip.pictures.images import open_image
 
     table = read_table(csv)
 

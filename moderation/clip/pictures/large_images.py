@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 from PIL import Image
 
-from moderation.clip.device import cpu_cores
-from moderation.clip.jpeg_scale import LEAST, MARGIN, Box, upright_box
+from moderation.clip.backends.device import cpu_cores
+from moderation.clip.pictures.jpeg_scale import LEAST, MARGIN, Box, upright_box
 
 # Pixels from which a picture counts as large; smaller ones are left as they are.
 LARGE = 2_000_000

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from moderation.clip.augment import COLOURS
+from moderation.clip.data.augment import COLOURS
 
 Kind = Literal["colour", "type", ""]
 

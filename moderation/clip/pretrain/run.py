@@ -14,13 +14,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moderation.clip.device import choose_device, cpu_has_fast_bf16
-from moderation.clip.pretrain_loop import Trainer, run
-from moderation.clip.pretrain_model import PretrainSettings
-from moderation.clip.pretrain_output import calibrate, in_words, measure, save_model, similarities
+from moderation.clip.backends.device import choose_device, cpu_has_fast_bf16
+from moderation.clip.pretrain.loop import Trainer, run
+from moderation.clip.pretrain.model import PretrainSettings
+from moderation.clip.pretrain.output import (
+    calibrate,
+    in_words,
+    measure,
+    save_model,
+    similarities,
+)
 
 if TYPE_CHECKING:
-    from moderation.clip.pretrain_prepare import PretrainData
+    from moderation.clip.pretrain.prepare import PretrainData
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moderation.clip.calibration import fit_platt, review_threshold
-from moderation.clip.metrics import roc_auc
-from moderation.clip.pretrain_data import Pairs
-from moderation.clip.pretrain_model import encode_images, encode_texts
+from moderation.clip.data.product_rows import Pairs
+from moderation.clip.pretrain.model import encode_images, encode_texts
+from moderation.clip.statistics.calibration import fit_platt, review_threshold
+from moderation.clip.statistics.metrics import roc_auc
 
 if TYPE_CHECKING:
     from transformers import CLIPModel, PreTrainedTokenizerFast

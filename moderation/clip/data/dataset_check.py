@@ -17,10 +17,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from moderation.clip import grouping
+from moderation.clip.data import grouping
 from moderation.clip.errors import ClipError, ImageError
 from moderation.clip.finetune.refusals import MIN_OF_EACH
-from moderation.clip.images import open_image
+from moderation.clip.pictures.images import open_image
 
 COLUMNS = ("image_path", "text", "label")
 MAX_TEXT = 500

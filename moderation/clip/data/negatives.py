@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moderation.clip.augment import COLOURS, TEMPLATES, colours_in, readable, swap_colour, vary_text
-from moderation.clip.pretrain_data import normalised
+from moderation.clip.data.augment import (
+    COLOURS,
+    TEMPLATES,
+    colours_in,
+    readable,
+    swap_colour,
+    vary_text,
+)
+from moderation.clip.data.product_rows import normalised
 
 if TYPE_CHECKING:
     import torch
 
-    from moderation.clip.pretrain_data import Rows
+    from moderation.clip.data.product_rows import Rows
 
 EXTRA_PROMPTS = 64  # categories that a step is asked about beyond those of its pictures
 NEAR = 8  # categories of the same source that count as one broad group

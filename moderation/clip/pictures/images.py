@@ -17,8 +17,8 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from moderation.clip import jpeg_scale, large_images
 from moderation.clip.errors import ImageError, ImageErrorCode
+from moderation.clip.pictures import jpeg_scale, large_images
 
 Source = str | Path | bytes | BinaryIO
 

@@ -24,8 +24,8 @@ from functools import cache
 
 import numpy as np
 
-from moderation.clip.grouping import ALIKE, SIDE
-from moderation.clip.pretrain_data import normalised
+from moderation.clip.data.grouping import ALIKE, SIDE
+from moderation.clip.data.product_rows import normalised
 
 BANDS = 4
 COSINE = 0.95

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from moderation.clip import grouping, partition
 from moderation.clip.atomic import whole_folder
-from moderation.clip.dataset_check import DatasetRefused, Report, Row, Table
+from moderation.clip.data import grouping, partition
+from moderation.clip.data.dataset_check import DatasetRefused, Report, Row, Table
 
 FILES = ("train.csv", "val.csv")
 

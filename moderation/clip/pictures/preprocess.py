@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from moderation.clip.errors import ModelError
-from moderation.clip.jpeg_scale import Box, content_box
+from moderation.clip.pictures.jpeg_scale import Box, content_box
 
 if TYPE_CHECKING:
     import torch

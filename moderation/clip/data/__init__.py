@@ -1,0 +1,1 @@
+"""Rows of product files: read, grouped, divided, and varied for training."""

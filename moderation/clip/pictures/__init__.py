@@ -1,0 +1,1 @@
+"""Bytes of strangers become pixels for a model."""

@@ -1,0 +1,1 @@
+"""Calibration, thresholds, intervals and the gate, on plain numbers."""
