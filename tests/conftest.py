@@ -14,7 +14,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
 from PIL import Image, ImageDraw
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = ROOT.parent / "shared" / "catalogue"
 
 

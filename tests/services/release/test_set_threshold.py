@@ -1,0 +1,303 @@
+"""Thresholds and calibration of a version in the database: evidence, setting, log, commands."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+
+from moderation.clip.statistics.labelled_scores import Estimate
+from moderation.models import (
+    Analysis,
+    Category,
+    Decision,
+    ModelVersion,
+    Product,
+    ReviewItem,
+    VersionEvent,
+)
+from moderation.services.registry import versions
+from moderation.services.release import calibrate, judged, thresholds
+from moderation.services.release.thresholds import Target, ThresholdError
+from moderation.services.scoring import results
+from tests.support.scored_shop import fill, judge
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def anna(db: None) -> User:
+    return User.objects.create(username="anna")
+
+
+def command(name: str, *arguments: str) -> str:
+    out = StringIO()
+    call_command(name, *arguments, stdout=out, stderr=out)
+    return out.getvalue()
+
+
+# ── Which labels count ────────────────────────────────────────────────────────────────────────
+def test_a_label_counts_with_its_present_score_only(bundled: ModelVersion, anna: User) -> None:
+    products = fill(bundled, count=40)
+    judge(products, moderator=anna, audit_share=1.0)
+    other = ModelVersion.objects.create(name="other", source="folder", threshold=0.2)
+    assert len(judged.judged(bundled)) == 40
+    assert judged.judged(other) == []
+
+    rescored = Analysis.objects.create(
+        product=products[0],
+        model_version=other,
+        content_hash=products[0].content_hash,
+        status="done",
+        similarity=0.77,
+    )
+    Product.objects.filter(pk=products[0].pk).update(analysis=rescored)
+    assert [label.similarity for label in judged.judged(other)] == [0.77]
+    Product.objects.filter(pk=products[0].pk).update(content_hash="new")
+    Analysis.objects.filter(pk=rescored.pk).update(content_hash="new")
+    assert judged.judged(other) == []  # what was decided was another content
+
+
+def test_undone_unclear_and_automatic_verdicts_are_no_labels(
+    bundled: ModelVersion, anna: User
+) -> None:
+    products = fill(bundled, count=4)
+    judge(products, moderator=anna, audit_share=1.0)
+    undone, *_ = Decision.objects.order_by("pk")
+    Decision.objects.create(
+        item=undone.item, analysis=undone.analysis, moderator=anna, verdict="undo", corrects=undone
+    )
+    for product, more in (
+        (products[1], {"reason": "unclear"}),
+        (products[2], {"mode": "automatic"}),
+    ):
+        item = ReviewItem.objects.get(product=product)
+        Decision.objects.create(
+            item=item, analysis=item.analysis, moderator=anna, verdict="dismiss", **more
+        )
+
+    assert [label.is_match for label in judged.judged(bundled)] == [
+        products[3].text.startswith("right")
+    ]
+
+
+def test_an_audited_pass_stands_for_those_that_were_not_drawn(
+    bundled: ModelVersion, anna: User
+) -> None:
+    judge(fill(bundled, count=80), moderator=anna, audit_share=0.25)
+
+    labels = judged.judged(bundled)
+    assert {label.weight for label in labels if label.similarity < bundled.threshold} == {1.0}
+    assert {label.weight for label in labels if label.similarity >= bundled.threshold} == {4.0}
+
+
+# ── Evidence and targets ──────────────────────────────────────────────────────────────────────
+def test_the_evidence_counts_the_catalogue_as_it_would_be_flagged(bundled: ModelVersion) -> None:
+    fill(bundled)
+    found = thresholds.evidence(bundled)
+
+    for threshold in (-0.2, 0.0, 0.251, 0.4):
+        expected = Analysis.objects.filter(similarity__lt=threshold).count()
+        assert found.effect(threshold).flagged == expected
+    assert found.catalogue.total == 400
+    assert found.arrivals == 400
+
+
+def test_categories_with_a_threshold_of_their_own_are_left_out(
+    bundled: ModelVersion, anna: User
+) -> None:
+    judge(fill(bundled, count=20, category="Toys"), moderator=anna, audit_share=1.0)
+    judge(fill(bundled, count=30, prefix="T"), moderator=anna, audit_share=1.0)
+    Category.objects.update(threshold=0.4)
+
+    found = thresholds.evidence(bundled)
+    assert (found.catalogue.total, len(found.labels)) == (30, 30)
+
+
+def test_offsets_move_a_categorys_threshold_and_the_evidence_follows(
+    bundled: ModelVersion,
+) -> None:
+    fill(bundled, category="Toys")
+    bundled.calibration = {"offsets": {"toys": 2.0}}
+    bundled.save()
+    toys = Category.objects.get(name="Toys")
+    moved = versions.threshold_for(bundled, category=toys)
+
+    assert moved == pytest.approx(bundled.threshold + 2.0 / 12.66602, abs=1e-4)
+    expected = Analysis.objects.filter(similarity__lt=moved).count()
+    assert thresholds.evidence(bundled).effect(bundled.threshold).flagged == pytest.approx(
+        expected, abs=2
+    )
+    toys.threshold = 0.3
+    assert versions.threshold_for(bundled, category=toys) == 0.3  # by hand still wins
+
+
+def test_an_analysis_is_judged_by_its_categorys_threshold(bundled: ModelVersion) -> None:
+    product = fill(bundled, count=1, category="Toys")[0]
+    bundled.calibration = {"offsets": {"toys": 2.0}}
+    bundled.clear_threshold = 0.1
+    bundled.save()
+    row = Analysis.objects.select_related("product__category", "model_version").get(product=product)
+    results.apply_score(row, 0.3)
+
+    assert row.is_mismatch
+    assert row.threshold_used == pytest.approx(bundled.threshold + 2.0 / 12.66602, abs=1e-4)
+    assert row.p_mismatch == bundled.p_mismatch(0.3, "Toys") > bundled.p_mismatch(0.3)
+    assert versions.clear_threshold_for(bundled, category=product.category) == pytest.approx(
+        0.1 + 2.0 / 12.66602, abs=1e-4
+    )
+
+
+def test_the_clear_band_never_reaches_above_the_threshold(bundled: ModelVersion) -> None:
+    assert versions.clear_threshold_for(bundled) is None
+    bundled.clear_threshold = 0.9
+
+    assert versions.clear_threshold_for(bundled) == bundled.threshold
+    assert versions.clear_threshold_for(bundled, category=Category(threshold=0.1)) == 0.1
+
+
+def test_setting_a_target_sets_both_bands_and_logs_what_they_replace(
+    bundled: ModelVersion, anna: User
+) -> None:
+    judge(fill(bundled), moderator=anna, audit_share=1.0)
+    old = bundled.threshold
+    target = Target("recall", 0.8, clear_precision=0.8)
+    proposal = thresholds.propose(thresholds.evidence(bundled), target)
+    event = thresholds.set_thresholds(bundled, proposal, by=anna)
+
+    bundled.refresh_from_db()
+    assert bundled.threshold == proposal.threshold != old
+    assert bundled.clear_threshold is not None
+    assert bundled.clear_threshold <= bundled.threshold
+    assert bundled.thresholds_from == {"kind": "recall", "amount": 0.8, "clear_precision": 0.8}
+    assert (event.kind, event.by, event.before["threshold"]) == ("threshold", anna, old)
+    assert event.after["clear_threshold"] == bundled.clear_threshold
+
+
+def test_what_the_labels_do_not_warrant_sets_nothing(bundled: ModelVersion) -> None:
+    fill(bundled)
+    found = thresholds.evidence(bundled)
+
+    for target in (Target("precision", 0.9), Target("recall", 0.9)):
+        with pytest.raises(ThresholdError, match="Not enough labels"):
+            thresholds.propose(found, target)
+    kept = thresholds.propose(found, Target("budget", 40, clear_precision=0.95))
+    assert kept.clear_threshold is None
+    assert "No band of clear mismatches: Not enough labels" in kept.sentences[1]
+
+
+def test_what_was_set_here_outlives_the_next_set_up(bundled: ModelVersion) -> None:
+    found = thresholds.evidence(bundled)
+    thresholds.set_thresholds(bundled, thresholds.propose(found, Target("value", 0.123)))
+
+    assert versions.register(versions.BUNDLED).threshold == 0.123
+
+
+# ── Commands ──────────────────────────────────────────────────────────────────────────────────
+def test_the_command_shows_sets_and_names_what_applies_it(
+    bundled: ModelVersion, anna: User
+) -> None:
+    judge(fill(bundled), moderator=anna, audit_share=1.0)
+    said = command("set_threshold", "--budget", "60", "--arrivals", "400")
+
+    bundled.refresh_from_db()
+    flagged = Analysis.objects.filter(similarity__lt=bundled.threshold).count()
+    assert 50 < flagged <= 60
+    assert f"{flagged} products ({flagged / 400:.1%} of the catalogue); precision " in said
+    assert "reanalyze --stale" in said
+    assert VersionEvent.objects.filter(kind="threshold", by=None).count() == 1
+
+
+def test_a_dry_run_sets_nothing(bundled: ModelVersion) -> None:
+    fill(bundled)
+    said = command("set_threshold", "--budget", "10", "--dry-run")
+
+    assert "Nothing was set" in said
+    assert "recall unknown (not enough labels)" in said
+    assert versions.current().threshold == bundled.threshold
+    assert not VersionEvent.objects.filter(kind="threshold").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--precision", "0.9"], "No product of the catalogue was scored"),
+        (["--budget", "10"], "No product of the catalogue was scored"),
+        (["--value", "0.3", "--model", "bundle"], "near: bundled"),
+        (["--precision", "90"], "between 0 and 1"),
+        (["--budget", "0"], "no number above 0"),
+        (["--value", "7"], "between -1 and 1"),
+        ([], "required"),
+    ],
+)
+def test_the_command_refuses_in_a_sentence(
+    bundled: ModelVersion, arguments: list[str], sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        command("set_threshold", *arguments)
+    assert versions.current().threshold == bundled.threshold
+
+
+def test_the_setting_that_comes_first_is_named(bundled: ModelVersion, settings: Any) -> None:
+    settings.CLIP_SIMILARITY_THRESHOLD = 0.2
+
+    assert "CLIP_SIMILARITY_THRESHOLD is set to 0.2" in command("set_threshold", "--value", "0.3")
+
+
+def test_decisions_calibrate_the_active_version(bundled: ModelVersion, anna: User) -> None:
+    judge(fill(bundled), moderator=anna, audit_share=0.5)
+    before = bundled.calibrated
+    said = command("calibrate")
+
+    bundled.refresh_from_db()
+    event = VersionEvent.objects.get(kind="calibrated")
+    assert before is not None
+    assert event.before == before.as_json()
+    assert bundled.calibrated is not None
+    assert event.after == bundled.calibrated.as_json()
+    assert "decisions" in said
+    assert "platt" in said
+    p = [bundled.p_mismatch(score) or 0 for score in (0.0, 0.25, 0.5)]
+    assert p[0] > 0.9 > p[1] > 0.05 > p[2]
+
+
+def test_too_few_decisions_keep_the_former_calibration(bundled: ModelVersion, anna: User) -> None:
+    judge(fill(bundled, count=40), moderator=anna, audit_share=1.0)
+
+    with pytest.raises(CommandError, match="at least 20 decided mismatches"):
+        command("calibrate")
+    assert versions.current().calibrated == bundled.calibrated
+
+
+def test_decisions_against_the_score_are_refused(bundled: ModelVersion, anna: User) -> None:
+    products = fill(bundled, count=100, mismatches=0.5)
+    for product in products:
+        product.text = "right" if product.text.startswith("wrong") else "wrong"
+    judge(products, moderator=anna, audit_share=1.0)
+
+    with pytest.raises(calibrate.NotCalibrated, match="not rarer mismatches"):
+        calibrate.calibrate(bundled)
+
+
+def test_an_unknown_estimate_is_said_to_be_unknown() -> None:
+    from moderation.management.commands.set_threshold import words
+
+    assert words(None) == "unknown (not enough labels)"
+    assert words(Estimate(0.873, 0.8, 0.92, 100)) == "87% (80% to 92%)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--budget", "5", "--confidence", "0.9"], "--confidence goes with"),
+        (["--value", "0.3", "--arrivals", "3"], "--arrivals goes with --budget"),
+    ],
+)
+def test_what_goes_with_another_target_is_refused(
+    bundled: ModelVersion, arguments: list[str], sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        command("set_threshold", *arguments)

@@ -1,0 +1,214 @@
+"""Scores that are out of date: how many there are, what mends them, and the button that asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django_q.models import OrmQ
+
+from moderation import tasks
+from moderation.models import Analysis, Category, ModelVersion, Product
+from moderation.services.registry import versions
+from moderation.services.scoring import reanalyze, stale
+from tests.support import judged_shop
+from tests.support.scored_shop import fill
+
+pytestmark = pytest.mark.django_db
+
+Make = Callable[..., Any]
+KNOTS = [[-0.1, 3.0], [0.2, 1.0], [0.5, -2.0]]
+
+
+@pytest.fixture(autouse=True)
+def no_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A beat from beside would wait for the row that this test's transaction holds."""
+    monkeypatch.setattr(tasks.worker, "beating", lambda *_, **__: nullcontext())
+
+
+@pytest.fixture
+def shop(bundled: ModelVersion) -> list[Product]:
+    """Products in three categories and in none, scored as the bundled version does now."""
+    for category, prefix in (("Toys", "T"), ("Mugs", "M"), ("Hats", "H"), ("", "S")):
+        fill(bundled, count=12, category=category, prefix=prefix)
+    stale.mend(bundled)
+    return list(Product.objects.order_by("pk"))
+
+
+@pytest.fixture
+def lead(make_user: Make) -> Client:
+    client = Client()
+    client.force_login(make_user("lena", group="lead"))
+    return client
+
+
+def page(client: Client, address: str) -> str:
+    return " ".join(client.get(address).content.decode().split())
+
+
+def current() -> list[Analysis]:
+    rows = Analysis.objects.current().select_related("product__category").order_by("product")
+    return list(rows)
+
+
+# ── Which products are stale ──────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"platt_a": -9.0},
+        {"calibration": {"knots": KNOTS}},
+        {"calibration": {"offsets": {"toys": 0.7, "hats": -0.4}}},
+        {"calibration": {"knots": KNOTS, "offsets": {"mugs": 1.5}}},
+        {"threshold": 0.4},
+        {"platt_a": None, "platt_b": None},
+    ],
+)
+def test_a_new_threshold_or_calibration_makes_scores_stale_until_judged_anew(
+    shop: list[Product], bundled: ModelVersion, changes: dict[str, Any]
+) -> None:
+    assert stale.count(bundled) == 0
+    ModelVersion.objects.filter(pk=bundled.pk).update(**changes)
+    bundled.refresh_from_db()
+    found = reanalyze.look(reanalyze.Job(reanalyze.Which.STALE, bundled))
+
+    assert stale.count(bundled) == found.derived > 0
+    call_command("reanalyze", "--stale", stdout=StringIO())
+    assert stale.count(bundled) == 0
+    for row in current():
+        category = row.product.category
+        assert row.similarity is not None
+        assert row.threshold_used == versions.threshold_for(bundled, category=category)
+        name = category.name if category else None
+        assert row.p_mismatch == bundled.p_mismatch(row.similarity, name)
+
+
+def test_a_calibration_that_moves_one_category_leaves_the_others_alone(
+    shop: list[Product], bundled: ModelVersion
+) -> None:
+    bundled.calibration = {"offsets": {"toys": 0.7}}
+    bundled.save()
+
+    assert stale.count(bundled) == 12
+    told = StringIO()
+    call_command("reanalyze", "--stale", stdout=told)
+    assert "12 judged anew without the model, 0 asked for" in told.getvalue()
+
+
+def test_a_threshold_set_by_hand_on_a_category_counts(
+    shop: list[Product], bundled: ModelVersion
+) -> None:
+    Category.objects.filter(name="Mugs").update(threshold=0.33)
+
+    assert stale.count(bundled) == 12
+    stale.mend(bundled)
+    assert stale.count(bundled) == 0
+
+
+def test_scores_of_another_version_are_stale_but_not_what_this_one_cannot_read(
+    shop: list[Product], bundled: ModelVersion
+) -> None:
+    other = ModelVersion.objects.create(name="other", source="folder", threshold=0.2)
+    assert stale.count(other) == len(shop)
+
+    Analysis.objects.create(
+        product=shop[0],
+        model_version=other,
+        content_hash=shop[0].content_hash,
+        status="failed",
+        error="The image is truncated.",
+    )
+    assert stale.count(other) == len(shop) - 1
+
+
+def test_products_that_wait_for_the_worker_are_not_counted(
+    shop: list[Product], bundled: ModelVersion
+) -> None:
+    Product.objects.filter(pk=shop[0].pk).update(content_hash="new")
+    Product.objects.filter(pk=shop[1].pk).update(analysis=None)
+
+    assert stale.count(bundled) == 0
+
+
+# ── The button ────────────────────────────────────────────────────────────────────────────────
+def test_the_button_mends_what_the_pages_count(
+    shop: list[Product], bundled: ModelVersion, lead: Client
+) -> None:
+    own = f"/admin/moderation/modelversion/{bundled.pk}/"
+    pages = ("/admin/", f"{own}change/", "/admin/thresholds/")
+    assert not any("Re-score now" in page(lead, address) for address in pages)
+
+    ModelVersion.objects.filter(pk=bundled.pk).update(platt_a=-9.0)
+    for address in pages:
+        shown = page(lead, address)
+        assert "<b>48 products</b> still carry scores of another version" in shown
+        assert 'value="Re-score now"' in shown
+
+    answer = lead.post(f"{own}rescore/", follow=True)
+    assert "The catalogue is being scored by bundled." in answer.content.decode()
+    message = OrmQ.objects.get()
+    assert message.task["func"] == "moderation.tasks.rescore"
+    tasks.rescore(*message.task["args"])
+    assert not any("Re-score now" in page(lead, address) for address in pages)
+
+
+def test_one_product_is_one_product(
+    shop: list[Product], bundled: ModelVersion, lead: Client
+) -> None:
+    Analysis.objects.filter(pk=current()[0].pk).update(threshold_used=0.9)
+
+    assert "<b>1 product</b> still carries scores" in page(lead, "/admin/")
+
+
+def test_who_may_not_promote_sees_the_number_and_no_button(
+    shop: list[Product], bundled: ModelVersion, make_user: Make
+) -> None:
+    ModelVersion.objects.filter(pk=bundled.pk).update(threshold=0.4)
+    client = Client()
+    client.force_login(make_user("mia"))
+
+    shown = page(client, "/admin/")
+    assert "48 products" in shown and "A lead can have them scored again" in shown
+    assert "Re-score now" not in shown
+    address = f"/admin/moderation/modelversion/{bundled.pk}/rescore/"
+    assert client.post(address).status_code == 403
+    assert not OrmQ.objects.exists()
+
+
+def test_a_get_scores_nothing(bundled: ModelVersion, lead: Client) -> None:
+    assert lead.get(f"/admin/moderation/modelversion/{bundled.pk}/rescore/").status_code == 405
+
+
+def test_a_version_that_was_replaced_meanwhile_is_left_alone(
+    shop: list[Product], bundled: ModelVersion
+) -> None:
+    ModelVersion.objects.filter(pk=bundled.pk).update(threshold=0.4)
+    before = Analysis.objects.count()
+    versions.activate(ModelVersion.objects.create(name="other", source="folder", threshold=0.2))
+
+    tasks.rescore(bundled.pk)
+    assert Analysis.objects.count() == before
+
+
+def test_a_promotion_by_the_button_scores_the_catalogue_anew(
+    bundled: ModelVersion, lead: Client, tmp_path: Path
+) -> None:
+    candidate = judged_shop.candidate(tmp_path / "random")
+    lead.post(
+        f"/admin/moderation/modelversion/{candidate.pk}/promote/",
+        {"force": "1", "reason": "A new camera"},
+    )
+    for message in OrmQ.objects.all():
+        message.delete()
+        getattr(tasks, message.task["func"].rpartition(".")[2])(*message.task["args"])
+
+    assert versions.current() == candidate
+    asked = [message.task for message in OrmQ.objects.all()]
+    assert [(task["func"], task["args"]) for task in asked] == [
+        ("moderation.tasks.rescore", (candidate.pk,))
+    ]
