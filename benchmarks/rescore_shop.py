@@ -32,7 +32,7 @@ from moderation.models.catalog import content_hash  # noqa: E402
 from moderation.services.encoding import head_maps  # noqa: E402
 from moderation.services.encoding.embeddings import text_sha256  # noqa: E402
 from moderation.services.encoding.engine import active_categories, engine_for  # noqa: E402
-from moderation.services.registry import versions  # noqa: E402
+from moderation.services.registry import registering, versions  # noqa: E402
 from moderation.services.scoring import analyze  # noqa: E402
 
 BATCH = 20_000
@@ -79,7 +79,7 @@ def make_child(
         for name in head_maps.NAMES.values()
     }
     save_file(maps, folder / head_maps.FILE_NAME)
-    child = versions.register(str(folder))
+    child = registering.register(str(folder))
     ModelVersion.objects.filter(pk=child.pk).update(
         name="child", vision_of=parent, threshold=threshold
     )

@@ -13,7 +13,7 @@ from moderation.services.encoding import engine
 from moderation.services.integration import webhooks
 from moderation.services.measures import prepare
 from moderation.services.queue import explain, similar
-from moderation.services.registry import version_log, versions
+from moderation.services.registry import activation, version_log, versions
 from moderation.services.release import evaluation, promotion, rollback, shadow
 from moderation.services.scoring import analyze, claims, stale
 from moderation.services.worker import heartbeat
@@ -35,7 +35,7 @@ def warm_up() -> None:
     claims.sweep()
     try:
         with heartbeat.beating(owner, doing="loading the model"):
-            versions.log_configured()
+            activation.log_configured()
             engine.engine_for(versions.current())
     except ModelError as error:
         logger.error("%s", error)

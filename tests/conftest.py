@@ -109,10 +109,10 @@ def photo(
 @pytest.fixture
 def bundled(db: None) -> Any:
     """The bundled model, registered and active."""
-    from moderation.services.registry import versions
+    from moderation.services.registry import activation, registering
 
-    version = versions.register(versions.BUNDLED)
-    versions.activate(version)
+    version = registering.register(registering.BUNDLED)
+    activation.activate(version)
     return version
 
 

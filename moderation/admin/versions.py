@@ -20,7 +20,7 @@ from django_q.tasks import async_task
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
-from moderation.services.registry import activation, versions
+from moderation.services.registry import activation, files, versions
 from moderation.services.release import promotion, rollback, shadow
 from moderation.services.scoring import stale
 from moderation.services.worker import heartbeat
@@ -195,7 +195,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             self.message_user(request, "Choose exactly one version.", messages.ERROR)
             return
         try:
-            versions.folder_of(chosen[0])  # its files must be here before anything relies on it
+            files.folder_of(chosen[0])  # its files must be here before anything relies on it
             activation.activate(chosen[0], by=_user(request))
         except ModelError as error:
             self.message_user(request, f"Not activated: {error}", messages.ERROR)

@@ -26,7 +26,7 @@ BASE = "/admin/moderation/modelversion"
 @pytest.fixture(autouse=True)
 def no_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     """A beat from beside would wait for the row that this test's transaction holds."""
-    monkeypatch.setattr(tasks.worker, "beating", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(tasks.heartbeat, "beating", lambda *_, **__: nullcontext())
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from .table import ACTIONS, SECTIONS, TABLES
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "rights.md"
 _START = """# Who may do what
 
-This table is tried, address by address and role by role, by tests/rights/test_rights.py, and written from
-tests/rights/table.py, so that it says what the site does. The groups come with `setup`; put a user
-into one in the admin under Users. Rights that you give a group or a user beside these add to what
-is written here.
+This table is tried, address by address and role by role, by tests/rights/test_rights.py, and
+written from tests/rights/table.py, so that it says what the site does. The groups come with
+`setup`; put a user into one in the admin under Users. Rights that you give a group or a user beside
+these add to what is written here.
 
 ## The roles
 """

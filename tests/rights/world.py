@@ -33,7 +33,7 @@ from moderation.models import (
 from moderation.services.catalogue import intake
 from moderation.services.integration import appeals
 from moderation.services.queue import review
-from moderation.services.registry import versions
+from moderation.services.registry import activation, registering
 from moderation.services.running import setup
 from moderation.services.scoring import results
 from moderation.services.worker import heartbeat
@@ -93,8 +93,8 @@ def build() -> None:
     """Groups, a model, a listing that waits for review and one that was decided, and the rest."""
     setup.seed_groups()
     setup.schedule_sweeper()
-    version = versions.register(versions.BUNDLED)
-    versions.activate(version)
+    version = registering.register(registering.BUNDLED)
+    activation.activate(version)
     heartbeat.beat("test/0/0")
     ben = User.objects.create(username="ben", is_staff=True)
     Category.objects.create(name="Balls")

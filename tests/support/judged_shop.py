@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
 from moderation.services.catalogue import intake
-from moderation.services.registry import versions
+from moderation.services.registry import registering
 from tests.conftest import photo
 
 from .clip_models import build_folder
@@ -82,7 +82,7 @@ def candidate(
     """A version with the weights in `folder`, as a training registers it; made where empty."""
     if not folder.exists():
         build_folder(folder)
-    version = versions.register(str(folder))
+    version = registering.register(str(folder))
     values = {"platt_a": -10.0, "platt_b": 2.0, **fields}
     ModelVersion.objects.filter(pk=version.pk).update(
         source="trained", status="candidate", parent=parent, **values

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
-from moderation.services.registry import activation, versions
+from moderation.services.registry import activation, files, registering
 
 
 class Command(BaseCommand):
@@ -21,8 +21,8 @@ class Command(BaseCommand):
     def handle(self, *, name: str, **options: Any) -> None:
         try:
             known = ModelVersion.objects.filter(name=name).first()
-            version = known or versions.obtain(name, progress=True)
-            versions.fetch(version, progress=True)
+            version = known or registering.obtain(name, progress=True)
+            files.fetch(version, progress=True)
             activation.activate(version)
         except ModelError as error:
             raise CommandError(str(error)) from error

@@ -15,7 +15,7 @@ from moderation.management.progress import progress_bar
 from moderation.management.shadow_text import as_text
 from moderation.models import ModelVersion
 from moderation.services.queries import lookup
-from moderation.services.registry import versions
+from moderation.services.registry import files, versions
 from moderation.services.release import shadow
 from moderation.services.scoring import analyze, claims, reanalyze
 from moderation.services.scoring.reanalyze import Job, Which
@@ -116,7 +116,7 @@ class Command(BaseCommand):
                 "once it is promoted. Add --shadow to see what it would flag."
             )
         if model:
-            versions.folder_of(version)  # here, not later in the worker
+            files.folder_of(version)  # here, not later in the worker
         return Job(
             which=Which.FAILED
             if options["failed"]

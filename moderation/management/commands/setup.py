@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ModelError
+from moderation.services.registry import activation
 from moderation.services.running import setup
 
 
@@ -17,7 +18,7 @@ class Command(BaseCommand):
         added = setup.seed_categories()
         self.stdout.write(f"Categories: {added} added." if added else "Categories: all there.")
         try:
-            version, why = setup.pick_model(progress=True)
+            version, why = activation.set_up(progress=True)
         except ModelError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Active model: {version.name}, {why}")

@@ -15,7 +15,7 @@ from moderation.management.training_progress import training_bar
 from moderation.models import ModelVersion, TrainingRun
 from moderation.services.learning import training, training_curve, training_processes, training_work
 from moderation.services.queries import lookup
-from moderation.services.registry import versions
+from moderation.services.registry import files, registering, versions
 from moderation.services.worker import heartbeat
 
 OPTIONS = (
@@ -105,8 +105,8 @@ class Command(BaseCommand):
             version = versions.current()
         else:
             known = ModelVersion.objects.filter(name=name).first()
-            version = known or versions.obtain(name, progress=True)
-        versions.fetch(version, progress=True)
+            version = known or registering.obtain(name, progress=True)
+        files.fetch(version, progress=True)
         return version
 
     def resumed(self, options: dict[str, Any]) -> TrainingRun:

@@ -19,7 +19,7 @@ from moderation.clip.batcher import Batcher
 from moderation.clip.errors import ModelError
 from moderation.models import Category, ModelVersion
 
-from ..registry import versions
+from ..registry import files, versions
 from .head_maps import Forebear, lineage
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _load(version: ModelVersion) -> Engine:
     from moderation.clip.encoder import Encoder
 
     encoder = Encoder.load(
-        versions.folder_of(version),
+        files.folder_of(version),
         device=settings.CLIP_DEVICE,
         precision=settings.CLIP_PRECISION,
         batch_size=settings.CLIP_BATCH_SIZE,

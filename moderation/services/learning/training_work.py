@@ -13,7 +13,7 @@ from moderation.clip.errors import ModelError
 from moderation.clip.finetune.progress import Report, Update
 from moderation.models import ModelVersion, TrainingRun
 
-from ..registry import versions
+from ..registry import files
 from . import training_processes, training_result
 from .training_log import Keeper, part
 
@@ -49,7 +49,7 @@ def train_within(run: TrainingRun, keeper: Keeper, report: Report) -> ModelVersi
     from moderation.clip.finetune.run import finetune
 
     source = _source(run, keeper, part(report, 0.0, 0.05))
-    base, output = versions.folder_of(run.base), folder_of(run)
+    base, output = files.folder_of(run.base), folder_of(run)
     wishes = _settings(run, base)
     resume = output.is_dir()
     keeper.save(output_dir=str(output))

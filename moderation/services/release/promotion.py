@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 from django.contrib.auth.models import User
-from django.db import transaction
 
 from moderation.clip.statistics import gate
 from moderation.clip.statistics.assess import assess
 from moderation.clip.statistics.gate import Check
 from moderation.models import Evaluation, ModelVersion, VersionEvent
 
-from ..registry import version_log, versions
-from ..scoring import analyze
+from ..registry import activation, files, version_log, versions
 from . import evaluation, judged_pairs, zero_shot
 from .evaluation import Progress
 
@@ -110,7 +108,7 @@ def promote(
     active = ModelVersion.objects.filter(status=Status.ACTIVE).first()
     if active is None:
         raise versions.NoActiveModel
-    versions.folder_of(candidate)  # its files must be here before anything relies on it
+    files.folder_of(candidate)  # its files must be here before anything relies on it
     report = compare(candidate, active, progress=progress)
     kind, reason = version_log.Kind.PROMOTED, ""
     if not report.passed:
@@ -118,23 +116,29 @@ def promote(
             log_refusal(candidate, by=by, reason=report.why_not, report=report)
             raise GateRefused(report)
         kind, reason = version_log.Kind.FORCED, force_reason
-    with transaction.atomic():
-        # The active one first, as everywhere.
-        held = ModelVersion.objects.select_for_update(no_key=True)
-        now = held.filter(status=Status.ACTIVE).first()
-        if now is None or version_log.state(now) != version_log.state(active):
-            raise PromotionError(
-                f"The active version changed while “{candidate.name}” was compared with "
-                f"“{active.name}”; promote again to compare it with what runs now."
-            )
-        if version_log.state(held.get(pk=candidate.pk)) != version_log.state(candidate):
-            raise PromotionError(
-                f"The thresholds or the calibration of “{candidate.name}” changed while it was "
-                "compared; promote again to compare it as it is now."
-            )
-        versions.activate(candidate, by=by, kind=kind, reason=reason[:500])
-    analyze.move_questions(active, to=versions.current())
+
+    def unchanged(now: ModelVersion | None) -> None:
+        _check_unchanged(candidate, compared_with=active, now=now)
+
+    activation.activate(candidate, by=by, kind=kind, reason=reason[:500], provided=unchanged)
     return report
+
+
+def _check_unchanged(
+    candidate: ModelVersion, *, compared_with: ModelVersion, now: ModelVersion | None
+) -> None:
+    """Raises `PromotionError` where one of the two is not as it was compared."""
+    if now is None or version_log.state(now) != version_log.state(compared_with):
+        raise PromotionError(
+            f"The active version changed while “{candidate.name}” was compared with "
+            f"“{compared_with.name}”; promote again to compare it with what runs now."
+        )
+    held = ModelVersion.objects.select_for_update(no_key=True)
+    if version_log.state(held.get(pk=candidate.pk)) != version_log.state(candidate):
+        raise PromotionError(
+            f"The thresholds or the calibration of “{candidate.name}” changed while it was "
+            "compared; promote again to compare it as it is now."
+        )
 
 
 def check_rights(by: User | None, *, forced: bool = False) -> None:

@@ -22,7 +22,7 @@ from django.db.models import F, Max, OuterRef, QuerySet, Subquery
 from moderation.models import Analysis, ModelVersion, Product, VersionEvent
 
 from ..queries.one_parameter import among
-from ..registry import version_log, versions
+from ..registry import activation, files, version_log
 from ..registry.version_log import Kind
 from ..scoring import analyze
 from . import automatic_undo, queue_rollback
@@ -96,7 +96,7 @@ def switch(*, by: User | None = None) -> VersionEvent:
     if replaced is None:
         raise PromotionError("No version was active before the present one: nothing to go back to.")
     target = ModelVersion.objects.get(pk=replaced.before["version"])
-    versions.folder_of(target)
+    files.folder_of(target)
     with transaction.atomic():
         # Held, so that from here on no promotion comes between.
         list(ModelVersion.objects.select_for_update(no_key=True).filter(status=ACTIVE))
@@ -105,10 +105,10 @@ def switch(*, by: User | None = None) -> VersionEvent:
         for name in version_log.VERDICT_FIELDS:
             setattr(target, name, replaced.before[name])
         target.save(update_fields=version_log.VERDICT_FIELDS)
-        event = versions.activate(target, by=by, kind=Kind.ROLLED_BACK)
+        _drop_questions(replaced.version)
+        event = activation.activate(target, by=by, kind=Kind.ROLLED_BACK)
         if event is None:
             raise PromotionError(f"“{target.name}” is active already: nothing to go back to.")
-        _drop_questions(replaced.version)
         event.after |= {"undoes": replaced.pk, "finished": False}
         event.save(update_fields=["after"])
     return event

@@ -22,7 +22,7 @@ from moderation.models import Decision, ModelVersion, Product, ShadowReport
 from ..encoding import embeddings
 from ..encoding.engine import engine_for
 from ..queries.one_parameter import among
-from ..registry import versions
+from ..registry import files, versions
 from ..scoring.rescore import Case, Judge
 from ..worker import heartbeat
 from .shadow_tally import Pair, Tally
@@ -88,7 +88,7 @@ def run(version: ModelVersion, *, progress: Progress | None = None) -> ShadowRep
         raise ModelError(
             f"{version.name} is the model that runs now; name another version to compare with it."
         )
-    versions.folder_of(version)
+    files.folder_of(version)
     judge, now = Judge(version), Judge(baseline)
     tally, started = Tally(), time.monotonic()
     for rows, done, total in _chunks():

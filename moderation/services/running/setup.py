@@ -6,10 +6,7 @@ from django.contrib.auth.models import Group, Permission
 from django_q.models import Schedule
 
 from moderation.clip.prompts import DEFAULT_CATEGORIES
-from moderation.models import Category, ModelVersion
-
-from ..registry import versions
-from ..scoring import analyze
+from moderation.models import Category
 
 _VIEW = [
     "view_product",
@@ -74,18 +71,6 @@ def seed_groups() -> None:
         group.permissions.add(
             *Permission.objects.filter(content_type__app_label="moderation", codename__in=codenames)
         )
-
-
-def pick_model(*, progress: bool = False) -> tuple[ModelVersion, str]:
-    """The active version, picked where there is none, and why; see `versions.set_up`.
-
-    What still waits for a version that this set-up replaced is asked of the new one.
-    """
-    before = ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).first()
-    version, why = versions.set_up(progress=progress)
-    if before is not None and before != version:
-        analyze.move_questions(before, to=version)
-    return version, why
 
 
 def schedule_sweeper() -> None:

@@ -24,13 +24,11 @@ from moderation.models import Analysis, ModelVersion, Product
 from ..encoding import embeddings
 from ..encoding.engine import TOP_CATEGORIES, Engine, active_categories, engine_for
 from ..queue import explain, review_queue, similar
-from ..registry import versions
-from ..worker import heartbeat
+from ..registry import questions, versions
+from ..worker import doorbell, heartbeat
 from . import claims, results
 
 logger = logging.getLogger(__name__)
-
-MOVED_AT_ONCE = 500
 
 RUNNING, FAILED = Analysis.Status.RUNNING, Analysis.Status.FAILED
 
@@ -55,49 +53,7 @@ def request(
             )
         ).delete()
         review_queue.withdraw_changed(products)
-        before = _live_count(products, version)
-        Analysis.objects.bulk_create(
-            [_question(product, version, threshold) for product in products],
-            ignore_conflicts=True,
-            batch_size=500,
-        )
-        created = _live_count(products, version) - before
-        transaction.on_commit(heartbeat.ring)
-    return created
-
-
-def move_questions(old: ModelVersion, *, to: ModelVersion) -> None:
-    """Ask the new version what nobody has begun to ask the old one.
-
-    Chunk by chunk, so that no moment holds a whole catalogue; one cut off in between goes on.
-    """
-    if old.pk == to.pk:
-        return
-    waiting = Analysis.objects.pending().filter(model_version=old).order_by("pk")
-    while True:
-        with transaction.atomic():
-            chunk = list(waiting.select_for_update().values_list("pk", "product")[:MOVED_AT_ONCE])
-            if not chunk:
-                return
-            Analysis.objects.pending().filter(pk__in=[pk for pk, _ in chunk]).delete()
-            products = Product.objects.filter(pk__in=[product for _, product in chunk])
-            request(products, version=to)
-
-
-def _live_count(products: list[Product], version: ModelVersion) -> int:
-    return Analysis.objects.live().filter(product__in=products, model_version=version).count()
-
-
-def _question(product: Product, version: ModelVersion, threshold: float | None) -> Analysis:
-    return Analysis(
-        product=product,
-        model_version=version,
-        text=product.text,
-        image=product.image.name or "",
-        image_sha256=product.image_sha256,
-        content_hash=product.content_hash,
-        threshold_override=threshold,
-    )
+        return questions.ask(products, version=version, threshold=threshold)
 
 
 def run_pending(*, owner: str, seconds: float) -> int:
@@ -115,7 +71,7 @@ def run_pending(*, owner: str, seconds: float) -> int:
         answer(batch)
         count += len(batch)
         if time.monotonic() > deadline:
-            heartbeat.ring()  # more may wait: the next message goes on
+            doorbell.ring()  # more may wait: the next message goes on
             break
     heartbeat.beat(owner)
     return count

@@ -18,7 +18,7 @@ from django.utils import timezone
 from moderation.models import Analysis, ModelVersion
 from moderation.models.querysets import AnalysisQuerySet
 
-from ..worker import heartbeat
+from ..worker import doorbell, heartbeat
 from . import results
 
 PENDING, RUNNING, FAILED = Analysis.Status.PENDING, Analysis.Status.RUNNING, Analysis.Status.FAILED
@@ -104,5 +104,5 @@ def sweep() -> int:
     if dead:
         count += release(running.filter(claimed_by__in=dead), reason=reason)
     if Analysis.objects.pending().exists():
-        heartbeat.ring()
+        doorbell.ring()
     return count

@@ -18,7 +18,7 @@ from moderation.models import Analysis, Category, ModelVersion, Product
 from ..encoding import embeddings
 from ..encoding.engine import TOP_CATEGORIES, active_categories, engine_for
 from ..queries.one_parameter import among
-from ..registry import versions
+from ..registry import files, versions
 from .bulk_results import Answer
 
 SAME_P = 1e-6  # what a database computes differs from this process in the last digits
@@ -185,7 +185,7 @@ class Ranking:
 
         nouns = [noun for _, noun in categories]
         self._vectors = prompts.category_vectors(vectors, nouns) if nouns else None
-        self._logit_scale = checkpoint.logit_scale(versions.folder_of(version)) if nouns else 1.0
+        self._logit_scale = checkpoint.logit_scale(files.folder_of(version)) if nouns else 1.0
 
     def as_json(self, images: np.ndarray) -> list[str]:
         """For each image vector of [n, d] its likeliest categories, as an analysis stores them."""

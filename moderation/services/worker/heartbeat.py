@@ -1,8 +1,7 @@
-"""The worker's signs of life: who it is, its beat, the doorbell, and whether it is well."""
+"""The worker's signs of life: who it is, its heartbeat, and whether it is well."""
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import threading
@@ -16,13 +15,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
-from django_q.brokers import get_broker
-from django_q.tasks import async_task
 
 from moderation.models import WorkerBeat
-
-logger = logging.getLogger(__name__)
-
 
 LONGEST_STEP = 900.0  # seconds
 CANNOT_LOAD = "cannot load the model"
@@ -112,16 +106,3 @@ def health() -> Health:
     return Health(
         alive=age <= settings.WORKER_STALE_SECONDS, seconds_since_beat=age, doing=newest.doing
     )
-
-
-def ring() -> None:
-    """Tell the workers that rows wait, unless a message that nobody took up yet says so already.
-
-    A message that gets lost costs time only: the sweeper rings again, so a broker that cannot be
-    reached must not stop whoever has just saved rows.
-    """
-    try:
-        if not get_broker().queue_size():
-            async_task("moderation.tasks.analyse_pending")
-    except Exception:  # brokers raise their own kinds, and none of them may undo saved work
-        logger.exception("The queue cannot be reached; the sweeper will ring again")

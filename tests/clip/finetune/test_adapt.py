@@ -100,7 +100,7 @@ def test_a_killed_run_goes_on_and_ends_where_it_would_have(
     tiny: Path, shop: Path, undisturbed: FinetuneResult, tmp_path: Path
 ) -> None:
     killed = subprocess.run(
-        [sys.executable, "-m", "tests.clip.finetune.test_adapt", str(tiny), str(shop), str(tmp_path)],
+        [sys.executable, "-m", __name__, str(tiny), str(shop), str(tmp_path)],
         cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=240,
     )  # fmt: skip
     assert killed.returncode == -signal.SIGKILL

@@ -62,8 +62,8 @@ def largest_difference(one: Path, two: Path) -> float:
 
 def start(base: Path, shop: Path, output: Path, *, kill_at: int, **env: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.support.finetune_shop", str(base), str(shop), str(output), "full",
-         str(kill_at)],
+        [sys.executable, "-m", "tests.support.finetune_shop", str(base), str(shop), str(output),
+         "full", str(kill_at)],
         cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"} | env,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from moderation.clip import get_clip_analyzer
 from moderation.clip.errors import ImageError
 from moderation.models import Category, ModelVersion
 from moderation.services.encoding import engine
-from moderation.services.registry import versions
+from moderation.services.registry import activation, registering, versions
 from moderation.services.scoring import scoring_requests
 from tests.conftest import photo
 from tests.support.clip_models import build_folder, tiny_config
@@ -44,14 +44,14 @@ def test_a_preloaded_process_gives_the_active_model_to_the_analyzer(
 
 
 def test_the_analyzer_follows_an_activation_and_no_comparison(bundled: Any, tmp_path: Path) -> None:
-    other = versions.register(str(build_folder(tmp_path / "other")))
+    other = registering.register(str(build_folder(tmp_path / "other")))
     engine.engine_for(versions.current())
     engine.engine_for(other)
     assert get_clip_analyzer().model_name == "bundled", "another version was only compared"
-    versions.activate(other)
+    activation.activate(other)
     engine.engine_for(versions.current())
     assert get_clip_analyzer().model_name == other.name
-    versions.activate(bundled)
+    activation.activate(bundled)
     engine.engine_for(versions.current())
     assert get_clip_analyzer().model_name == "bundled"
 
@@ -94,12 +94,12 @@ def test_a_category_is_asked_about_in_the_shops_words_in_any_case(
 
 def test_other_weights_under_the_same_key_are_another_model(bundled: Any, tmp_path: Path) -> None:
     """As in a database that was made anew while a process lives on."""
-    one = versions.register(str(build_folder(tmp_path / "one")))
+    one = registering.register(str(build_folder(tmp_path / "one")))
     first = engine.engine_for(one)
     assert engine.engine_for(one) is first
     ModelVersion.objects.filter(pk=one.pk).delete()
     other = tiny_config() | {"logit_scale_init_value": 3.0}
-    two = versions.register(str(build_folder(tmp_path / "two", config=other)))
+    two = registering.register(str(build_folder(tmp_path / "two", config=other)))
     ModelVersion.objects.filter(pk=two.pk).update(id=one.pk)
     again = ModelVersion.objects.get(name=two.name)
     assert again.pk == one.pk and again.weights_sha256 != one.weights_sha256

@@ -14,7 +14,7 @@ from moderation.clip.errors import ModelError
 from moderation.models import Embedding, ModelVersion
 from moderation.services.encoding import embeddings, head_maps
 from moderation.services.encoding.embeddings import Known
-from moderation.services.registry import versions
+from moderation.services.registry import files, registering
 from tests.support.clip_models import build_folder
 
 DIM = 16
@@ -32,7 +32,7 @@ def family(db: None, tmp_path: Path, settings: Any) -> list[ModelVersion]:
         if number:
             write_maps(folder, number)
             change_weights(folder, number)
-        version = versions.register(str(folder))
+        version = registering.register(str(folder))
         version.vision_of = found[-1] if found else None
         version.save()
         found.append(version)
@@ -78,7 +78,7 @@ def test_vectors_come_through_all_generations(family: list[ModelVersion]) -> Non
     vectors = unit(3)
     store(first, "text", {SHA[0]: vectors[0], SHA[1]: vectors[1]})
     store(third, "text", {SHA[1]: vectors[2]})
-    maps = [head_maps.read(versions.folder_of(version)) for version in (second, third)]
+    maps = [head_maps.read(files.folder_of(version)) for version in (second, third)]
     assert maps[0] is not None
     assert maps[1] is not None
     known, there = Known.of(third).matrix("text", [SHA[1], SHA[0], SHA[2], SHA[0]])

@@ -17,7 +17,7 @@ from django.core.management.base import CommandError
 from moderation.clip.finetune.progress import Cancelled, Update
 from moderation.models import ModelVersion, TrainingRun
 from moderation.services.learning import training, training_curve, training_result, training_work
-from moderation.services.registry import versions
+from moderation.services.registry import files, registering, versions
 from tests.support.clip_models import build_folder, photo
 from tests.support.live_project import LiveProject
 
@@ -78,7 +78,7 @@ def test_a_csv_becomes_a_candidate(bundled: Any, tiny: Path, pairs: Path, tmp_pa
     assert version.platt_a is not None
     assert version.calibration
     assert version.metrics["calibration_part"]["new"]["auc"] >= 0
-    assert versions.folder_of(version) == tmp_path / "out" / "best_model"
+    assert files.folder_of(version) == tmp_path / "out" / "best_model"
     assert (tmp_path / "out" / "final_model" / "config.json").is_file()
     assert versions.current() == bundled
     assert [point["step"] for point in run.curve] == sorted(p["step"] for p in run.curve)
@@ -106,7 +106,7 @@ def test_the_same_seed_gives_the_same_weights(
 
 @pytest.mark.django_db
 def test_a_trained_version_is_named_after_its_first_base(bundled: Any) -> None:
-    hub = versions.register("openai/clip-vit-base-patch32")
+    hub = registering.register("openai/clip-vit-base-patch32")
     run = TrainingRun(pk=12, base=hub)
     assert training_result.name_for(run) == "clip-vit-base-patch32-t12"
     hub.name = "clip-vit-base-patch32-t12"
@@ -229,7 +229,7 @@ def test_cancelled_in_the_middle_leaves_nothing(
         mode="full",
         options={"train_csv": str(pairs), "epochs": 50},
         by=None,
-        base=versions.register(str(tiny)),
+        base=registering.register(str(tiny)),
     )
 
     def cancel_at_first_epoch(update: Update) -> None:

@@ -20,6 +20,7 @@ from moderation.clip.statistics import calibration
 from moderation.models import Analysis, HeldAnswer, ModelVersion
 from moderation.services.measures import prepare, queue_health
 from moderation.services.queries import held
+from moderation.services.registry import questions
 from moderation.services.release import thresholds
 from moderation.services.scoring import analyze, stale
 from tests.support.scored_shop import fill
@@ -188,13 +189,13 @@ def test_waiting_questions_move_to_another_version_in_chunks(
     products = fill(bundled, count=7)
     analyze.request(products, version=bundled)
     other = ModelVersion.objects.create(name="other", source="folder", threshold=0.2)
-    monkeypatch.setattr(analyze, "MOVED_AT_ONCE", 3)
+    monkeypatch.setattr(questions, "MOVED_AT_ONCE", 3)
     Analysis.objects.pending().filter(product=products[0]).update(status="running")
 
-    analyze.move_questions(bundled, to=other)
+    questions.move(bundled, to=other)
     waiting = Analysis.objects.pending()
     assert not waiting.filter(model_version=bundled).exists()
     moved = waiting.filter(model_version=other).values_list("product", flat=True)
     assert sorted(moved) == sorted(product.pk for product in products[1:])
-    analyze.move_questions(other, to=other)
+    questions.move(other, to=other)
     assert waiting.count() == 6

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from moderation import tasks
 from moderation.clip.errors import ModelError
 from moderation.models import AutomaticAction, ModelVersion, VersionEvent
-from moderation.services.registry import version_log, versions
+from moderation.services.registry import activation, version_log, versions
 from moderation.services.release import rollback
 from tests.support import judged_shop
 from tests.support.clip_models import build_folder
@@ -54,9 +54,9 @@ def hub_versions(count: int) -> list[ModelVersion]:
 def test_of_two_activations_at_once_none_breaks(was_active: bool) -> None:
     first, *others = hub_versions(5)
     if was_active:
-        versions.activate(first)
+        activation.activate(first)
 
-    found = at_once(*(lambda one=one: versions.activate(one) for one in others))
+    found = at_once(*(lambda one=one: activation.activate(one) for one in others))
 
     errors = [one for one in found if not isinstance(one, VersionEvent)]
     assert len(errors) < len(others)
@@ -72,9 +72,11 @@ def test_of_two_activations_at_once_none_breaks(was_active: bool) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_same_version_twice_at_once_is_logged_once() -> None:
     first, second = hub_versions(2)
-    versions.activate(first)
+    activation.activate(first)
 
-    at_once(*(lambda: versions.activate(ModelVersion.objects.get(pk=second.pk)) for _ in range(3)))
+    at_once(
+        *(lambda: activation.activate(ModelVersion.objects.get(pk=second.pk)) for _ in range(3))
+    )
 
     assert second.events.count() == 1
     former = rollback.former()
@@ -124,9 +126,9 @@ def test_a_rollback_looks_past_configuration(
     bundled: ModelVersion, tmp_path: Path, settings: Any
 ) -> None:
     (other,) = hub_versions(1)
-    versions.activate(other)
+    activation.activate(other)
     settings.CLIP_MODEL_PATH = str(build_folder(tmp_path / "mine"))
-    versions.log_configured()
+    activation.log_configured()
 
     former = rollback.former()
 

@@ -14,7 +14,7 @@ from django.db import IntegrityError
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.errors import ModelError, ModelUnavailable
 from moderation.models import ModelVersion
-from moderation.services.registry import versions
+from moderation.services.registry import activation, files, registering, versions
 from tests.support.clip_models import build_folder
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_without_a_hub_the_bundled_model_is_activated_once(settings: Any) -> None:
     settings.CLIP_MODEL_NAME = "openai/clip-vit-base-patch32"
 
-    version, why = versions.set_up()
+    version, why = activation.set_up()
     assert version.name == "bundled"
     assert "INSTEAD of openai/clip-vit-base-patch32" in why
     assert versions.current() == version
@@ -46,23 +46,23 @@ def test_without_a_hub_the_bundled_model_is_activated_once(settings: Any) -> Non
 def test_a_later_set_up_never_switches(
     settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    versions.set_up()
+    activation.set_up()
     settings.CLIP_MODEL_NAME = str(build_folder(tmp_path / "other"))
 
-    version, why = versions.set_up()
+    version, why = activation.set_up()
     assert (version.name, why) == ("bundled", "as before")
 
 
 def test_bundled_can_be_asked_for_outright(settings: Any) -> None:
     settings.CLIP_MODEL_NAME = "bundled"
 
-    version, why = versions.set_up()
+    version, why = activation.set_up()
     assert (version.name, version.status) == ("bundled", "active")
     assert "INSTEAD" not in why
 
 
 def test_the_bundled_model_brings_its_threshold_and_calibration() -> None:
-    version = versions.register("bundled")
+    version = registering.register("bundled")
     about = json.loads((checkpoint.BUNDLED_FOLDER / "clipmod.json").read_text())
 
     assert version.threshold == about["threshold"]
@@ -74,7 +74,7 @@ def test_the_bundled_model_brings_its_threshold_and_calibration() -> None:
 def test_a_folder_given_by_setting_runs_instead_of_the_active_version(
     settings: Any, tmp_path: Path
 ) -> None:
-    versions.set_up()
+    activation.set_up()
     settings.CLIP_MODEL_PATH = str(build_folder(tmp_path / "mine"))
 
     version = versions.current()
@@ -100,7 +100,7 @@ def test_other_weights_in_a_registered_folder_are_refused(settings: Any, tmp_pat
     weights.write_bytes(data)
 
     with pytest.raises(ModelError, match="changed since"):
-        versions.folder_of(version)
+        files.folder_of(version)
 
 
 def test_set_up_registers_the_changed_folder_anew(settings: Any, tmp_path: Path) -> None:
@@ -108,21 +108,21 @@ def test_set_up_registers_the_changed_folder_anew(settings: Any, tmp_path: Path)
     old = versions.current()
     ModelVersion.objects.filter(pk=old.pk).update(weights_sha256="0" * 64, name="mine@00000000")
 
-    versions.set_up()
+    activation.set_up()
     assert versions.current() != old
-    assert versions.folder_of(versions.current()) == tmp_path / "mine"
+    assert files.folder_of(versions.current()) == tmp_path / "mine"
 
 
 def test_a_release_with_new_bundled_weights_replaces_the_active_ones() -> None:
-    old, _ = versions.set_up()
+    old, _ = activation.set_up()
     ModelVersion.objects.filter(pk=old.pk).update(weights_sha256="0" * 64)
 
-    new, why = versions.set_up()
+    new, why = activation.set_up()
     assert (new.status, new.name) == ("active", f"bundled@{new.weights_sha256[:8]}")
     assert "of this release" in why
     old.refresh_from_db()
     assert (old.name, old.status) == ("bundled", "available")  # old answers still name it
-    assert versions.set_up() == (new, "as before")
+    assert activation.set_up() == (new, "as before")
 
 
 def test_a_folder_can_be_activated_by_command(bundled: ModelVersion, tmp_path: Path) -> None:
@@ -145,15 +145,15 @@ def test_before_the_set_up_the_sentence_says_what_to_run() -> None:
 
 
 def test_the_database_allows_one_active_version_only(bundled: ModelVersion) -> None:
-    other = versions.register("openai/clip-vit-base-patch32")
+    other = registering.register("openai/clip-vit-base-patch32")
 
     with pytest.raises(IntegrityError):
         ModelVersion.objects.filter(pk=other.pk).update(status="active")
 
 
 def test_activating_another_version_retires_the_first(bundled: ModelVersion) -> None:
-    other = versions.register("openai/clip-vit-base-patch32")
-    versions.activate(other)
+    other = registering.register("openai/clip-vit-base-patch32")
+    activation.activate(other)
 
     bundled.refresh_from_db()
     assert (bundled.status, versions.current()) == ("available", other)

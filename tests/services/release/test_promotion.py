@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 
 from moderation.clip.errors import ModelError
 from moderation.models import Analysis, Evaluation, ModelVersion, VersionEvent
-from moderation.services.registry import activation, versions
+from moderation.services.registry import activation, registering, versions
 from moderation.services.release import promotion
 from tests.support import judged_shop
 from tests.support.clip_models import build_folder
@@ -70,8 +70,8 @@ def test_what_waits_for_the_former_version_is_asked_of_the_new_one(
 def test_a_better_candidate_becomes_active_and_the_log_says_what_it_replaced(
     judged: list[Any], bundled: ModelVersion, tmp_path: Path, make_user: Make
 ) -> None:
-    weak = versions.register(str(build_folder(tmp_path / "weak")))
-    versions.activate(weak)
+    weak = registering.register(str(build_folder(tmp_path / "weak")))
+    activation.activate(weak)
     ModelVersion.objects.filter(pk=bundled.pk).update(status="candidate")
     lead = make_user("lena", group="lead")
 
@@ -125,7 +125,7 @@ def test_nobody_activates_a_candidate_around_the_gate(
     bundled: ModelVersion, random: ModelVersion, tmp_path: Path
 ) -> None:
     with pytest.raises(ModelError, match=f"manage.py promote {random.name}"):
-        versions.activate(random)
+        activation.activate(random)
     with pytest.raises(CommandError, match="becomes active only through the gate"):
         call_command("activate_model", random.location)
     copy = shutil.copytree(random.location, tmp_path / "elsewhere" / "random")

@@ -19,7 +19,7 @@ from moderation.models import (
     ReviewItem,
     VersionEvent,
 )
-from moderation.services.registry import versions
+from moderation.services.registry import registering, versions
 from moderation.services.release import calibrate, judged, thresholds
 from moderation.services.release.thresholds import Target, ThresholdError
 from moderation.services.scoring import results
@@ -193,7 +193,7 @@ def test_what_was_set_here_outlives_the_next_set_up(bundled: ModelVersion) -> No
     found = thresholds.evidence(bundled)
     thresholds.set_thresholds(bundled, thresholds.propose(found, Target("value", 0.123)))
 
-    assert versions.register(versions.BUNDLED).threshold == 0.123
+    assert registering.register(registering.BUNDLED).threshold == 0.123
 
 
 # ── Commands ──────────────────────────────────────────────────────────────────────────────────

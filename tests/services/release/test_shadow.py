@@ -31,7 +31,7 @@ from moderation.models import (
 )
 from moderation.services.encoding import engine, head_maps
 from moderation.services.queue import review
-from moderation.services.registry import versions
+from moderation.services.registry import activation, files
 from moderation.services.release import shadow
 from moderation.services.scoring import reanalyze
 
@@ -100,7 +100,7 @@ def candidate(shop: list[Product], bundled: ModelVersion, tmp_path: Path) -> Mod
 @pytest.fixture(autouse=True)
 def no_folder_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The candidate here is its maps alone; nothing but they may be read."""
-    monkeypatch.setattr(versions, "folder_of", lambda version: Path(version.location))
+    monkeypatch.setattr(files, "folder_of", lambda version: Path(version.location))
     monkeypatch.setattr(engine, "_load", lambda version: pytest.fail("a model was loaded"))
 
 
@@ -146,7 +146,7 @@ def test_once_active_the_candidate_scores_all_without_a_pixel(
     shop: list[Product], candidate: ModelVersion
 ) -> None:
     report = shadow.run(candidate).report
-    versions.activate(candidate, kind="promoted")
+    activation.activate(candidate, kind="promoted")
     tally = reanalyze.run(reanalyze.Job(reanalyze.Which.STALE, candidate))
     assert (tally.scored, tally.asked) == (4, 0)
     assert (tally.newly_flagged, tally.no_longer_flagged) == (1, 1)
@@ -284,7 +284,7 @@ def test_the_button_makes_the_report_and_the_page_links_to_it(
     make_user: Make,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tasks.worker, "beating", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(tasks.heartbeat, "beating", lambda *_, **__: nullcontext())
     client.force_login(make_user("lea", group="lead"))
     own = f"/admin/moderation/modelversion/{candidate.pk}/"
     assert "See what it would flag" in client.get(f"{own}change/").content.decode()

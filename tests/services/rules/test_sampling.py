@@ -18,7 +18,7 @@ from moderation.models import (
 )
 from moderation.services.catalogue import intake
 from moderation.services.queue import review, review_claims, review_undo
-from moderation.services.registry import versions
+from moderation.services.registry import activation
 from moderation.services.rules import sampling
 from moderation.services.scoring import analyze, results
 
@@ -317,7 +317,7 @@ def test_a_version_that_no_longer_answers_confirms_nothing_by_itself(
     ModelVersion.objects.filter(pk=bundled.pk).update(clear_threshold=0.1)
     product = make_product(an_id(low=0.2))
     analyze.request([product])
-    versions.activate(ModelVersion.objects.create(name="other", source="folder", threshold=0.2))
+    activation.activate(ModelVersion.objects.create(name="other", source="folder", threshold=0.2))
     lead = make_user("lea", group="lead")
     AutomaticAction.objects.create(is_on=True, by=lead, reason="For the other one.")
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from moderation.models import Analysis, Embedding, ModelVersion, Product, ReviewItem
 from moderation.services.catalogue import intake
 from moderation.services.encoding import engine
-from moderation.services.running import setup
+from moderation.services.registry import activation
 from moderation.services.scoring import analyze, claims, results
 from moderation.services.worker import heartbeat
 from tests.conftest import photo
@@ -312,7 +312,7 @@ def test_a_replaced_version_leaves_no_question_behind(
     product = make_product("A1")
     ModelVersion.objects.filter(pk=bundled.pk).update(weights_sha256="0" * 64)
 
-    version, _ = setup.pick_model()
+    version, _ = activation.set_up()
     assert version != bundled
     assert product.analyses.get().model_version == version
     assert run_worker() == 1

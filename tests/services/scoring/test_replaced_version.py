@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from django.db.models import QuerySet
 
 from moderation.models import Analysis, ModelVersion, Product, ReviewItem, VersionEvent
-from moderation.services.registry import versions
+from moderation.services.registry import activation, files, versions
 from moderation.services.release import promotion, rollback
 from moderation.services.scoring import reanalyze
 from moderation.services.scoring.reanalyze import Job, Which
@@ -27,7 +27,7 @@ Kind = VersionEvent.Kind
 @pytest.fixture(autouse=True)
 def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """No version here has weights, and none is loaded."""
-    monkeypatch.setattr(versions, "folder_of", lambda version: None)
+    monkeypatch.setattr(files, "folder_of", lambda version: None)
 
 
 def version(name: str, **fields: Any) -> ModelVersion:
@@ -41,9 +41,9 @@ def version(name: str, **fields: Any) -> ModelVersion:
 def former() -> ModelVersion:
     """A version with ten scored products that another one has replaced."""
     first = version("first")
-    versions.activate(first)
+    activation.activate(first)
     scored_shop.fill(first, count=10)
-    versions.activate(version("second"), kind=Kind.PROMOTED)
+    activation.activate(version("second"), kind=Kind.PROMOTED)
     return first
 
 
@@ -90,7 +90,7 @@ def test_a_rollback_leaves_the_rest_to_a_version_that_takes_over(
     rollback.switch()
 
     def taken_over(done: int, total: int) -> None:
-        versions.activate(third)
+        activation.activate(third)
 
     rollback.finish(progress=taken_over)
 

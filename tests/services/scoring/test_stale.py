@@ -15,7 +15,7 @@ from django_q.models import OrmQ
 
 from moderation import tasks
 from moderation.models import Analysis, Category, ModelVersion, Product
-from moderation.services.registry import versions
+from moderation.services.registry import activation, versions
 from moderation.services.scoring import reanalyze, stale
 from tests.support import judged_shop
 from tests.support.scored_shop import fill
@@ -29,7 +29,7 @@ KNOTS = [[-0.1, 3.0], [0.2, 1.0], [0.5, -2.0]]
 @pytest.fixture(autouse=True)
 def no_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     """A beat from beside would wait for the row that this test's transaction holds."""
-    monkeypatch.setattr(tasks.worker, "beating", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(tasks.heartbeat, "beating", lambda *_, **__: nullcontext())
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def test_a_version_that_was_replaced_meanwhile_is_left_alone(
 ) -> None:
     ModelVersion.objects.filter(pk=bundled.pk).update(threshold=0.4)
     before = Analysis.objects.count()
-    versions.activate(ModelVersion.objects.create(name="other", source="folder", threshold=0.2))
+    activation.activate(ModelVersion.objects.create(name="other", source="folder", threshold=0.2))
 
     tasks.rescore(bundled.pk)
     assert Analysis.objects.count() == before

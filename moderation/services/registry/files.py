@@ -1,0 +1,44 @@
+"""Where a version's files are on this machine, and whether they are still its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from moderation.clip.checkpoints import checkpoint
+from moderation.clip.errors import ModelError
+from moderation.models import ModelVersion
+
+
+def fetch(version: ModelVersion, *, progress: bool = False) -> Path:
+    """The folder with the version's files, downloaded where needed; records what was resolved."""
+    resolved = checkpoint.resolve(
+        version.location, revision=version.revision or None, progress=progress
+    )
+    record(version, resolved)
+    return resolved.folder
+
+
+def folder_of(version: ModelVersion) -> Path:
+    """The folder with the version's files, without any network. Raises `ModelUnavailable`.
+
+    Raises `ModelError` where the weights are not the ones the version was registered with.
+    """
+    resolved = checkpoint.resolve(
+        version.location, revision=version.revision or None, local_only=True
+    )
+    record(version, resolved)
+    return resolved.folder
+
+
+def record(version: ModelVersion, resolved: checkpoint.ResolvedModel) -> None:
+    """Keep what was resolved. Raises `ModelError` where the weights are others than registered."""
+    if version.weights_sha256 and version.weights_sha256 != resolved.weights_sha256:
+        raise ModelError(
+            f"The weights in {resolved.folder} changed since model version “{version.name}” was "
+            "registered; restore the folder, or run `python manage.py setup` to register anew."
+        )
+    if version.weights_sha256 and version.revision == (resolved.revision or ""):
+        return
+    version.weights_sha256 = resolved.weights_sha256
+    version.revision = resolved.revision or ""
+    version.save(update_fields=["weights_sha256", "revision"])
