@@ -155,15 +155,27 @@ Q_CLUSTER = {
     "poll": 0.5,
     "guard_cycle": 0.5,
     "log_level": env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
+    "cache": "django-q",
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
 }
+# Culled beyond so many; they are the answers below and one row for each user of the API.
+_CACHE_IN_DATABASE = {
+    "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+    "LOCATION": "moderation_cache",
+    "OPTIONS": {"MAX_ENTRIES": 1000},
+}
 CACHES = {
+    # What each request of the API counts up (API_RATE), so in Redis where there is one.
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
     }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else _CACHE_IN_DATABASE,
+    # What took long to find (services/queries/cache.py). Pages need it, and not Redis.
+    "answers": _CACHE_IN_DATABASE,
+    # django-q notes how it does twice a second, and nobody reads it: not in the database.
+    "django-q": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 ANALYSIS_LEASE_SECONDS = env.integer("ANALYSIS_LEASE_SECONDS", 300, low=5, high=86_400)
 ANALYSIS_MAX_ATTEMPTS = env.integer("ANALYSIS_MAX_ATTEMPTS", 3, low=1, high=20)
