@@ -120,7 +120,8 @@ DATABASE_URL = env.matching(
 )
 _database = environ.Env.db_url_config(DATABASE_URL)
 if _database["ENGINE"].endswith("sqlite3"):
-    # Readers never wait for the writer, and writers queue instead of failing (DESIGN 5).
+    # Web server and worker write at the same moment: readers never wait for the writer (WAL), and
+    # writers queue (IMMEDIATE) instead of failing when a read turns into a write.
     _database["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         "transaction_mode": "IMMEDIATE",
