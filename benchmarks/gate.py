@@ -25,8 +25,8 @@ import numpy as np
 
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs
+from moderation.clip.finetune.decisions.head import IMAGE_MAP, MAPS_NAME, TEXT_MAP
 from moderation.clip.finetune.features import EncoderVectors, Remembered
-from moderation.clip.finetune.head import IMAGE_MAP, MAPS_NAME, TEXT_MAP
 from moderation.clip.finetune.read import divided
 from moderation.clip.finetune.run import finetune
 from moderation.clip.finetune.settings import FinetuneSettings

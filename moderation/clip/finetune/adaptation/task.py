@@ -18,11 +18,16 @@ import numpy as np
 
 from moderation.clip.data.augment import vary_images
 from moderation.clip.data.product_rows import Rows
-from moderation.clip.finetune.adapt_rows import Decided
-from moderation.clip.finetune.retain import drift, made_up_pictures, made_up_texts, vocabulary
+from moderation.clip.finetune.adaptation.retain import (
+    drift,
+    made_up_pictures,
+    made_up_texts,
+    vocabulary,
+)
+from moderation.clip.finetune.adaptation.rows import Decided
 from moderation.clip.pictures.preprocess import ImageTransform
-from moderation.clip.pretrain.loop import Lane, Trainer
 from moderation.clip.pretrain.model import PretrainSettings, encode_images, encode_texts
+from moderation.clip.pretrain.task import Lane, Trainer
 
 if TYPE_CHECKING:
     import torch

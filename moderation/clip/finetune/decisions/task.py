@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs
+from moderation.clip.finetune.decisions.swaps import Swaps
 from moderation.clip.finetune.losses import balanced, first_scale, held_out_losses, pair_losses
-from moderation.clip.finetune.negatives import Swaps
 
 if TYPE_CHECKING:
     import torch

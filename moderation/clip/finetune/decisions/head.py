@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moderation.clip.finetune.data import FinetuneData
+from moderation.clip.finetune.decisions.task import Learner
 from moderation.clip.finetune.features import Vectors
-from moderation.clip.finetune.learner import Learner
 
 if TYPE_CHECKING:
     import torch

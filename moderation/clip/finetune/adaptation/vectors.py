@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from moderation.clip.data.negatives import colour_bits, kind_name
-from moderation.clip.finetune.adapt_vectors_judge import (
+from moderation.clip.finetune.adaptation.vectors_judge import (
     Maps,
     farthest_allowed,
     held_back,
@@ -23,14 +23,14 @@ from moderation.clip.finetune.adapt_vectors_judge import (
     replayed_aucs,
 )
 from moderation.clip.finetune.data import FinetuneData
+from moderation.clip.finetune.decisions.head import IMAGE_MAP, PROJECTIONS, TEXT_MAP
+from moderation.clip.finetune.decisions.tune import Tuned
 from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors, readable
-from moderation.clip.finetune.head import IMAGE_MAP, PROJECTIONS, TEXT_MAP
 from moderation.clip.finetune.losses import balanced, pair_losses
 from moderation.clip.finetune.output import base_tensors
-from moderation.clip.finetune.progress import SignsOfLife, Update, rising
 from moderation.clip.finetune.settings import FinetuneSettings
-from moderation.clip.finetune.tune import Tuned
-from moderation.clip.pretrain.losses import contrastive_loss
+from moderation.clip.training.losses import contrastive_loss
+from moderation.clip.training.progress import SignsOfLife, Update, rising
 
 LEFT_OUT = 0.12  # share of the listings, the lowest scores
 HELD_OUT = 0.1  # share of the listings by which the ratio is chosen

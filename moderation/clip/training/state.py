@@ -14,7 +14,7 @@ from moderation.clip.errors import ModelError
 if TYPE_CHECKING:
     import torch
 
-    from moderation.clip.finetune.loop import Learner, Run
+    from moderation.clip.training.loop import Learner, Run
 
 
 class StateFile:

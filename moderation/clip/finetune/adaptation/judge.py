@@ -16,15 +16,15 @@ import numpy as np
 
 from moderation.clip.data.negatives import Negatives, held_out_pairs
 from moderation.clip.data.product_rows import Rows
-from moderation.clip.finetune.adapt_loop import Adapter
-from moderation.clip.finetune.adapt_rows import pictures
+from moderation.clip.finetune.adaptation.retain import made_up_pictures, made_up_texts
+from moderation.clip.finetune.adaptation.rows import pictures
+from moderation.clip.finetune.adaptation.task import Adapter
 from moderation.clip.finetune.data import LabelledPairs
-from moderation.clip.finetune.progress import Update
-from moderation.clip.finetune.retain import made_up_pictures, made_up_texts
-from moderation.clip.finetune.tune import Tuned
+from moderation.clip.finetune.decisions.tune import Tuned
 from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.clip.pretrain.model import encode_images
 from moderation.clip.statistics.metrics import average_precision, roc_auc
+from moderation.clip.training.progress import Update
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,7 @@ from moderation.clip.backends.cores import CorePool
 from moderation.clip.backends.device import cpu_cores
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.learner import Learner
+from moderation.clip.finetune.decisions.task import Learner
 from moderation.clip.pictures.images import open_image
 from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from moderation.clip.data import grouping
 from moderation.clip.data.product_rows import normalised
-from moderation.clip.finetune.adapt_judge import FORGOTTEN
+from moderation.clip.finetune.adaptation.judge import FORGOTTEN
 from moderation.clip.finetune.data import LabelledPairs, Listings
+from moderation.clip.finetune.decisions.head import IMAGE_MAP, TEXT_MAP
 from moderation.clip.finetune.features import Vectors, opens
-from moderation.clip.finetune.head import IMAGE_MAP, TEXT_MAP
 from moderation.clip.statistics.metrics import average_precision, roc_auc
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ from moderation.clip.data.augment import vary_images, vary_text
 from moderation.clip.data.negatives import Negatives, Prompts, colour_bits
 from moderation.clip.data.product_rows import Rows, batches
 from moderation.clip.errors import ModelError
-from moderation.clip.pretrain.losses import contrastive_loss, pair_loss, prompt_loss
 from moderation.clip.pretrain.model import (
     PretrainSettings,
     encode_images,
@@ -26,6 +25,7 @@ from moderation.clip.pretrain.model import (
     load_model,
     new_model,
 )
+from moderation.clip.training.losses import contrastive_loss, pair_loss, prompt_loss
 
 if TYPE_CHECKING:
     import torch

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moderation.clip.finetune.guard import ZeroShot
-from moderation.clip.finetune.learner import Learner
+from moderation.clip.finetune.decisions.guard import ZeroShot
+from moderation.clip.finetune.decisions.task import Learner
 
 if TYPE_CHECKING:
     import torch

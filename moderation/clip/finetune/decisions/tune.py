@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 from moderation.clip.backends.device import Device, choose_device, cpu_cores, trains_in_bf16
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.data import FinetuneData
+from moderation.clip.finetune.decisions.guard import ZeroShot
+from moderation.clip.finetune.decisions.head import Head
+from moderation.clip.finetune.decisions.interpolate import Interpolation, interpolate
+from moderation.clip.finetune.decisions.task import Learner
+from moderation.clip.finetune.decisions.towers import Towers
 from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors
-from moderation.clip.finetune.guard import ZeroShot
-from moderation.clip.finetune.head import Head
-from moderation.clip.finetune.interpolate import Interpolation, interpolate
-from moderation.clip.finetune.learner import Learner
-from moderation.clip.finetune.loop import Run, copied, train
 from moderation.clip.finetune.output import base_tensors
-from moderation.clip.finetune.processes import Processes
-from moderation.clip.finetune.progress import SignsOfLife, Update, rising
 from moderation.clip.finetune.settings import FinetuneSettings, Recipe, recipe
-from moderation.clip.finetune.state import StateFile
-from moderation.clip.finetune.towers import Towers
+from moderation.clip.training.loop import Run, copied, train
+from moderation.clip.training.processes import Processes
+from moderation.clip.training.progress import SignsOfLife, Update, rising
+from moderation.clip.training.state import StateFile
 
 if TYPE_CHECKING:
     import torch

@@ -16,11 +16,11 @@ import numpy as np
 
 from moderation.clip.backends.cores import CorePool
 from moderation.clip.backends.device import is_out_of_memory
-from moderation.clip.finetune.memory import free, too_little
-from moderation.clip.finetune.processes import Processes
-from moderation.clip.finetune.progress import Update
 from moderation.clip.finetune.settings import Recipe
-from moderation.clip.finetune.state import StateFile
+from moderation.clip.training.memory import free, too_little
+from moderation.clip.training.processes import Processes
+from moderation.clip.training.progress import Update
+from moderation.clip.training.state import StateFile
 
 if TYPE_CHECKING:
     import torch

@@ -21,20 +21,20 @@ import numpy as np
 from moderation.clip.backends.device import choose_device, is_out_of_memory, trains_in_bf16
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.data.product_rows import Rows, joined, split_by_family
-from moderation.clip.finetune.adapt_judge import Judge
-from moderation.clip.finetune.adapt_loop import LEAST_ROWS, Adapter, AdaptSettings
-from moderation.clip.finetune.adapt_rows import decided_rows, listing_rows
-from moderation.clip.finetune.adapt_vectors import adapt_vectors
+from moderation.clip.finetune.adaptation.judge import Judge
+from moderation.clip.finetune.adaptation.rows import decided_rows, listing_rows
+from moderation.clip.finetune.adaptation.task import LEAST_ROWS, Adapter, AdaptSettings
+from moderation.clip.finetune.adaptation.vectors import adapt_vectors
 from moderation.clip.finetune.auto import trains_whole
 from moderation.clip.finetune.data import FinetuneData, Listings
+from moderation.clip.finetune.decisions.tune import Tuned
 from moderation.clip.finetune.features import Vectors
 from moderation.clip.finetune.fingerprint import fingerprint
-from moderation.clip.finetune.memory import free, too_little
-from moderation.clip.finetune.progress import SignsOfLife, Update
 from moderation.clip.finetune.settings import FinetuneSettings
-from moderation.clip.finetune.tune import Tuned
 from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.clip.pretrain.model import PretrainSettings
+from moderation.clip.training.memory import free, too_little
+from moderation.clip.training.progress import SignsOfLife, Update
 
 HELD_OUT = 0.05  # share of the listings' families that the adaptation is judged by
 REPLAY_HELD_OUT = 0.15  # the same of the replayed pairs, which are fewer and judge finer
