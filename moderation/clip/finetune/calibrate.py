@@ -21,13 +21,10 @@ from moderation.clip.finetune.features import EncoderVectors, Remembered, Vector
 from moderation.clip.finetune.fingerprint import fingerprint
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.scoring import DEFAULT_THRESHOLD
-from moderation.clip.statistics.calibration import (
-    Calibration,
-    PlattScaling,
-    fit_calibration,
-    flattened,
-)
+from moderation.clip.statistics.calibration import Calibration, PlattScaling
+from moderation.clip.statistics.calibration_choice import fit_calibration
 from moderation.clip.statistics.metrics import average_precision, roc_auc
+from moderation.clip.statistics.weights import flattened
 from moderation.clip.training.progress import Update
 
 if TYPE_CHECKING:

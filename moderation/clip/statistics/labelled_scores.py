@@ -16,7 +16,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from .isotonic import effective_size
+from .weights import effective_size
 
 STEP = 0.001  # thresholds lie on this grid
 AUDITED_FROM = 20  # audit labels below which nothing is said of what passed
@@ -174,7 +174,7 @@ def _drawn(labels: LabelledScores, chosen: np.ndarray, random: np.random.Generat
 
 
 def wilson(share: float, size: float, *, confidence: float) -> tuple[float, float]:
-    """Wilson's interval (1927) of a share seen in `size` labels."""
+    """Wilson's interval (1927) of a share in `size` labels, whole or not (SciPy wants counts)."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     centre = (share + z * z / (2 * size)) / (1 + z * z / size)
     half = z / (1 + z * z / size) * math.sqrt(share * (1 - share) / size + (z / (2 * size)) ** 2)

@@ -30,7 +30,8 @@ from django.conf import settings
 
 from moderation.clip.errors import ImageError, ModelError
 from moderation.clip.explanation import explain_category
-from moderation.clip.explanation.explain import Explained, Explainer, Listing
+from moderation.clip.explanation.explain import EncodedListing, Explainer
+from moderation.clip.explanation.explain_finding import Explained
 from moderation.models import Analysis, Category, Explanation, ReviewItem
 from moderation.models.querysets import ReviewItemQuerySet
 
@@ -125,7 +126,7 @@ def _found(engine: Engine, batch: Sequence[Analysis]) -> dict[int, dict[str, Any
     )
     texts = embeddings.text_vectors(engine, [row.text for row in batch])
     listings = {
-        row.pk: Listing(image, texts[row.text], row.text, row.threshold_used)
+        row.pk: EncodedListing(image, texts[row.text], row.text, row.threshold_used)
         for row in batch
         if not isinstance(image := images[row.image_sha256], ImageError)
         and row.threshold_used is not None
@@ -193,7 +194,7 @@ class _Categories:
         return {"category": {"name": category.name, "rank": standing.rank, "of": standing.of}}
 
 
-def _compared(evidence: Evidence, row: Analysis, listing: Listing) -> dict[str, Any]:
+def _compared(evidence: Evidence, row: Analysis, listing: EncodedListing) -> dict[str, Any]:
     found: dict[str, Any] = {}
     category = row.product.category
     if category is not None and row.similarity is not None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from moderation.clip import scoring
 from moderation.clip.errors import ImageError
-from moderation.clip.statistics.assess import Judged, Scores, assess
+from moderation.clip.statistics.assess import JudgedPairs, Scores, assess
 from moderation.models import Category, Evaluation, ModelVersion
 
 from ..encoding import embeddings
@@ -111,9 +111,9 @@ def score(
     return found
 
 
-def judged_of(pairs: Sequence[Pair]) -> Judged:
+def judged_of(pairs: Sequence[Pair]) -> JudgedPairs:
     """The pairs as the statistics take them."""
-    return Judged(
+    return JudgedPairs(
         labels=np.array([pair.label for pair in pairs], dtype=int),
         weights=np.array([pair.weight for pair in pairs], dtype=np.float64),
         groups=[pair.group for pair in pairs],

@@ -18,6 +18,8 @@ from django.db import transaction
 from moderation.clip.errors import ClipError
 from moderation.clip.statistics import labelled_scores, thresholds
 from moderation.clip.statistics.labelled_scores import Estimate, Histogram, LabelledScores
+from moderation.clip.statistics.precision_threshold import by_precision
+from moderation.clip.statistics.recall_threshold import by_recall
 from moderation.models import ModelVersion, VersionEvent
 
 from .known_scores import known_scores
@@ -130,14 +132,12 @@ def _threshold(found: Evidence, target: Target) -> tuple[float, str]:
         chosen = thresholds.by_budget(found.catalogue, reviews=target.amount, arrivals=arrivals)
         return chosen.threshold, chosen.sentence
     if target.kind == "precision":
-        answer = thresholds.by_precision(
+        answer = by_precision(
             found.spread, target=target.amount, confidence=target.confidence or CLEAR_CONFIDENCE
         )
     else:
-        answer = thresholds.by_recall(
-            found.spread, target=target.amount, confidence=target.confidence
-        )
-    if not isinstance(answer, thresholds.Choice):
+        answer = by_recall(found.spread, target=target.amount, confidence=target.confidence)
+    if not isinstance(answer, thresholds.ChosenThreshold):
         raise ThresholdError(answer.sentence)
     return answer.threshold, answer.sentence
 
@@ -148,10 +148,8 @@ def _clear(found: Evidence, target: Target, threshold: float) -> tuple[float | N
         return (None if kept is None else min(kept, threshold)), []
     if not target.clear_precision:
         return None, ["No band of clear mismatches."]
-    answer = thresholds.by_precision(
-        found.spread, target=target.clear_precision, confidence=CLEAR_CONFIDENCE
-    )
-    if isinstance(answer, thresholds.Choice):
+    answer = by_precision(found.spread, target=target.clear_precision, confidence=CLEAR_CONFIDENCE)
+    if isinstance(answer, thresholds.ChosenThreshold):
         return min(answer.threshold, threshold), [f"Clear mismatches: {answer.sentence}"]
     return None, [f"No band of clear mismatches: {answer.sentence}"]
 
