@@ -1,1 +1,19 @@
-"""What runs a tower: processors, precisions, cores."""
+"""Who runs a tower, one file a backend: `named(name)` gives its class.
+
+To add a backend, put a file with a subclass of `Backend` here; nothing else lists it.
+"""
+
+from __future__ import annotations
+
+from moderation.clip.backends.backend import BACKENDS, Backend
+from moderation.clip.errors import ModelError
+
+__all__ = ["Backend", "named"]
+
+
+def named(name: str) -> type[Backend]:
+    """The backend of this name. Raises `ModelError`."""
+    backends = BACKENDS.all()
+    if name not in backends:
+        raise ModelError(f"There is no backend {name!r}; use one of {', '.join(sorted(backends))}.")
+    return backends[name]
