@@ -121,7 +121,8 @@ DATABASE_URL = env.matching(
 )
 _database = environ.Env.db_url_config(DATABASE_URL)
 if _database["ENGINE"].endswith("sqlite3"):
-    # Readers never wait for the writer, and writers queue instead of failing (DESIGN 5).
+    # Web server and worker write at the same moment: readers never wait for the writer (WAL), and
+    # writers queue (IMMEDIATE) instead of failing when a read turns into a write.
     _database["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         "transaction_mode": "IMMEDIATE",
@@ -156,15 +157,27 @@ Q_CLUSTER = {
     "poll": 0.5,
     "guard_cycle": 0.5,
     "log_level": env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
+    "cache": "django-q",
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
 }
+# Culled beyond so many; they are the answers below and one row for each user of the API.
+_CACHE_IN_DATABASE = {
+    "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+    "LOCATION": "moderation_cache",
+    "OPTIONS": {"MAX_ENTRIES": 1000},
+}
 CACHES = {
+    # What each request of the API counts up (API_RATE), so in Redis where there is one.
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
     }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else _CACHE_IN_DATABASE,
+    # What took long to find (services/queries/cache.py). Pages need it, and not Redis.
+    "answers": _CACHE_IN_DATABASE,
+    # django-q notes how it does twice a second, and nobody reads it: not in the database.
+    "django-q": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 ANALYSIS_LEASE_SECONDS = env.integer("ANALYSIS_LEASE_SECONDS", 300, low=5, high=86_400)
 ANALYSIS_MAX_ATTEMPTS = env.integer("ANALYSIS_MAX_ATTEMPTS", 3, low=1, high=20)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
+from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -16,9 +15,6 @@ from moderation.services.measures import quality
 
 from .quality_chart import Chart, chart, words
 
-if TYPE_CHECKING:
-    from .site import ClipmodAdminSite
-
 _CHARTS = (
     ("prevalence", "Wrong listings", "Share of all products whose photo and text do not match."),
     ("precision", "Precision", "Share of the flagged products that are mismatches."),
@@ -26,7 +22,7 @@ _CHARTS = (
 )
 
 
-def urls(site: ClipmodAdminSite) -> list[URLPattern]:
+def urls(site: AdminSite) -> list[URLPattern]:
     """The address of the page; it needs the right to see evaluations."""
     may_look = permission_required("moderation.view_evaluation", raise_exception=True)
 

@@ -8,9 +8,10 @@ the next one at once and sends the decision behind it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -29,15 +30,12 @@ from .queue_desk import wants_json
 from .queue_item import BY_ITEM, item_context
 from .work_state import work_state
 
-if TYPE_CHECKING:
-    from .site import ClipmodAdminSite
-
 View = Callable[..., HttpResponse]
 
 AHEAD = 3
 
 
-def urls(site: ClipmodAdminSite) -> list[URLPattern]:
+def urls(site: AdminSite) -> list[URLPattern]:
     """The addresses of the queue; each asks for a login and the right to decide."""
     may_decide = permission_required("moderation.add_decision", raise_exception=True)
 
@@ -64,7 +62,7 @@ def urls(site: ClipmodAdminSite) -> list[URLPattern]:
 class QueuePages:
     """The queue within one admin site."""
 
-    def __init__(self, site: ClipmodAdminSite) -> None:
+    def __init__(self, site: AdminSite) -> None:
         self.site = site
 
     def next(self, request: HttpRequest) -> HttpResponse:

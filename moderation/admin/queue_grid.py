@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.core import signing
@@ -25,15 +26,12 @@ from moderation.services.queue import review_batch, review_claims
 
 from .decision_form import CONFIRM, SECONDS_AT_MOST
 
-if TYPE_CHECKING:
-    from .site import ClipmodAdminSite
-
 KEYS = "123456789abc"
 
 _SALT = "moderation.grid"
 
 
-def urls(site: ClipmodAdminSite) -> list[URLPattern]:
+def urls(site: AdminSite) -> list[URLPattern]:
     """The addresses of the grid; each asks for a login and the right to decide."""
     may_decide = permission_required("moderation.add_decision", raise_exception=True)
 
@@ -52,7 +50,7 @@ def urls(site: ClipmodAdminSite) -> list[URLPattern]:
 class GridPages:
     """The grid within one admin site."""
 
-    def __init__(self, site: ClipmodAdminSite) -> None:
+    def __init__(self, site: AdminSite) -> None:
         self.site = site
 
     def page(self, request: HttpRequest) -> HttpResponse:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -25,14 +26,11 @@ from .stale_state import stale_state
 from .threshold_chart import Chart, chart
 from .threshold_form import TargetForm, first_look
 
-if TYPE_CHECKING:
-    from .site import ClipmodAdminSite
-
 View = Callable[..., HttpResponse]
 EVENTS_SHOWN = 10
 
 
-def urls(site: ClipmodAdminSite) -> list[URLPattern]:
+def urls(site: AdminSite) -> list[URLPattern]:
     """The addresses of the page; looking needs the right to see versions, changing another."""
     may_look = permission_required("moderation.view_modelversion", raise_exception=True)
     may_set = permission_required("moderation.set_threshold", raise_exception=True)
@@ -56,7 +54,7 @@ def urls(site: ClipmodAdminSite) -> list[URLPattern]:
 class ThresholdPages:
     """The page within one admin site."""
 
-    def __init__(self, site: ClipmodAdminSite) -> None:
+    def __init__(self, site: AdminSite) -> None:
         self.site = site
 
     def show(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:

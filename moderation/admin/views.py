@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
@@ -19,13 +20,10 @@ from moderation.services.measures import saved_views
 from moderation.services.measures.saved_views import SavedViewError
 from moderation.services.queue.queue_filter import BANDS, REASONS, QueueFilter, QueueFilterError
 
-if TYPE_CHECKING:
-    from .site import ClipmodAdminSite
-
 View = Callable[..., HttpResponse]
 
 
-def urls(site: ClipmodAdminSite) -> list[URLPattern]:
+def urls(site: AdminSite) -> list[URLPattern]:
     """The addresses of the page; they need the right to see review items."""
     may_look = permission_required("moderation.view_reviewitem", raise_exception=True)
 

@@ -2,9 +2,9 @@
 
 from .analysis import Analysis, Embedding, WorkerBeat
 from .appeal import Appeal
+from .cache import CacheEntry
 from .catalog import Category, Product
 from .explanation import Explanation
-from .held import HeldAnswer
 from .outgoing import Delivery, Webhook
 from .review import Decision, ReviewItem, Skip
 from .similar import PhotoSignature, SimilarGroup
@@ -16,13 +16,13 @@ __all__ = [
     "Analysis",
     "Appeal",
     "AutomaticAction",
+    "CacheEntry",
     "Category",
     "Decision",
     "Delivery",
     "Embedding",
     "Evaluation",
     "Explanation",
-    "HeldAnswer",
     "ModelVersion",
     "PhotoSignature",
     "Product",

@@ -26,7 +26,7 @@ class Update:
 Report = Callable[[Update], None]
 
 
-class Cancelled(ClipError):  # noqa: N818 - nothing went wrong
+class Cancelled(ClipError):
     """Somebody asked the training to stop."""
 
 

@@ -84,8 +84,8 @@ class Command(BaseCommand):
             f"Model: {version.name}, {found.catalogue.total:,} products scored, {len(labels):,} "
             f"of them judged ({labels.audited:,} drawn by lot), {found.arrivals:,.1f} new a day."
         )
-        if found.held_since is not None:
-            self.stdout.write(f"As it was at {timezone.localtime(found.held_since):%H:%M}.")
+        if found.cached_since is not None:
+            self.stdout.write(f"As it was at {timezone.localtime(found.cached_since):%H:%M}.")
         for sentence in proposal.sentences:
             self.stdout.write(sentence)
         self.line("Now", found.effect(version.threshold))

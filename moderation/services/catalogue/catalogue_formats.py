@@ -22,7 +22,7 @@ class CatalogueFileError(Exception):
     """The file as a whole cannot be read; `str(error)` is a sentence for people."""
 
 
-class BadCell(ValueError):  # noqa: N818 - a finding, gathered and not a failure of the program
+class BadCell(ValueError):
     """A row that cannot be read: the column at fault ("" for the whole row), and why."""
 
     def __init__(self, reason: str, *, column: str = "") -> None:

@@ -29,7 +29,7 @@ class AppealError(Exception):
         self.field = field
 
 
-class AppealConflict(AppealError):  # noqa: N818 - as the API calls its 409
+class AppealConflict(AppealError):
     """Not possible in the present state: it was decided, or its decision stands no longer."""
 
 

@@ -45,7 +45,7 @@ _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # nothing else of IPv6 is gi
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class NotAnswered(Exception):  # noqa: N818 - it may have arrived all the same
+class NotAnswered(Exception):
     """No HTTP answer came; `str(error)` says why."""
 
 

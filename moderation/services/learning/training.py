@@ -39,7 +39,7 @@ ATTEMPTS = 3
 SILENCE = timedelta(minutes=15)
 
 
-class TrainingRefused(ClipError):  # noqa: N818 - the sentence is the name's point
+class TrainingRefused(ClipError):
     """A training that cannot be had now."""
 
 

@@ -11,7 +11,7 @@ from moderation.models import Decision, Product
 
 from ..datasets import dataset_rows
 from ..datasets.dataset import EVERYTHING
-from ..queries import held
+from ..queries import cache
 
 
 @dataclass(frozen=True)
@@ -45,4 +45,4 @@ def counts() -> Labels:
             mismatches=Count("pk", filter=Q(verdict=verdict.CONFIRM)),
         )
     )
-    return Labels(**found, products=held.held("products", [], Product.objects.count))
+    return Labels(**found, products=cache.value("products", [], Product.objects.count))

@@ -23,11 +23,11 @@ LONGEST_LOG = 100_000  # characters; its end is kept
 Status = TrainingRun.Status
 
 
-class Interrupted(Exception):  # noqa: N818 - nothing went wrong
+class Interrupted(Exception):
     """The process that trains shall end; the training goes on in another one."""
 
 
-class Lost(Exception):  # noqa: N818 - the sentence is the name's point
+class Lost(Exception):
     """The row is no longer this process': it was silent for so long that it was taken for dead."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from moderation.clip.errors import ModelError
 
-from ..queries import held
 from ..registry import versions
 from ..release import known_scores
 from ..scoring import stale
@@ -13,7 +12,6 @@ from . import quality
 
 def prepare() -> None:
     """Find anew what was found some minutes ago; what is found quickly costs no more than that."""
-    held.forget_old()
     quality.prepare()
     try:
         version = versions.current()

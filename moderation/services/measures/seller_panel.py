@@ -19,7 +19,7 @@ from moderation.clip.statistics.audit_estimate import Figure
 from moderation.models import Decision, Product, ReviewItem
 from moderation.models.querysets import ReviewItemQuerySet
 
-from ..queries import held
+from ..queries import cache
 from ..queue.queue_filter import QueueFilter
 from .queue_health import Count, count
 from .team_figures import share
@@ -133,7 +133,7 @@ def _judged_blind() -> ReviewItemQuerySet:
 # ── Many sellers ──────────────────────────────────────────────────────────────────────────────
 def top_sellers() -> list[SellerCount]:
     """Those with the most mismatches confirmed in the last week; from decisions alone."""
-    return held.held("sellers", [TOP, TOP_SINCE.days], _top_sellers)
+    return cache.value("sellers", [TOP, TOP_SINCE.days], _top_sellers)
 
 
 def _top_sellers() -> list[SellerCount]:

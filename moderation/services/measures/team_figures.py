@@ -20,7 +20,7 @@ from moderation.clip.statistics.audit_estimate import Figure
 from moderation.clip.statistics.labelled_scores import wilson
 from moderation.models import Decision, ReviewItem, Skip
 
-from ..queries import held
+from ..queries import cache
 
 PERIODS = (1, 7, 30)  # days
 LONGEST_GAP = timedelta(minutes=2)
@@ -73,7 +73,7 @@ class _Acts:
 
 def team_figures(*, days: int, only: User | None = None) -> list[Figures]:
     """Everybody who did something in the last days, by name; or `only` this person."""
-    return held.held(
+    return cache.value(
         "team", [days, only.pk if only else None], lambda: _figures(days=days, only=only)
     )
 

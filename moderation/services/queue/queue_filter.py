@@ -24,7 +24,7 @@ from moderation.clip.errors import ModelError
 from moderation.models import Category, ModelVersion, ReviewItem, Skip
 from moderation.models.querysets import ReviewItemQuerySet
 
-from ..queries import held
+from ..queries import cache
 from ..registry import versions
 
 BANDS = {"review": "Flagged, not clearly", "clear": "Clear mismatches"}
@@ -39,7 +39,7 @@ _MOST = {"h": 24 * 3650, "d": 3650}
 _LONGEST_SELLER = 100
 _FEW = 1000
 _LONG_FOR_A_PAGE = 0.15  # seconds
-_FEW_HOLD = timedelta(minutes=1)
+_FEW_CACHED = timedelta(minutes=1)
 _ABOVE_ALL = 2.0  # of a threshold: no cosine reaches it, so the band itself is the limit
 
 
@@ -104,7 +104,7 @@ class QueueFilter:
         matching = self.matching(items)
         if not self.asks_for_analyses:
             return matching
-        few = held.held("few", self.query, self._few, long=_LONG_FOR_A_PAGE, at_least=_FEW_HOLD)
+        few = cache.value("few", self.query, self._few, long=_LONG_FOR_A_PAGE, at_least=_FEW_CACHED)
         return matching if few is None else matching.filter(pk__in=few)
 
     def _few(self) -> list[int] | None:

@@ -26,7 +26,7 @@ class ReviewError(Exception):
     """A review action that cannot be done; `str(error)` is a sentence for the moderator."""
 
 
-class AlreadyDecided(ReviewError):  # noqa: N818 - the sentence is the name's point
+class AlreadyDecided(ReviewError):
     """Somebody else was faster, or the item left the queue."""
 
 

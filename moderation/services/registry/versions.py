@@ -14,14 +14,14 @@ from .registering import register
 Source, Status = ModelVersion.Source, ModelVersion.Status
 
 
-class NoActiveModel(ModelError):  # noqa: N818 - the sentence is the name's point
+class NoActiveModel(ModelError):
     """Nothing was set up yet."""
 
     def __init__(self) -> None:
         super().__init__("No model is active; run `python manage.py setup` once.")
 
 
-class Replaced(ModelError):  # noqa: N818 - the sentence is the name's point
+class Replaced(ModelError):
     """Work for a version that was active when it began, and is no longer."""
 
 

@@ -16,7 +16,7 @@ from .judged import judged
 LEAST = 20  # labels of either kind
 
 
-class NotCalibrated(ClipError):  # noqa: N818 - the sentence is the name's point
+class NotCalibrated(ClipError):
     """The decisions do not support a calibration; the former one stays."""
 
 

@@ -25,7 +25,7 @@ CHUNK = 256
 Progress = Callable[[int, int], None]
 
 
-class NothingToEvaluate(Exception):  # noqa: N818 - the sentence is the name's point
+class NothingToEvaluate(Exception):
     """There are no labelled pairs; `str(error)` says where they would come from."""
 
 

@@ -1,6 +1,6 @@
 """What is known of a version's scores: how the catalogue scores, what people judged, what comes in.
 
-Of a large catalogue it is held: the worker counts anew every few minutes (`held.prepare`).
+Of a large catalogue it is cached: the worker counts anew every few minutes (`cache.prepare`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moderation.clip.statistics import labelled_scores
 from moderation.clip.statistics.labelled_scores import STEP, Histogram, LabelledScores
 from moderation.models import Analysis, Category, ModelVersion, Product
 
-from ..queries import held
+from ..queries import cache
 from .judged import judged
 
 ARRIVALS_SINCE = timedelta(days=28)
@@ -35,14 +35,14 @@ class KnownScores:
     arrivals: float  # products a day
 
 
-def known_scores(version: ModelVersion) -> held.Answer[KnownScores]:
+def known_scores(version: ModelVersion) -> cache.Entry[KnownScores]:
     """An aggregation over the catalogue, and at most 20,000 labels."""
-    return held.answer(_NAME, _depends_on(version), lambda: _find(version))
+    return cache.entry(_NAME, _depends_on(version), lambda: _find(version))
 
 
 def prepare(version: ModelVersion) -> None:
     """In the worker: so that no page waits for it."""
-    held.prepare(_NAME, _depends_on(version), lambda: _find(version))
+    cache.prepare(_NAME, _depends_on(version), lambda: _find(version))
 
 
 def _depends_on(version: ModelVersion) -> Any:

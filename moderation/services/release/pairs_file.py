@@ -13,7 +13,7 @@ REQUIRED = ("image_path", "text", "label")
 _SHOWN = 3
 
 
-class BadPairs(Exception):  # noqa: N818 - the sentence is the name's point
+class BadPairs(Exception):
     """A file that cannot be used; `str(error)` names it, the line and what to do."""
 
 

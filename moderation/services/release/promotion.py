@@ -43,7 +43,7 @@ class GateReport:
         return " ".join(check.sentence for check in self.checks if check.passed is False)
 
 
-class GateRefused(Exception):  # noqa: N818 - the sentence is the name's point
+class GateRefused(Exception):
     """The candidate stays a candidate; `report` has the table."""
 
     def __init__(self, report: GateReport) -> None:

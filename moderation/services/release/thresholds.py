@@ -78,7 +78,7 @@ class Evidence:
     labels: LabelledScores
     spread: LabelledScores  # the labels, weighted to the catalogue
     arrivals: float  # products a day
-    held_since: datetime | None  # None: as they are now
+    cached_since: datetime | None  # None: as they are now
 
     def effect(self, threshold: float) -> Effect:
         """What this threshold would do to the catalogue."""
@@ -97,11 +97,11 @@ def evidence(version: ModelVersion) -> Evidence:
     known = known_scores(version)
     return Evidence(
         version=version,
-        catalogue=known.found.catalogue,
-        labels=known.found.labels,
-        spread=known.found.spread,
-        arrivals=known.found.arrivals,
-        held_since=known.held_since,
+        catalogue=known.value.catalogue,
+        labels=known.value.labels,
+        spread=known.value.spread,
+        arrivals=known.value.arrivals,
+        cached_since=known.cached_since,
     )
 
 

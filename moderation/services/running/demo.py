@@ -26,7 +26,7 @@ REVIEW_SHARE = 0.15
 LESSON_SHARE = 0.75
 
 
-class DemoRefused(Exception):  # noqa: N818 - the sentence is the name's point
+class DemoRefused(Exception):
     """The demo must not run on a production site."""
 
 

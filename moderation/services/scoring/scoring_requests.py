@@ -54,7 +54,7 @@ class Answer:
     model_version: str
 
 
-class NoCategories(Exception):  # noqa: N818 - the sentence is the name's point
+class NoCategories(Exception):
     """There is nothing to choose from."""
 
     def __init__(self) -> None:

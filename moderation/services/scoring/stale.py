@@ -16,7 +16,7 @@ from django_q.tasks import async_task
 from moderation.clip.statistics.calibration import Calibration
 from moderation.models import Analysis, Category, ModelVersion, Product
 
-from ..queries import held
+from ..queries import cache
 from ..registry import versions
 from ..worker import heartbeat
 from . import reanalyze, rescore
@@ -46,19 +46,19 @@ def count(version: ModelVersion) -> int:
 
     Those without a score of their present photo and text are not: they wait for the worker.
     """
-    return counted(version).found
+    return counted(version).value
 
 
-def counted(version: ModelVersion) -> held.Answer[int]:
-    """The count, with the time of one that is held."""
+def counted(version: ModelVersion) -> cache.Entry[int]:
+    """The count, with the time of one that is cached."""
     limits = _limits(version)
-    return held.answer("stale", _depends_on(version, limits), lambda: _count(version, limits))
+    return cache.entry("stale", _depends_on(version, limits), lambda: _count(version, limits))
 
 
 def prepare(version: ModelVersion, *, at_once: bool = False) -> None:
     """In the worker: so that no page waits for the count."""
     limits = _limits(version)
-    held.prepare(
+    cache.prepare(
         "stale",
         _depends_on(version, limits),
         lambda: _count(version, limits),

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client
 
 from moderation.models import Analysis, Decision, Product, ReviewItem
@@ -17,12 +16,6 @@ pytestmark = pytest.mark.django_db
 
 Make = Callable[..., Any]
 PAGE = "/admin/sellers/"
-
-
-@pytest.fixture(autouse=True)
-def nothing_held() -> None:
-    """The sellers of another test."""
-    cache.clear()
 
 
 @pytest.fixture
