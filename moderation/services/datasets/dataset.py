@@ -26,10 +26,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from django.conf import settings
-
 from moderation.models import Decision, ReviewItem
 
+from ..rules import photos
 from .dataset_files import COLUMNS, FORMATS, Row, label_file, zip_folder
 from .dataset_manifest import Filters, Manifest, utc_text
 from .dataset_rows import LABELS, chosen, walk
@@ -149,14 +148,14 @@ def _label(decision: Mapping[str, Any], manifest: Manifest, *, folder: Path) -> 
 
 def _photo(decision: Mapping[str, Any], manifest: Manifest, *, folder: Path) -> str | None:
     """The `image_path` of the row, or None where the photo that was judged is not there."""
-    stored, sha256 = Path(settings.MEDIA_ROOT) / decision["image"], decision["image_sha256"]
+    stored, sha256 = decision["image"], decision["image_sha256"]
     if not manifest.with_images:
-        return decision["image"] if stored.is_file() else None
-    name = f"images/{sha256[:2]}/{sha256}{stored.suffix}"
+        return stored if photos.exists(stored) else None
+    name = f"images/{sha256[:2]}/{sha256}{Path(stored).suffix}"
     if name in manifest.images:
         return name
     try:
-        data = stored.read_bytes()
+        data = photos.read(stored)
     except FileNotFoundError:
         return None
     if hashlib.sha256(data).hexdigest() != sha256:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +32,7 @@ from moderation.clip.data import grouping, partition
 from moderation.clip.errors import ImageError
 from moderation.clip.pictures import images
 
+from ..rules import photos
 from .dataset import EVERYTHING, DatasetError, Progress, whole_folder
 from .dataset_files import csv_file
 from .dataset_manifest import Filters
@@ -153,9 +153,8 @@ def _photos(
 
 
 def _photo(sha256: str, image: str, *, folder: Path | None) -> np.ndarray | None:
-    stored = Path(settings.MEDIA_ROOT) / image
     try:
-        data = stored.read_bytes()
+        data = photos.read(image)
         if hashlib.sha256(data).hexdigest() != sha256:
             return None
         found = grouping.signature(images.open_image(data, shortest_edge=grouping.SIDE))
@@ -164,10 +163,8 @@ def _photo(sha256: str, image: str, *, folder: Path | None) -> np.ndarray | None
     if folder is not None:
         copy = folder / _name(sha256, image)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            copy.hardlink_to(stored.resolve())  # of a symbolic link the file
-        except OSError:
-            shutil.copyfile(stored, copy)
+        if not photos.link(image, copy):
+            copy.write_bytes(data)
     return found
 
 

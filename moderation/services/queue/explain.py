@@ -22,11 +22,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.conf import settings
 
 from moderation.clip.errors import ImageError, ModelError
 from moderation.clip.explanation import explain_category
@@ -38,6 +36,7 @@ from moderation.models.querysets import ReviewItemQuerySet
 from ..encoding import embeddings
 from ..encoding.engine import Engine, engine_for
 from ..registry import versions
+from ..rules import photos
 from .explain_evidence import Evidence, evidence_for
 
 if TYPE_CHECKING:
@@ -120,9 +119,8 @@ def _explain_batch(batch: Sequence[Analysis]) -> None:
 
 
 def _found(engine: Engine, batch: Sequence[Analysis]) -> dict[int, dict[str, Any]]:
-    root = Path(settings.MEDIA_ROOT)
     images = embeddings.image_vectors(
-        engine, [(row.image_sha256, root / row.image) for row in batch]
+        engine, [(row.image_sha256, photos.source(row.image)) for row in batch]
     )
     texts = embeddings.text_vectors(engine, [row.text for row in batch])
     listings = {

@@ -15,9 +15,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from django.db.models import Exists, F, FloatField, OuterRef, Q, Value
-from django.db.models.expressions import Case, Combinable, When
-from django.db.models.functions import Least
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from moderation.clip.errors import ModelError
@@ -26,6 +24,7 @@ from moderation.models.querysets import ReviewItemQuerySet
 
 from ..queries import cache
 from ..registry import versions
+from ..rules.thresholds import Thresholds
 
 BANDS = {"review": "Flagged, not clearly", "clear": "Clear mismatches"}
 REASONS = {
@@ -40,7 +39,6 @@ _LONGEST_SELLER = 100
 _FEW = 1000
 _LONG_FOR_A_PAGE = 0.15  # seconds
 _FEW_CACHED = timedelta(minutes=1)
-_ABOVE_ALL = 2.0  # of a threshold: no cosine reaches it, so the band itself is the limit
 
 
 class QueueFilterError(ValueError):
@@ -213,29 +211,10 @@ def _in_band(items: ReviewItemQuerySet, band: str) -> ReviewItemQuerySet:
         version = versions.current()
     except ModelError:
         version = None
-    if version is None or version.clear_threshold is None:
-        return flagged if band == "review" else items.none()
-    clear = Q(analysis__model_version=version) & Q(analysis__similarity__lt=_limit(version))
-    return flagged.filter(clear if band == "clear" else ~clear)
-
-
-def _limit(version: ModelVersion) -> Combinable:
-    """`versions.clear_threshold_for` of an item's category and analysis, by the database."""
-    override = F("analysis__threshold_override")
-    asked_for = Least(_by_category(version, override=_ABOVE_ALL), override)
-    return Case(
-        When(analysis__threshold_override__isnull=False, then=asked_for),
-        default=_by_category(version, override=None),
-        output_field=FloatField(),
+    limit = version and Thresholds(version).clear_sql(
+        "product__", override="analysis__threshold_override"
     )
-
-
-def _by_category(version: ModelVersion, *, override: float | None) -> Combinable:
-    plain = versions.clear_threshold_for(version, override=override)
-    elsewhere = [
-        When(product__category_id=one.pk, then=Value(limit))
-        for one in Category.objects.all()
-        if (limit := versions.clear_threshold_for(version, category=one, override=override))
-        != plain
-    ]
-    return Case(*elsewhere, default=Value(plain), output_field=FloatField())
+    if limit is None:
+        return flagged if band == "review" else items.none()
+    clear = Q(analysis__model_version=version) & Q(analysis__similarity__lt=limit)
+    return flagged.filter(clear if band == "clear" else ~clear)

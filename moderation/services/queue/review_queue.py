@@ -15,6 +15,7 @@ from ..integration import webhooks
 from ..queries.update_each import update_each
 from ..registry import versions
 from ..rules import sampling
+from ..rules.thresholds import Thresholds, traits
 from . import review_claims
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
@@ -149,20 +150,18 @@ def _open(items: Sequence[ReviewItem]) -> None:
 
 
 def _clear(items: Sequence[ReviewItem]) -> list[ReviewItem]:
-    """Those in their category's band of clear mismatches, and not drawn for people to judge."""
+    """Those in their band of clear mismatches, and not drawn for people to judge."""
     flagged = [item for item in items if item.stratum == sampling.FLAGGED and not item.in_audit]
-    products = Product.objects.select_related("category").in_bulk([i.product_id for i in flagged])
-    answering = versions.current().pk if flagged else None
-    clear = []
+    if not flagged:
+        return []
+    products = Product.objects.in_bulk([item.product_id for item in flagged])
+    limits, clear = Thresholds(versions.current()), []
     for item in flagged:
         row = item.analysis
-        if row.model_version_id != answering:
+        if row.model_version_id != limits.version.pk:
             continue  # the band was warranted, and turned on, for the version that answers now
-        limit = versions.clear_threshold_for(
-            row.model_version,
-            category=products[item.product_id].category,
-            override=row.threshold_override,
-        )
+        has = traits(products[item.product_id])
+        limit = limits.clear_of(has, override=row.threshold_override)
         if limit is not None and row.similarity is not None and row.similarity < limit:
             clear.append(item)
     return clear

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import numpy as np
 from moderation.clip import scoring
 from moderation.clip.errors import ImageError
 from moderation.clip.statistics.assess import JudgedPairs, Scores, assess
-from moderation.models import Category, Evaluation, ModelVersion
+from moderation.models import Category, Evaluation, ModelVersion, Product
 
 from ..encoding import embeddings
 from ..encoding.engine import engine_for
-from ..registry import versions
+from ..rules.thresholds import Thresholds, traits
 from . import judged_pairs, pairs_file
 from .judged_pairs import Pair
 
@@ -67,7 +68,7 @@ def evaluate(
         version=version,
         dataset=str(csv) if csv else GOLD_AND_AUDIT,
         dataset_sha256=judged_pairs.sha256_of(pairs),
-        report=report | {"threshold": versions.threshold_for(version), **unreadable(lost)},
+        report=report | {"threshold": Thresholds(version).general, **unreadable(lost)},
     )
 
 
@@ -85,7 +86,8 @@ def with_categories(pairs: Sequence[Pair]) -> list[Pair]:
     """The pairs with the categories of this shop that their names mean, for their thresholds."""
     known = {category.name.lower(): category for category in Category.objects.all()}
     return [
-        Pair(**{**vars(pair), "category_row": known.get(pair.category.lower())}) for pair in pairs
+        replace(pair, traits=traits(Product(category=known.get(pair.category.lower()))))
+        for pair in pairs
     ]
 
 
@@ -125,12 +127,9 @@ def judged_of(pairs: Sequence[Pair]) -> JudgedPairs:
 
 def scores_of(version: ModelVersion, pairs: Sequence[Pair], similarity: np.ndarray) -> Scores:
     """Flags by the thresholds that are deployed, and calibrated P where the version has it."""
-    thresholds = {
-        row: versions.threshold_for(version, category=row)
-        for row in {p.category_row for p in pairs}
-    }
+    limits = Thresholds(version)
     flagged = np.array(
-        [s < thresholds[p.category_row] for s, p in zip(similarity, pairs, strict=True)], dtype=bool
+        [s < limits.of(p.traits) for s, p in zip(similarity, pairs, strict=True)], dtype=bool
     )
     calibration, p_mismatch = version.calibrated, None
     if calibration is not None:

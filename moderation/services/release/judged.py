@@ -10,7 +10,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, When
 
 from moderation.models import Decision, ModelVersion, ReviewItem
 
-from ..rules import sampling
+from ..rules import sampling, thresholds
 from .learned_from import Names, names_learned
 
 # Enough for any interval, and few enough to be read while a page is asked for.
@@ -37,7 +37,7 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
     score is of another version and other content; what came back only because it changed; and pairs
     that the version's weights have learned from: of those it knows too much. Where it is no longer
     known which those are, only products drawn for gold stay. `own_thresholds` False leaves out
-    categories whose threshold was set by hand.
+    products with a threshold of their own.
     """
     newer = Decision.objects.standing().filter(
         analysis__product=OuterRef("analysis__product"),
@@ -67,7 +67,7 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
         .filter(score__isnull=False)
     )
     if not own_thresholds:
-        chosen = chosen.filter(**{f"{product}__category__threshold__isnull": True})
+        chosen = chosen.filter(thresholds.without_own(f"{product}__"))
     seen = names_learned(version)
     return list(_rows(chosen, seen, category=f"{product}__category__name"))
 

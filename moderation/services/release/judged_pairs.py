@@ -15,18 +15,17 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, F, Q
 
-from moderation.models import Category, Decision, ModelVersion, ReviewItem
+from moderation.models import Decision, ModelVersion, ReviewItem
 
 from ..datasets.dataset_rows import LABELS
 from ..queries.one_parameter import among
-from ..rules import sampling
+from ..rules import photos, sampling, thresholds
 from .learned_from import learned_from, title
 
 GOLD, AUDIT = "gold", "audit"
@@ -36,7 +35,7 @@ GOLD, AUDIT = "gold", "audit"
 class Pair:
     """A photo and a text with what is true of them. label 1 match, 0 mismatch."""
 
-    image: Path
+    image: photos.Source
     image_sha256: str
     text: str
     label: int
@@ -46,7 +45,7 @@ class Pair:
     kind: str = ""
     stratum: str = ""
     source: str = ""
-    category_row: Category | None = field(default=None, compare=False)
+    traits: thresholds.Traits = ()
 
 
 def gold_and_audit(
@@ -92,7 +91,6 @@ def _decided() -> list[Pair]:
     chosen = labels.filter(
         Q(item__in_audit=True) | among("analysis__product", [product for product, _ in agreed])
     )
-    categories = {category.pk: category for category in Category.objects.all()}
     newest: dict[tuple[int, str], Pair] = {}
     for row in chosen.order_by("pk").values(*_COLUMNS, in_audit=F("item__in_audit")).iterator():
         key = row["analysis__product"], row["analysis__content_hash"]
@@ -100,7 +98,7 @@ def _decided() -> list[Pair]:
         gold = agreed.get(key, False) and sampling.drawn_for_gold(external_id)
         drawn = row["in_audit"] or (key in newest and newest[key].source == AUDIT)
         if gold or drawn:
-            newest[key] = _pair(row, source=GOLD if gold else AUDIT, categories=categories)
+            newest[key] = _pair(row, source=GOLD if gold else AUDIT)
     return list(newest.values())
 
 
@@ -111,30 +109,30 @@ _COLUMNS = (
     "sampling_probability",
     "analysis__product",
     "analysis__product__external_id",
-    "analysis__product__category",
+    "analysis__product__category__name",
     "analysis__content_hash",
     "analysis__image",
     "analysis__image_sha256",
     "analysis__text",
+    *thresholds.columns("analysis__product__"),
 )
 
 
-def _pair(row: dict[str, Any], *, source: str, categories: dict[int, Category]) -> Pair:
-    category = categories.get(row["analysis__product__category"])
+def _pair(row: dict[str, Any], *, source: str) -> Pair:
     passed = row["stratum"] == ReviewItem.Stratum.AUDIT
     share = row["sampling_probability"] if passed else _share_of_flagged()
     label = LABELS[row["verdict"]]
     return Pair(
-        image=Path(settings.MEDIA_ROOT) / row["analysis__image"],
+        image=photos.source(row["analysis__image"]),
         image_sha256=row["analysis__image_sha256"],
         text=row["analysis__text"],
         label=label,
         weight=1 / max(share, 1e-6),
-        category=category.name if category else "",
+        category=row["analysis__product__category__name"] or "",
         kind="" if label else row["reason"],
         stratum=row["stratum"],
         source=source,
-        category_row=category,
+        traits=tuple(row[name] for name in thresholds.columns("analysis__product__")),
     )
 
 

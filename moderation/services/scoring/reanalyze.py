@@ -102,7 +102,7 @@ class _Plan:
 
 def look(job: Job, *, progress: Progress | None = None) -> Tally:
     """What `run` would do; nothing is written."""
-    tally, judge = Tally(), Judge(job.version, threshold=job.threshold)
+    tally, judge = Tally(), Judge(job.version)
     for cases in _chunks(job, progress):
         _plan(job, cases, judge, tally, ranked=False)
     return tally
@@ -114,7 +114,7 @@ def run(job: Job, *, progress: Progress | None = None) -> Tally:
     Raises `Replaced` where another version is activated meanwhile, or a rollback takes this one
     back: its scores must not come in after that.
     """
-    tally, judge = Tally(), Judge(job.version, threshold=job.threshold)
+    tally, judge = Tally(), Judge(job.version)
     for cases in _chunks(job, progress):
         plan = _plan(job, cases, judge, tally)
         bulk_results.write(plan.answers, version=job.version, threshold_override=job.threshold)
@@ -149,7 +149,9 @@ def newest_key() -> int:
 def _chunks(job: Job, progress: Progress | None) -> Iterator[list[Case]]:
     products = job.products().order_by("pk")
     total, done, last = products.count(), 0, 0
-    while chunk := rescore.cases(products.filter(pk__gt=last)[:CHUNK], job.version):
+    while chunk := rescore.cases(
+        products.filter(pk__gt=last)[:CHUNK], job.version, threshold=job.threshold
+    ):
         yield chunk
         last = chunk[-1].product_id
         done += len(chunk)
@@ -179,7 +181,7 @@ def _step(job: Job, case: Case, judge: Judge) -> _Step:
     if newest.status == FAILED:
         # A photo that failed fails at any threshold: `FAILED` is there to try it again.
         return _Step.NOTHING if job.is_about_thresholds else _Step.ASK
-    if newest.threshold_used != judge.threshold(case):
+    if newest.threshold_used != case.threshold:
         return _Step.DERIVE
     if not job.is_about_thresholds:
         return _Step.SCORE

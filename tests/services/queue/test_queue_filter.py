@@ -27,6 +27,7 @@ from moderation.services.queries import cache
 from moderation.services.queue import queue_filter
 from moderation.services.queue.queue_filter import QueueFilter, QueueFilterError
 from moderation.services.registry import versions
+from moderation.services.rules.thresholds import Thresholds, traits
 
 Make = Callable[..., Any]
 PAGE = "/admin/views/"
@@ -142,7 +143,7 @@ def test_no_filter_tells_what_the_model_said_of_a_blind_item(
 
 @pytest.mark.django_db
 def test_the_clear_band_is_the_one_of_the_automatic_action(make_item: Make, bundled: Any) -> None:
-    """Each item is in the band in which `clear_threshold_for` puts it."""
+    """Each item is in the band in which `Thresholds.clear_of` puts it."""
     for number, (similarity, category) in enumerate(
         (similarity, category)
         for similarity in (-0.1, 0.05, 0.11, 0.2)
@@ -162,14 +163,12 @@ def test_the_clear_band_is_the_one_of_the_automatic_action(make_item: Make, bund
         for item in items[place::3]:
             item.analysis.threshold_override = override
             item.analysis.save()
-    version = versions.current()
+    limits = Thresholds(versions.current())
     clear = sorted(
         item.product.external_id
         for item in items
         if item.analysis.similarity
-        < versions.clear_threshold_for(
-            version, category=item.product.category, override=item.analysis.threshold_override
-        )
+        < limits.clear_of(traits(item.product), override=item.analysis.threshold_override)
     )
 
     assert 0 < len(clear) < len(items)
