@@ -3,10 +3,11 @@
 from .analysis import Analysis, Embedding, WorkerBeat
 from .appeal import Appeal
 from .catalog import Category, Product
+from .decision import Decision, Skip
 from .explanation import Explanation
 from .held import HeldAnswer
 from .outgoing import Delivery, Webhook
-from .review import Decision, ReviewItem, Skip
+from .review import ReviewItem
 from .similar import PhotoSignature, SimilarGroup
 from .training import TrainingRun
 from .versions import AutomaticAction, Evaluation, ModelVersion, ShadowReport, VersionEvent
