@@ -115,7 +115,7 @@ class AppealAdmin(ReadOnlyAdmin):
             "may_close": is_fallen and request.user.has_perm(DECIDE),
             "error": error,
             "verdict": verdict,
-            "reasons": [(one.value, one.label) for one in Decision.REASONS_FOR[verdict]],
+            "reasons": [(one.value, one.label) for one in verdict.reasons],
             "sides": Decision.Side.choices if verdict == Decision.Verdict.CONFIRM else [],
             "written": request.POST,
             "answer_length": appeals.ANSWER_LENGTH,

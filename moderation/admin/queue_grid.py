@@ -21,7 +21,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from moderation.models import Category, Decision, ReviewItem
+from moderation.models import Category, ReviewItem
 from moderation.services.queue import review_batch, review_claims
 
 from .decision_form import CONFIRM, SECONDS_AT_MOST
@@ -80,7 +80,7 @@ class GridPages:
             "category": category,
             "tiles": [(key, item) for key, item in zip(KEYS, items, strict=False)],
             "batch": signing.dumps(shown, salt=_SALT),
-            "reasons": Decision.REASONS_FOR[CONFIRM],
+            "reasons": CONFIRM.reasons,
             "marked": marked,
             "skipped": skipped,
             "error": error,
@@ -105,7 +105,7 @@ class GridPages:
                 status=400,
             )
         marked, reason = _keys(request, "mismatch"), request.POST.get("reason", "")
-        if marked and reason not in Decision.REASONS_FOR[CONFIRM]:
+        if marked and reason not in CONFIRM.reasons:
             return self._batch(
                 request,
                 category,

@@ -31,7 +31,7 @@ from moderation.models import Decision, ReviewItem
 from ..rules import photos
 from .dataset_files import COLUMNS, FORMATS, Row, label_file, zip_folder
 from .dataset_manifest import Filters, Manifest, utc_text
-from .dataset_rows import LABELS, chosen, walk
+from .dataset_rows import chosen, label_of, walk
 
 EVERYTHING = Filters()
 
@@ -123,14 +123,14 @@ def _write(
 
 def _label(decision: Mapping[str, Any], manifest: Manifest, *, folder: Path) -> Row | None:
     """The row of a decision, its photo copied; None (and a count) where it gives no label."""
-    if decision["reason"] == Decision.Reason.UNCLEAR:
+    if not Decision.Reason.are_labels(decision["reason"]):
         manifest.unclear += 1
         return None
     image_path = _photo(decision, manifest, folder=folder)
     if image_path is None:
         manifest.without_photo.append(decision["product_id"])
         return None
-    label = LABELS[decision["verdict"]]
+    label = label_of(decision["verdict"])
     manifest.matches += label
     manifest.mismatches += 1 - label
     row = {

@@ -13,7 +13,10 @@ from moderation.models.querysets import DecisionQuerySet
 from ..queries.lookup import category_by_name, version_by_name
 from .dataset_manifest import Filters
 
-LABELS = {Decision.Verdict.DISMISS: 1, Decision.Verdict.CONFIRM: 0}
+
+def label_of(verdict: str) -> int:
+    """1 where photo and text match, 0 where not."""
+    return int(Decision.Verdict(verdict).is_match)
 
 
 def chosen(filters: Filters) -> DecisionQuerySet:
@@ -22,17 +25,13 @@ def chosen(filters: Filters) -> DecisionQuerySet:
     A verdict that a person took over for a similar item is one too; its `mode` says so. Raises
     `UnknownName`.
     """
-    newer = (
-        Decision.objects.standing()
-        .exclude(mode=Decision.Mode.AUTOMATIC)
-        .filter(
-            analysis__product=OuterRef("analysis__product"),
-            analysis__content_hash=OuterRef("analysis__content_hash"),
-            pk__gt=OuterRef("pk"),
-        )
-    )
     by_hand = Decision.objects.standing().exclude(mode=Decision.Mode.AUTOMATIC)
-    found = by_hand.filter(~Exists(newer), verdict__in=LABELS)
+    newer = by_hand.filter(
+        analysis__product=OuterRef("analysis__product"),
+        analysis__content_hash=OuterRef("analysis__content_hash"),
+        pk__gt=OuterRef("pk"),
+    )
+    found = by_hand.filter(~Exists(newer))
     if filters.since is not None:
         found = found.filter(created_at__gte=filters.since)
     if filters.until is not None:

@@ -151,7 +151,7 @@ def _take_over(
 
 
 def _check_reason(verdict: str, reason: str) -> None:
-    allowed = Decision.REASONS_FOR.get(Decision.Verdict(verdict), [])
+    allowed = Decision.Verdict(verdict).reasons
     if reason not in allowed:
         raise ReviewError(
             f"The reason {reason or 'was left out; it'} does not go with this decision; "

@@ -53,10 +53,9 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
         }
     )
     chosen = (
-        Decision.objects.standing()
-        .filter(~Exists(newer), verdict__in=[Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS])
+        Decision.objects.labels()
         .by_people()
-        .exclude(reason=Decision.Reason.UNCLEAR)
+        .filter(~Exists(newer))
         .exclude(stratum=ReviewItem.Stratum.REOPENED)
         .annotate(
             score=Case(
@@ -82,7 +81,7 @@ def _rows(decisions: Any, seen: Names, *, category: str) -> Iterator[Judged]:
             continue
         yield Judged(
             similarity=score,
-            is_match=verdict == Decision.Verdict.DISMISS,
+            is_match=Decision.Verdict(verdict).is_match,
             weight=1 / min(max(probability, 1e-6), 1.0),
             in_audit=in_audit or stratum == ReviewItem.Stratum.AUDIT,
             drawn_for_gold=sampling.drawn_for_gold(product),

@@ -23,7 +23,7 @@ from django.db.models import Count, F, Q
 
 from moderation.models import Decision, ModelVersion, ReviewItem
 
-from ..datasets.dataset_rows import LABELS
+from ..datasets.dataset_rows import label_of
 from ..queries.one_parameter import among
 from ..rules import photos, sampling, thresholds
 from .learned_from import learned_from, title
@@ -76,9 +76,8 @@ def sha256_of(pairs: Sequence[Pair]) -> str:
 def _decided() -> list[Pair]:
     """One pair for each photo and text: the newest decision, where two agree or it was drawn."""
     labels = (
-        Decision.objects.standing()
-        .filter(mode=Decision.Mode.QUEUE, verdict__in=LABELS)
-        .exclude(reason=Decision.Reason.UNCLEAR)
+        Decision.objects.labels()
+        .filter(mode=Decision.Mode.QUEUE)
         .exclude(stratum=ReviewItem.Stratum.REOPENED)  # came in by no draw
     )
     twice = (
@@ -121,7 +120,7 @@ _COLUMNS = (
 def _pair(row: dict[str, Any], *, source: str) -> Pair:
     passed = row["stratum"] == ReviewItem.Stratum.AUDIT
     share = row["sampling_probability"] if passed else _share_of_flagged()
-    label = LABELS[row["verdict"]]
+    label = label_of(row["verdict"])
     return Pair(
         image=photos.source(row["analysis__image"]),
         image_sha256=row["analysis__image_sha256"],
