@@ -15,6 +15,8 @@ from django.db import connection, transaction
 from django.test import override_settings
 from PIL import Image, ImageDraw
 
+from tools.live_project import LiveProject
+
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = ROOT.parent / "shared" / "catalogue"
 
@@ -45,8 +47,8 @@ def _touches_a_database(item: pytest.Item) -> bool:
     if item.get_closest_marker("any_database"):
         return False
     names = set(getattr(item, "fixturenames", ()))
-    asks = {"db", "transactional_db"} & names or item.get_closest_marker("django_db")
-    return bool(asks or "LiveProject" in vars(item.module))
+    asks = {"db", "transactional_db", "installed"} & names
+    return bool(asks or item.get_closest_marker("django_db"))
 
 
 @pytest.fixture
@@ -184,6 +186,42 @@ def run_worker() -> Callable[[], int]:
     from moderation.services.scoring import analyze
 
     return lambda: analyze.run_pending(owner="test/0/0", seconds=600)
+
+
+# ── Real processes ────────────────────────────────────────────────────────────────────────────
+MakeProject = Callable[..., LiveProject]
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveProject]:
+    """A new installation, made by its two commands; each test starts with a copy of it."""
+    project = LiveProject(tmp_path_factory.mktemp("installed"))
+    try:
+        project.manage("migrate", "-v", "0")
+        project.manage("setup")
+        yield project
+    finally:
+        project.close()
+
+
+@pytest.fixture
+def make_project(installed: LiveProject, tmp_path: Path) -> Iterator[MakeProject]:
+    """Starts from a new installation: `make_project(REDIS_URL=url)` with these settings."""
+    made: list[LiveProject] = []
+
+    def make(**environment: str) -> LiveProject:
+        made.append(LiveProject(tmp_path, environment, installed))
+        return made[-1]
+
+    yield make
+    for project in made:
+        project.close()
+
+
+@pytest.fixture
+def project(make_project: MakeProject) -> LiveProject:
+    """A new installation with the usual settings."""
+    return make_project()
 
 
 @pytest.fixture(scope="session", autouse=True)
