@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.test import override_settings
 from PIL import Image, ImageDraw
 
+from tests.support.clip_models import build_folder
 from tools.live_project import LiveProject
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -114,6 +115,12 @@ def photo(
     buffer = BytesIO()
     image.save(buffer, format, **({"quality": 90} if format == "JPEG" else {}))
     return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of random weights that trains in seconds; nobody writes into its folder."""
+    return build_folder(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture
