@@ -21,12 +21,6 @@ CONFIRM = {"verdict": "confirm", "reason": "other_product", "wrong_side": "image
 DISMISS = {"verdict": "dismiss", "reason": "matches"}
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Any) -> None:
-    """Nobody logs in with one here; a slow hash would take most of the time."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 def as_user(user: User) -> Client:
     client = Client()
     client.force_login(user)

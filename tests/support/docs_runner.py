@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .live_project import ROOT, LiveProject
+from tools.live_project import ROOT, LiveProject
 
 RUN = {"bash", "python", "javascript"}
 SHOWN = {"text", "mermaid", "nginx", "ini", "csv"}

@@ -303,10 +303,14 @@ def test_going_on_refuses_a_result_of_another_model_or_of_other_data(
         finetune(BUNDLED_FOLDER, fewer, folder, settings=settings, resume=True)
 
 
-def test_a_forced_adaptation_to_few_listings_is_warned_of(data: FinetuneData, output: Path) -> None:
+def test_a_forced_adaptation_to_few_listings_is_warned_of(
+    tiny_folder: Path, data: FinetuneData, output: Path
+) -> None:
     listings = Listings(data.train.images[:60], data.train.texts[:60], [""] * 60)
-    result = train(replace(data, listings=listings), output / "few-listings", mode="adapt",
-                   minutes=0.05)  # fmt: skip
+    settings = FinetuneSettings(mode="adapt", minutes=0.05, device="cpu", precision="fp32")
+    result = finetune(
+        tiny_folder, replace(data, listings=listings), output / "few-listings", settings=settings
+    )
     assert any("60 listings are few to adapt to" in reason for reason in result.reasons)
 
 

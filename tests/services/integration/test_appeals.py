@@ -22,12 +22,6 @@ pytestmark = pytest.mark.django_db
 Make = Callable[..., Any]
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Any) -> None:
-    """Nobody logs in with one here; a slow hash would take most of the time."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def shop_user(make_user: Make) -> User:
     user: User = make_user("shop", group="shop")

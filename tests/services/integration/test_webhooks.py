@@ -42,8 +42,6 @@ def at_home(settings: Any) -> None:
     settings.WEBHOOK_ALLOW_PRIVATE = True
     settings.UNDO_WINDOW_SECONDS = 0
     settings.WEBHOOK_TIMEOUT_SECONDS = 5
-    # Nobody logs in with a password here; a slow hash would take most of the time.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from moderation.models import ModelVersion, TrainingRun
 from moderation.services.learning import training, training_curve, training_result, training_work
 from moderation.services.registry import files, registering, versions
 from tests.support.clip_models import build_folder, photo
-from tests.support.live_project import LiveProject
+from tools.live_project import LiveProject
 
 PAIRS = 120
 Status = TrainingRun.Status
@@ -243,10 +243,8 @@ def test_cancelled_in_the_middle_leaves_nothing(
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[LiveProject]:
-    live = LiveProject(tmp_path, environment={"CLIP_CHECKPOINT_DIR": str(tmp_path / "made")})
-    yield live
-    live.close()
+def project(make_project: Callable[..., LiveProject], tmp_path: Path) -> LiveProject:
+    return make_project(CLIP_CHECKPOINT_DIR=str(tmp_path / "made"))
 
 
 @pytest.mark.slow
@@ -257,8 +255,6 @@ def test_killed_and_resumed_it_ends_with_the_weights_of_one_that_was_not(
     command = ["train_clip", "--train-csv", str(pairs), "--model-name", str(tiny)]
     # Pair by pair, so that it lasts for some seconds and does not end before the kill.
     command += ["--mode", "full", "--epochs", "12", "--batch-size", "1"]
-    project.manage("migrate", "-v", "0")
-    project.manage("setup")
     project.manage(*command)
     killed = project.start(*command)
     curve = "SELECT curve FROM moderation_trainingrun WHERE id = 2"
@@ -278,11 +274,10 @@ def test_killed_and_resumed_it_ends_with_the_weights_of_one_that_was_not(
 
 
 @pytest.mark.slow
+@pytest.mark.any_database
 def test_the_worker_trains_beside_analyses_and_takes_up_what_was_killed(
     project: LiveProject, tiny: Path, pairs: Path
 ) -> None:
-    project.manage("migrate", "-v", "0")
-    project.manage("setup")
     project.manage(
         *("train_clip", "--train-csv", str(pairs), "--model-name", str(tiny), "--background"),
         # Pair by pair, so that it lasts for some seconds and does not end before the kill.

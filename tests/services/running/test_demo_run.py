@@ -19,7 +19,7 @@ import pytest
 from moderation.clip.finetune.refusals import MIN_OF_EACH
 from moderation.models import Product
 from moderation.services.running import demo
-from tests.support.live_project import ROOT, LiveProject
+from tools.live_project import ROOT, LiveProject
 
 pytestmark = [pytest.mark.slow, pytest.mark.any_database]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,15 +18,19 @@ from typing import Any
 
 import psutil
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass
 class LiveProject:
-    """Own database (of the kind the suite runs on), own media folder, own processes."""
+    """Own database (of the kind the suite runs on), own media folder, own processes.
+
+    The database is empty, or a copy of that of `template`, which nothing may be connected to.
+    """
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    template: LiveProject | None = None
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     postgres: str = ""
 
@@ -34,8 +39,11 @@ class LiveProject:
         database = f"sqlite:///{self.folder / 'live.sqlite3'}"
         if url.startswith("postgres"):
             self.postgres = f"clipmod_live_{uuid.uuid4().hex[:12]}"
-            self._on_server(f"CREATE DATABASE {self.postgres}")
+            template = f" TEMPLATE {self.template.postgres}" if self.template else ""
+            self._on_server(f"CREATE DATABASE {self.postgres}{template}")
             database = f"{url.rpartition('/')[0]}/{self.postgres}"
+        elif self.template:
+            shutil.copy(self.template.folder / "live.sqlite3", self.folder)
         self.environment = {
             **os.environ,
             "DATABASE_URL": database,
