@@ -88,7 +88,7 @@ def prepared() -> float:
 
     HeldAnswer.objects.all().delete()
     started = time.perf_counter()
-    prepare.prepare()
+    prepare.prepare_figures()
     return time.perf_counter() - started
 
 

@@ -73,7 +73,7 @@ def quality(*, weeks: int = WEEKS) -> Quality:
     return replace(known.found, held_since=known.held_since)
 
 
-def prepare(*, weeks: int = WEEKS) -> None:
+def prepare_quality(*, weeks: int = WEEKS) -> None:
     """In the worker: so that no page waits for the figures."""
     monday = _monday()
     held.prepare("quality", _depends_on(monday, weeks), lambda: _find(monday, weeks))

@@ -17,7 +17,7 @@ from ..encoding import embeddings
 from ..encoding.engine import engine_for
 from ..registry import versions
 from . import judged_pairs, pairs_file
-from .judged_pairs import Pair
+from .judged_pairs import LabelledPair
 
 GOLD_AND_AUDIT = "gold and audit"
 CHUNK = 256
@@ -81,16 +81,17 @@ def unreadable(lost: Sequence[str]) -> dict[str, Any]:
     return {"unreadable": len(lost), "unreadable_first": list(lost[:10])} if lost else {}
 
 
-def with_categories(pairs: Sequence[Pair]) -> list[Pair]:
+def with_categories(pairs: Sequence[LabelledPair]) -> list[LabelledPair]:
     """The pairs with the categories of this shop that their names mean, for their thresholds."""
     known = {category.name.lower(): category for category in Category.objects.all()}
     return [
-        Pair(**{**vars(pair), "category_row": known.get(pair.category.lower())}) for pair in pairs
+        LabelledPair(**{**vars(pair), "category_row": known.get(pair.category.lower())})
+        for pair in pairs
     ]
 
 
 def score(
-    version: ModelVersion, pairs: Sequence[Pair], *, progress: Progress | None = None
+    version: ModelVersion, pairs: Sequence[LabelledPair], *, progress: Progress | None = None
 ) -> np.ndarray:
     """The version's similarity of each pair, [n]; NaN where the photo cannot be used.
 
@@ -111,7 +112,7 @@ def score(
     return found
 
 
-def judged_of(pairs: Sequence[Pair]) -> Judged:
+def judged_of(pairs: Sequence[LabelledPair]) -> Judged:
     """The pairs as the statistics take them."""
     return Judged(
         labels=np.array([pair.label for pair in pairs], dtype=int),
@@ -123,7 +124,9 @@ def judged_of(pairs: Sequence[Pair]) -> Judged:
     )
 
 
-def scores_of(version: ModelVersion, pairs: Sequence[Pair], similarity: np.ndarray) -> Scores:
+def scores_of(
+    version: ModelVersion, pairs: Sequence[LabelledPair], similarity: np.ndarray
+) -> Scores:
     """Flags by the thresholds that are deployed, and calibrated P where the version has it."""
     thresholds = {
         row: versions.threshold_for(version, category=row)

@@ -40,7 +40,7 @@ def known_scores(version: ModelVersion) -> held.Answer[KnownScores]:
     return held.answer(_NAME, _depends_on(version), lambda: _find(version))
 
 
-def prepare(version: ModelVersion) -> None:
+def prepare_known_scores(version: ModelVersion) -> None:
     """In the worker: so that no page waits for it."""
     held.prepare(_NAME, _depends_on(version), lambda: _find(version))
 

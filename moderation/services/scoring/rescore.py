@@ -19,7 +19,7 @@ from ..encoding import embeddings
 from ..encoding.engine import TOP_CATEGORIES, active_categories, engine_for
 from ..queries.one_parameter import among
 from ..registry import files, versions
-from .bulk_results import Answer
+from .bulk_results import NewAnalysis
 
 SAME_P = 1e-6  # what a database computes differs from this process in the last digits
 
@@ -80,7 +80,7 @@ def cases(products: QuerySet[Product], version: ModelVersion) -> list[Case]:
     return [Case(*row[:7], bool(row[7]), newest.get(row[0])) for row in found]
 
 
-class Judge:
+class Rescorer:
     """Thresholds, calibration and known vectors of one version, for many products."""
 
     def __init__(self, version: ModelVersion, *, threshold: float | None = None) -> None:
@@ -121,15 +121,15 @@ class Judge:
         curve = self._calibration
         return curve.p_mismatch(similarity, category) if curve else None
 
-    def judge_anew(self, case: Case) -> Answer | None:
+    def judge_anew(self, case: Case) -> NewAnalysis | None:
         """The answer by the similarity that the newest analysis found."""
         if case.newest is None or case.newest.similarity is None:
             return None
         return self._answer(case, case.newest.similarity)._replace(known_from=case.newest.pk)
 
-    def _answer(self, case: Case, similarity: float) -> Answer:
+    def _answer(self, case: Case, similarity: float) -> NewAnalysis:
         threshold, name = self._of(case)
-        return Answer(
+        return NewAnalysis(
             product_id=case.product_id,
             external_id=case.external_id,
             content_hash=case.content_hash,
@@ -139,7 +139,7 @@ class Judge:
             is_mismatch=similarity < threshold,
         )
 
-    def score(self, cases: Sequence[Case], *, ranked: bool = True) -> list[Answer | None]:
+    def score(self, cases: Sequence[Case], *, ranked: bool = True) -> list[NewAnalysis | None]:
         """The answers by cached vectors, None where one of the two is not known.
 
         `ranked` adds the likeliest categories; their prompts are encoded once per version.
@@ -148,7 +148,7 @@ class Judge:
         hashes = [embeddings.text_sha256(case.text) for case in cases]
         texts, has_text = self.known.matrix("text", hashes)
         (both,) = np.nonzero(has_image & has_text)
-        found: list[Answer | None] = [None] * len(cases)
+        found: list[NewAnalysis | None] = [None] * len(cases)
         if not both.size:
             return found
         similarities = scoring.similarity(images[both], texts[both])

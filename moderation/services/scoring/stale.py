@@ -38,7 +38,7 @@ def mend(version: ModelVersion) -> None:
     Raises `versions.Replaced` where another version is activated meanwhile.
     """
     reanalyze.run(reanalyze.Job(reanalyze.Which.STALE, version))
-    prepare(version, at_once=True)
+    prepare_stale(version, at_once=True)
 
 
 def count(version: ModelVersion) -> int:
@@ -55,7 +55,7 @@ def counted(version: ModelVersion) -> held.Answer[int]:
     return held.answer("stale", _depends_on(version, limits), lambda: _count(version, limits))
 
 
-def prepare(version: ModelVersion, *, at_once: bool = False) -> None:
+def prepare_stale(version: ModelVersion, *, at_once: bool = False) -> None:
     """In the worker: so that no page waits for the count."""
     limits = _limits(version)
     held.prepare(
