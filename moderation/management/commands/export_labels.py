@@ -9,8 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from moderation.management.arguments import moment
 from moderation.management.progress import progress_bar
 from moderation.models import Decision
-from moderation.services.datasets import dataset, dataset_files, snapshots
+from moderation.services.datasets import dataset, snapshots
 from moderation.services.datasets.dataset_manifest import Filters, Manifest
+from moderation.services.datasets.formats import DEFAULT, FORMATS
 from moderation.services.datasets.snapshot_manifest import SnapshotManifest
 from moderation.services.queries import lookup
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--output-dir", type=Path, required=True, metavar="DIR")
-        parser.add_argument("--format", choices=dataset_files.FORMATS, default="csv")
+        parser.add_argument("--format", choices=FORMATS, default=DEFAULT)
         parser.add_argument(
             "--snapshot",
             action="store_true",
@@ -76,7 +77,7 @@ class Command(BaseCommand):
         self.show(manifest, options["output_dir"])
 
     def snapshot(self, filters: Filters, options: dict[str, Any]) -> None:
-        if options["format"] != "csv":
+        if options["format"] != DEFAULT:
             raise CommandError("A snapshot is CSV only; leave out --format.")
         with progress_bar("Reading photos", unit="photos") as progress:
             manifest = snapshots.build(

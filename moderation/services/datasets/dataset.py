@@ -26,12 +26,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from moderation.clip.atomic import filled
 from moderation.models import Decision, ReviewItem
 
 from ..rules import photos
-from .dataset_files import COLUMNS, FORMATS, Row, label_file, zip_folder
+from .dataset_files import COLUMNS, zip_folder
 from .dataset_manifest import Filters, Manifest, utc_text
 from .dataset_rows import chosen, label_of, walk
+from .formats import DEFAULT, FORMATS, Row
 
 EVERYTHING = Filters()
 
@@ -46,7 +48,7 @@ def export(
     folder: Path,
     *,
     filters: Filters = EVERYTHING,
-    format: str = "csv",
+    format: str = DEFAULT,
     with_images: bool = True,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -55,13 +57,13 @@ def export(
     Without images, `image_path` is the photo's path in the media folder. `progress` is called
     with (decisions done, decisions in all). Raises `DatasetError`, `UnknownName`.
     """
-    with whole_folder(folder) as unfinished:
+    with new_folder(folder) as unfinished:
         return _write(unfinished, filters, format, with_images, progress)
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Yields the path of a folder yet to be made, which becomes `folder` at the end.
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yields a folder to fill, which becomes `folder` at the end.
 
     Raises `DatasetError` where there is something already, or where it cannot be written.
     """
@@ -69,11 +71,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DatasetError(f"{folder} exists and is not empty; choose a new folder.")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-            unfinished = Path(scratch) / "export"
+        with filled(folder) as unfinished:
             yield unfinished
-            unfinished.rename(folder)
     except OSError as error:
         raise DatasetError(
             f"{folder} cannot be written ({error.strerror}); choose another folder."
@@ -84,15 +83,14 @@ def export_zip(
     target: IO[bytes],
     *,
     filters: Filters = EVERYTHING,
-    format: str = "csv",
+    format: str = DEFAULT,
     with_images: bool = True,
     progress: Progress | None = None,
 ) -> Manifest:
     """The same as a zip archive, written into an open binary file; same decisions, same bytes."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "export"
-        manifest = _write(folder, filters, format, with_images, progress)
-        zip_folder(folder, target)
+        manifest = _write(Path(scratch), filters, format, with_images, progress)
+        zip_folder(Path(scratch), target)
     return manifest
 
 
@@ -103,10 +101,9 @@ def _write(
         raise DatasetError(f"The format {format} is unknown; choose {', '.join(FORMATS)}.")
     decisions = chosen(filters)
     total = decisions.count()
-    folder.mkdir()
     labels = folder / f"labels.{format}"
     manifest = Manifest(filters, labels.name, with_images)
-    with label_file(labels) as write:
+    with FORMATS[format](labels, COLUMNS) as write:
         for done, decision in enumerate(walk(decisions), 1):
             if row := _label(decision, manifest, folder=folder):
                 write(row)

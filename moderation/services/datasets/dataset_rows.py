@@ -32,19 +32,16 @@ def chosen(filters: Filters) -> DecisionQuerySet:
         pk__gt=OuterRef("pk"),
     )
     found = by_hand.filter(~Exists(newer))
-    if filters.since is not None:
-        found = found.filter(created_at__gte=filters.since)
-    if filters.until is not None:
-        found = found.filter(created_at__lt=filters.until)
-    if filters.category is not None:
-        found = found.filter(analysis__product__category=category_by_name(filters.category))
-    if filters.model is not None:
-        found = found.filter(analysis__model_version=version_by_name(filters.model))
-    if filters.verdict is not None:
-        found = found.filter(verdict=filters.verdict)
-    if filters.decision_ids is not None:
-        found = found.filter(pk__in=filters.decision_ids)
-    return found
+    category, model = filters.category, filters.model
+    conditions = {
+        "created_at__gte": filters.since,
+        "created_at__lt": filters.until,
+        "analysis__product__category": None if category is None else category_by_name(category),
+        "analysis__model_version": None if model is None else version_by_name(model),
+        "verdict": filters.verdict,
+        "pk__in": filters.decision_ids,
+    }
+    return found.filter(**{name: value for name, value in conditions.items() if value is not None})
 
 
 def walk(decisions: DecisionQuerySet) -> Iterator[Mapping[str, Any]]:

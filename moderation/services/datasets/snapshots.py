@@ -33,9 +33,9 @@ from moderation.clip.errors import ImageError
 from moderation.clip.pictures import images
 
 from ..rules import photos
-from .dataset import EVERYTHING, DatasetError, Progress, whole_folder
-from .dataset_files import csv_file
+from .dataset import EVERYTHING, DatasetError, Progress, new_folder
 from .dataset_manifest import Filters
+from .formats.csv import csv_file
 from .snapshot_manifest import SnapshotManifest
 from .snapshot_rows import WEIGHT_RULE, labels, listings
 
@@ -101,8 +101,7 @@ def build(
     manifest = SnapshotManifest(
         filters, seed, with_images, max_listings, settings.GOLD_SHARE, WEIGHT_RULE
     )
-    with whole_folder(folder) as unfinished:
-        unfinished.mkdir()
+    with new_folder(folder) as unfinished:
         judged = list(labels(filters, manifest))
         if not judged:
             raise DatasetError("No decision gives a label here; decide some items or filter less.")

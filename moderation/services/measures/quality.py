@@ -73,7 +73,7 @@ def quality(*, weeks: int = WEEKS) -> Quality:
     return replace(known.value, cached_since=known.cached_since)
 
 
-def prepare(*, weeks: int = WEEKS) -> None:
+def prepare_quality(*, weeks: int = WEEKS) -> None:
     """In the worker: so that no page waits for the figures."""
     monday = _monday()
     cache.prepare("quality", _depends_on(monday, weeks), lambda: _find(monday, weeks))

@@ -18,7 +18,7 @@ from ..encoding import embeddings
 from ..encoding.engine import engine_for
 from ..rules.thresholds import Thresholds, traits
 from . import judged_pairs, pairs_file
-from .judged_pairs import Pair
+from .judged_pairs import LabelledPair
 
 GOLD_AND_AUDIT = "gold and audit"
 CHUNK = 256
@@ -82,7 +82,7 @@ def unreadable(lost: Sequence[str]) -> dict[str, Any]:
     return {"unreadable": len(lost), "unreadable_first": list(lost[:10])} if lost else {}
 
 
-def with_categories(pairs: Sequence[Pair]) -> list[Pair]:
+def with_categories(pairs: Sequence[LabelledPair]) -> list[LabelledPair]:
     """The pairs with the categories of this shop that their names mean, for their thresholds."""
     known = {category.name.lower(): category for category in Category.objects.all()}
     return [
@@ -92,7 +92,7 @@ def with_categories(pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def score(
-    version: ModelVersion, pairs: Sequence[Pair], *, progress: Progress | None = None
+    version: ModelVersion, pairs: Sequence[LabelledPair], *, progress: Progress | None = None
 ) -> np.ndarray:
     """The version's similarity of each pair, [n]; NaN where the photo cannot be used.
 
@@ -113,7 +113,7 @@ def score(
     return found
 
 
-def judged_of(pairs: Sequence[Pair]) -> JudgedPairs:
+def judged_of(pairs: Sequence[LabelledPair]) -> JudgedPairs:
     """The pairs as the statistics take them."""
     return JudgedPairs(
         labels=np.array([pair.label for pair in pairs], dtype=int),
@@ -125,7 +125,9 @@ def judged_of(pairs: Sequence[Pair]) -> JudgedPairs:
     )
 
 
-def scores_of(version: ModelVersion, pairs: Sequence[Pair], similarity: np.ndarray) -> Scores:
+def scores_of(
+    version: ModelVersion, pairs: Sequence[LabelledPair], similarity: np.ndarray
+) -> Scores:
     """Flags by the thresholds that are deployed, and calibrated P where the version has it."""
     limits = Thresholds(version)
     flagged = np.array(

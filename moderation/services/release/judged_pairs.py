@@ -21,18 +21,19 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, F, Q
 
+from moderation.clip.data.similar import title
 from moderation.models import Decision, ModelVersion, ReviewItem
 
 from ..datasets.dataset_rows import label_of
 from ..queries.one_parameter import among
 from ..rules import photos, sampling, thresholds
-from .learned_from import learned_from, title
+from .learned_from import learned_from
 
 GOLD, AUDIT = "gold", "audit"
 
 
 @dataclass(frozen=True)
-class Pair:
+class LabelledPair:
     """A photo and a text with what is true of them. label 1 match, 0 mismatch."""
 
     image: photos.Source
@@ -50,7 +51,7 @@ class Pair:
 
 def gold_and_audit(
     *, unseen_by: Iterable[ModelVersion] = (), alive: Callable[[], None] = lambda: None
-) -> list[Pair]:
+) -> list[LabelledPair]:
     """Every gold and audit pair that stands, but for what one of these versions learned from.
 
     `alive` is called now and then: many photos may have to be read.
@@ -66,14 +67,14 @@ def gold_and_audit(
     return _standing_for(kept, pairs)
 
 
-def sha256_of(pairs: Sequence[Pair]) -> str:
+def sha256_of(pairs: Sequence[LabelledPair]) -> str:
     """A hash of what was asked and what is true, in any order."""
     lines = sorted(f"{p.image_sha256}\t{p.text}\t{p.label}\t{p.weight!r}\n" for p in pairs)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 # ── What was decided ──────────────────────────────────────────────────────────────────────────
-def _decided() -> list[Pair]:
+def _decided() -> list[LabelledPair]:
     """One pair for each photo and text: the newest decision, where two agree or it was drawn."""
     labels = (
         Decision.objects.labels()
@@ -90,7 +91,7 @@ def _decided() -> list[Pair]:
     chosen = labels.filter(
         Q(item__in_audit=True) | among("analysis__product", [product for product, _ in agreed])
     )
-    newest: dict[tuple[int, str], Pair] = {}
+    newest: dict[tuple[int, str], LabelledPair] = {}
     for row in chosen.order_by("pk").values(*_COLUMNS, in_audit=F("item__in_audit")).iterator():
         key = row["analysis__product"], row["analysis__content_hash"]
         external_id = row["analysis__product__external_id"]
@@ -117,11 +118,11 @@ _COLUMNS = (
 )
 
 
-def _pair(row: dict[str, Any], *, source: str) -> Pair:
+def _pair(row: dict[str, Any], *, source: str) -> LabelledPair:
     passed = row["stratum"] == ReviewItem.Stratum.AUDIT
     share = row["sampling_probability"] if passed else _share_of_flagged()
     label = label_of(row["verdict"])
-    return Pair(
+    return LabelledPair(
         image=photos.source(row["analysis__image"]),
         image_sha256=row["analysis__image_sha256"],
         text=row["analysis__text"],
@@ -140,7 +141,7 @@ def _share_of_flagged() -> float:
     return 1 - (1 - settings.AUDIT_FLAGGED_SHARE) * (1 - settings.GOLD_SHARE) or 1.0
 
 
-def _grouped(pairs: Sequence[Pair]) -> list[Pair]:
+def _grouped(pairs: Sequence[LabelledPair]) -> list[LabelledPair]:
     """Pairs with the same photo or the same title belong together."""
     first: dict[str, int] = {}
     parent = list(range(len(pairs)))
@@ -156,7 +157,9 @@ def _grouped(pairs: Sequence[Pair]) -> list[Pair]:
     return [replace(pair, group=str(root(place))) for place, pair in enumerate(pairs)]
 
 
-def _standing_for(kept: Sequence[Pair], pairs: Sequence[Pair]) -> list[Pair]:
+def _standing_for(
+    kept: Sequence[LabelledPair], pairs: Sequence[LabelledPair]
+) -> list[LabelledPair]:
     """The kept pairs, weighted so that each stratum weighs what it did; 1 in the mean."""
     total: dict[str, float] = defaultdict(float)
     left: dict[str, float] = defaultdict(float)

@@ -41,7 +41,7 @@ def known_scores(version: ModelVersion) -> cache.Entry[KnownScores]:
     return cache.entry(_NAME, _depends_on(version), lambda: _find(version))
 
 
-def prepare(version: ModelVersion) -> None:
+def prepare_known_scores(version: ModelVersion) -> None:
     """In the worker: so that no page waits for it."""
     cache.prepare(_NAME, _depends_on(version), lambda: _find(version))
 

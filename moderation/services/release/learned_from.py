@@ -21,7 +21,7 @@ import numpy as np
 from django.conf import settings
 
 from moderation.clip.data import grouping
-from moderation.clip.data.product_rows import normalised
+from moderation.clip.data.similar import title
 from moderation.clip.errors import ImageError
 from moderation.clip.pictures.images import open_image
 from moderation.models import ModelVersion, TrainingRun
@@ -35,11 +35,6 @@ _FILES = ("train.csv", "validation.csv", "calibration.csv", "listings.csv")
 # Beside the data set: to read ten thousand photos once more would take half a minute.
 _KEPT = "photo-signatures.npz"
 _READ_AT_ONCE = 500
-
-
-def title(text: str) -> str:
-    """What makes two titles the same one, as for the parts of a data set (`clip.grouping`)."""
-    return normalised(text) or text
 
 
 @dataclass

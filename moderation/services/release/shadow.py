@@ -23,10 +23,10 @@ from ..queries.one_parameter import among
 from ..registry import files, versions
 from ..rules import photos
 from ..rules.thresholds import Thresholds, Traits, columns
-from ..scoring.bulk_results import Answer
-from ..scoring.rescore import Case, Judge
+from ..scoring.bulk_results import NewAnalysis
+from ..scoring.rescore import Case, Rescorer
 from ..worker import heartbeat
-from .shadow_tally import Pair, Tally
+from .shadow_tally import Comparison, Tally
 
 CHUNK = 2000
 ENCODED_AT_ONCE = 256
@@ -91,7 +91,7 @@ def run(version: ModelVersion, *, progress: Progress | None = None) -> ShadowRep
             f"{version.name} is the model that runs now; name another version to compare with it."
         )
     files.folder_of(version)
-    judge, now = Judge(version), Judge(baseline)
+    judge, now = Rescorer(version), Rescorer(baseline)
     tally, started = Tally(), time.monotonic()
     for rows, done, total in _chunks():
         _fill(judge, rows, tally)
@@ -102,7 +102,7 @@ def run(version: ModelVersion, *, progress: Progress | None = None) -> ShadowRep
             if answer is None:
                 tally.unreadable += 1
                 continue
-            pair = Pair(
+            pair = Comparison(
                 product_id=row.pk,
                 external_id=row.external_id,
                 text=row.text,
@@ -134,7 +134,7 @@ def _chunks() -> Iterator[tuple[list[_Row], int, int]]:
         yield rows, done, max(done, total)
 
 
-def _fill(judge: Judge, rows: Sequence[_Row], tally: Tally) -> None:
+def _fill(judge: Rescorer, rows: Sequence[_Row], tally: Tally) -> None:
     """Encode what cannot be had from cached vectors, and keep it there; loads the model once."""
     files, texts = _not_known(judge, rows)
     if not files and not texts:
@@ -154,7 +154,7 @@ def _fill(judge: Judge, rows: Sequence[_Row], tally: Tally) -> None:
     tally.texts_encoded += len(unread)
 
 
-def _not_known(judge: Judge, rows: Sequence[_Row]) -> tuple[dict[str, str], set[str]]:
+def _not_known(judge: Rescorer, rows: Sequence[_Row]) -> tuple[dict[str, str], set[str]]:
     """Photos (SHA-256 -> file) and texts without a cached vector."""
     _, has_image = judge.known.matrix("image", [row.image_sha256 for row in rows])
     hashes = [embeddings.text_sha256(row.text) for row in rows]
@@ -165,7 +165,7 @@ def _not_known(judge: Judge, rows: Sequence[_Row]) -> tuple[dict[str, str], set[
     return photos, {row.text for row, there in zip(rows, has_text, strict=True) if not there}
 
 
-def _before(now: Judge, rows: Sequence[_Row], tally: Tally) -> dict[int, tuple[float, float]]:
+def _before(now: Rescorer, rows: Sequence[_Row], tally: Tally) -> dict[int, tuple[float, float]]:
     """Product -> the similarity that the current version finds, and the threshold it has now."""
     found: dict[int, tuple[float, float]] = {}
     limits, of_others = Thresholds(now.version), []
@@ -185,7 +185,7 @@ def _before(now: Judge, rows: Sequence[_Row], tally: Tally) -> dict[int, tuple[f
     return found
 
 
-def _scored(judge: Judge, rows: Sequence[_Row]) -> list[Answer | None]:
+def _scored(judge: Rescorer, rows: Sequence[_Row]) -> list[NewAnalysis | None]:
     limits = Thresholds(judge.version)
     return judge.score([row.case(limits) for row in rows], ranked=False) if rows else []
 

@@ -20,7 +20,7 @@ from ..encoding.engine import TOP_CATEGORIES, active_categories, engine_for
 from ..queries.one_parameter import among
 from ..registry import files
 from ..rules.thresholds import Thresholds, columns
-from .bulk_results import Answer
+from .bulk_results import NewAnalysis
 
 SAME_P = 1e-6  # what a database computes differs from this process in the last digits
 
@@ -88,7 +88,7 @@ def cases(
     ]
 
 
-class Judge:
+class Rescorer:
     """Calibration and known vectors of one version, for many products."""
 
     def __init__(self, version: ModelVersion) -> None:
@@ -109,14 +109,14 @@ class Judge:
         curve = self._calibration
         return curve.p_mismatch(similarity, category) if curve else None
 
-    def judge_anew(self, case: Case) -> Answer | None:
+    def judge_anew(self, case: Case) -> NewAnalysis | None:
         """The answer by the similarity that the newest analysis found."""
         if case.newest is None or case.newest.similarity is None:
             return None
         return self._answer(case, case.newest.similarity)._replace(known_from=case.newest.pk)
 
-    def _answer(self, case: Case, similarity: float) -> Answer:
-        return Answer(
+    def _answer(self, case: Case, similarity: float) -> NewAnalysis:
+        return NewAnalysis(
             product_id=case.product_id,
             external_id=case.external_id,
             content_hash=case.content_hash,
@@ -126,7 +126,7 @@ class Judge:
             is_mismatch=similarity < case.threshold,
         )
 
-    def score(self, cases: Sequence[Case], *, ranked: bool = True) -> list[Answer | None]:
+    def score(self, cases: Sequence[Case], *, ranked: bool = True) -> list[NewAnalysis | None]:
         """The answers by cached vectors, None where one of the two is not known.
 
         `ranked` adds the likeliest categories; their prompts are encoded once per version.
@@ -135,7 +135,7 @@ class Judge:
         hashes = [embeddings.text_sha256(case.text) for case in cases]
         texts, has_text = self.known.matrix("text", hashes)
         (both,) = np.nonzero(has_image & has_text)
-        found: list[Answer | None] = [None] * len(cases)
+        found: list[NewAnalysis | None] = [None] * len(cases)
         if not both.size:
             return found
         similarities = scoring.similarity(images[both], texts[both])

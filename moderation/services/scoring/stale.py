@@ -36,7 +36,7 @@ def mend(version: ModelVersion) -> None:
     Raises `versions.Replaced` where another version is activated meanwhile.
     """
     reanalyze.run(reanalyze.Job(reanalyze.Which.STALE, version))
-    prepare(version, at_once=True)
+    prepare_stale(version, at_once=True)
 
 
 def count(version: ModelVersion) -> int:
@@ -52,7 +52,7 @@ def counted(version: ModelVersion) -> cache.Entry[int]:
     return cache.entry("stale", *_question(version))
 
 
-def prepare(version: ModelVersion, *, at_once: bool = False) -> None:
+def prepare_stale(version: ModelVersion, *, at_once: bool = False) -> None:
     """In the worker: so that no page waits for the count."""
     cache.prepare("stale", *_question(version), at_once=at_once)
 

@@ -188,7 +188,7 @@ def test_what_was_mended_is_counted_anew_at_once(
 ) -> None:
     fill(bundled, count=30)
     monkeypatch.setattr(cache, "LONG", -1.0)
-    prepare.prepare()
+    prepare.prepare_figures()
     assert stale.count(bundled) == 30
     stale.mend(bundled)
     assert stale.count(bundled) == 0

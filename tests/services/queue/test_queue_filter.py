@@ -25,9 +25,11 @@ from moderation.models import (
 from moderation.services.measures import saved_views
 from moderation.services.queries import cache
 from moderation.services.queue import queue_filter
-from moderation.services.queue.queue_filter import QueueFilter, QueueFilterError
+from moderation.services.queue.queue_field import QueueFilterError
+from moderation.services.queue.queue_filter import QueueFilter
 from moderation.services.registry import versions
 from moderation.services.rules.thresholds import Thresholds, traits
+from tests.conftest import ROOT
 
 Make = Callable[..., Any]
 PAGE = "/admin/views/"
@@ -231,6 +233,13 @@ def test_a_filter_says_what_it_is(bundled: Any) -> None:
     )
     assert QueueFilter(category=999999).words == "A category that is gone"
     assert QueueFilter().words == "The whole queue"
+
+
+def test_the_document_names_every_field() -> None:
+    text = (ROOT / "docs" / "queue.md").read_text(encoding="utf-8")
+    (told,) = [part for part in text.split("\n\n") if part.startswith("*Filter* in the bar")]
+
+    assert [name for name in QueueFilter.fields() if name not in told] == []
 
 
 # ── Saved views ───────────────────────────────────────────────────────────────────────────────

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from moderation.models import Decision, QueuePreferences
 from moderation.services.queue import queue_keys
+from tests.conftest import ROOT
 
 Make = Callable[..., Any]
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = ROOT / "docs"
 # As they were when hands learned them.
 LEARNED = {
     "other_product": "1",
