@@ -1,15 +1,13 @@
 """Where photos lie: nobody else asks Django's storage for them, or knows that it is a folder.
 
-A photo on this machine's disk is opened by its path; one that lies elsewhere is fetched when it is
-first read, in the thread that decodes it.
+A photo on this machine's disk is opened by its path; one that lies elsewhere is fetched by the
+thread that decodes it, when it does.
 """
 
 from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
-from functools import cached_property
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -85,7 +83,7 @@ def local(name: str) -> Path | None:
 
 @dataclass(frozen=True)
 class _Remote:
-    """As much of an open file as decoding a picture asks for."""
+    """A stream, as decoding a picture takes one; it keeps nothing, so thousands may wait."""
 
     stored: str
 
@@ -93,20 +91,12 @@ class _Remote:
     def name(self) -> str:
         return PurePosixPath(self.stored).name
 
-    @cached_property
-    def _file(self) -> BytesIO:
+    def read(self, size: int = -1) -> bytes:
+        """The first bytes, fetched anew. Raises `ImageError`."""
         try:
-            return BytesIO(read(self.stored))
+            with default_storage.open(self.stored) as file:
+                return bytes(file.read(size))
         except OSError as error:
             raise ImageError(
                 f"The image {self.name} does not exist; check its path.", code="missing"
             ) from error
-
-    def read(self, size: int = -1) -> bytes:
-        return self._file.read(size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
