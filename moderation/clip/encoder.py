@@ -15,17 +15,16 @@ import numpy as np
 from PIL import Image
 
 from moderation.clip import backends, families
+from moderation.clip.backends import Backend
 from moderation.clip.backends.device import cpu_cores
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.configuration import BATCH_SIZE
 from moderation.clip.errors import ImageError, ModelError
 from moderation.clip.pictures import pillow
 from moderation.clip.pictures.images import MAX_PIXELS, Decoder, Source, open_image, to_rgb
-from moderation.clip.pictures.preprocess import ImageTransform
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from transformers import PreTrainedModel
 
 ImageSource = Source | Image.Image
 Item = TypeVar("Item")
@@ -42,32 +41,22 @@ class Encoder:
 
     def __init__(
         self,
-        model: PreTrainedModel,
+        backend: Backend,
         *,
         tokenizer: Tokenizer,
-        transform: ImageTransform,
-        device: str = "cpu",
-        precision: str = "fp32",
         batch_size: int = BATCH_SIZE,
         max_pixels: int = MAX_PIXELS,
-        backend: str = "torch",
         decode: Decoder = pillow.decode,
     ) -> None:
-        self._family, self._config = families.of_model(model), model.config
-        self.batch_size = max(1, batch_size)
-        self.max_pixels = max_pixels
-        self.transform = transform
-        self.logit_scale = self._family.logit_scale(model)
-        self.image_size = self._family.image_size(self._config)
-        self.dim = self._family.dim(self._config)
+        self.device, self.precision = backend.device, backend.precision
+        self.batch_size, self.max_pixels = max(1, batch_size), max_pixels
+        self.transform = backend.transform
+        family, config = backend.family, backend.model.config
+        self.logit_scale = backend.logit_scale
+        self.image_size, self.dim = family.image_size(config), family.dim(config)
+        self._backend, self._cores, self._decoder = backend, backend.cores, decode
         self._tokenizer = tokenizer
-        self._tokenizer.enable_truncation(self._family.text_length(self._config))
-        self._backend = backends.named(backend)(
-            self._family, model, transform, device=device, precision=precision
-        )
-        self.device, self.precision = self._backend.device, self._backend.precision
-        self._cores = self._backend.cores
-        self._decoder = decode
+        self._tokenizer.enable_truncation(family.text_length(config))
 
     @classmethod
     def load(
@@ -82,16 +71,15 @@ class Encoder:
         decode: Decoder = pillow.decode,
     ) -> Encoder:
         """Load a model folder and try it once. Raises `ModelError` naming what is wrong."""
-        transform = checkpoint.load_transform(folder)
+        family = families.of(folder)
+        transform = family.load_transform(folder)
+        model, tokenizer = checkpoint.load_model(folder), family.load_tokenizer(folder)
+        family.check_tokenizer(model.config, tokenizer)
         encoder = cls(
-            checkpoint.load_model(folder),
-            tokenizer=checkpoint.load_tokenizer(folder),
-            transform=transform,
-            device=device,
-            precision=precision,
+            backends.named(backend)(family, model, transform, device=device, precision=precision),
+            tokenizer=tokenizer,
             batch_size=batch_size,
             max_pixels=max_pixels,
-            backend=backend,
             decode=decode,
         )
         encoder.warm_up()
@@ -99,7 +87,6 @@ class Encoder:
 
     def warm_up(self) -> None:
         """Run both towers once, so that the first user does not wait and a bad model shows now."""
-        self._family.check_tokenizer(self._config, self._tokenizer)
         try:
             image = self.encode_images([Image.new("RGB", (self.image_size,) * 2, "grey")])
             text = self.encode_texts(["a photo"])

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from moderation.clip.backends.backend import BACKENDS, Backend
 from moderation.clip.errors import ModelError
+from moderation.clip.plugins import import_all
 
 __all__ = ["Backend", "named"]
 
 
 def named(name: str) -> type[Backend]:
     """The backend of this name. Raises `ModelError`."""
-    backends = BACKENDS.all()
-    if name not in backends:
-        raise ModelError(f"There is no backend {name!r}; use one of {', '.join(sorted(backends))}.")
-    return backends[name]
+    import_all(__name__)
+    if name not in BACKENDS:
+        raise ModelError(f"There is no backend {name!r}; use one of {', '.join(sorted(BACKENDS))}.")
+    return BACKENDS[name]

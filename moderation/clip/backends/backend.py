@@ -9,7 +9,6 @@ import numpy as np
 
 from moderation.clip.backends.cores import CorePool
 from moderation.clip.backends.device import choose_device, choose_precision, cpu_cores
-from moderation.clip.plugins import Plugins
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from moderation.clip.families import Family
     from moderation.clip.pictures.preprocess import ImageTransform
 
-BACKENDS: Plugins[type[Backend]] = Plugins("moderation.clip.backends")
+BACKENDS: dict[str, type[Backend]] = {}
 
 
 class Backend(ABC):
@@ -28,7 +27,7 @@ class Backend(ABC):
 
     def __init_subclass__(cls, *, name: str) -> None:
         """`name` is what `Encoder.load(backend=)` takes."""
-        BACKENDS.add(name, cls)
+        BACKENDS[name] = cls
 
     def __init__(
         self,
@@ -36,12 +35,13 @@ class Backend(ABC):
         model: PreTrainedModel,
         transform: ImageTransform,
         *,
-        device: str = "auto",
-        precision: str = "auto",
+        device: str,
+        precision: str,
     ) -> None:
         self.family, self.model, self.transform = family, model, transform
         self.device = choose_device(device)
         self.precision = choose_precision(self.device, precision)
+        self.logit_scale = family.logit_scale(model)  # before it loses digits to a precision
         self.cores = CorePool(cpu_cores() if self.device == "cpu" else 1)
 
     @abstractmethod

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moderation.clip.errors import ModelError
 from moderation.clip.families.family import FAMILIES, TOWERS, Family, Tower
+from moderation.clip.plugins import import_all
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -24,20 +25,19 @@ def of(folder: Path) -> Family:
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         # The first exports of CLIP do not say what they are.
-        model_type = config.get("model_type", "clip")
+        return _of(config.get("model_type", "clip"), path)
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{path} is not a valid model configuration.") from error
-    return _named(str(model_type), where=str(path))
 
 
 def of_model(model: PreTrainedModel) -> Family:
-    """The family of a loaded model, by its `config.model_type`. Raises `ModelError`."""
-    return _named(model.config.model_type, where="The model")
+    """The family of a loaded model, by its configuration. Raises `ModelError`."""
+    return _of(model.config.model_type, "The model")
 
 
-def _named(model_type: str, *, where: str) -> Family:
-    families = FAMILIES.all()
-    if model_type not in families:
-        known = ", ".join(sorted(families))
-        raise ModelError(f"{where} is of the type {model_type!r}; use one of {known}.")
-    return families[model_type]
+def _of(model_type: str, what: object) -> Family:
+    import_all(__name__)
+    if model_type not in FAMILIES:
+        known = ", ".join(sorted(FAMILIES))
+        raise ModelError(f"{what} is of the type {model_type!r}; use one of {known}.")
+    return FAMILIES[model_type]

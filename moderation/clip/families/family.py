@@ -16,7 +16,6 @@ import numpy as np
 from moderation.clip.checkpoints import hub, weights
 from moderation.clip.errors import ModelError
 from moderation.clip.pictures.preprocess import ImageTransform
-from moderation.clip.plugins import Plugins
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 Tower = Literal["image", "text"]
 TOWERS: tuple[Tower, ...] = ("image", "text")
 
-FAMILIES: Plugins[Family] = Plugins("moderation.clip.families")
+FAMILIES: dict[str, Family] = {}  # by model type
 
 
 class Family(ABC):
@@ -49,7 +48,7 @@ class Family(ABC):
     def __init_subclass__(cls, *, model_types: tuple[str, ...]) -> None:
         """`model_types` are those of config.json that mean this family."""
         for model_type in model_types:
-            FAMILIES.add(model_type, cls())
+            FAMILIES[model_type] = cls()
 
     @abstractmethod
     def model_class(self) -> Any:
