@@ -22,8 +22,9 @@ from moderation.services.registry import versions
 from moderation.services.release import automatic_action, calibrate, threshold_targets
 from moderation.services.release.threshold_targets import Evidence, Proposal, ThresholdError
 
+from .chart import Chart
 from .stale_state import stale_state
-from .threshold_chart import Chart, chart
+from .threshold_chart import chart
 from .threshold_form import TargetForm, first_look
 
 View = Callable[..., HttpResponse]

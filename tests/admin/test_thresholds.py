@@ -126,7 +126,7 @@ def test_the_chart_splits_a_bar_at_the_threshold(bundled: ModelVersion) -> None:
     assert drawn is not None
     assert {bar.band for bar in drawn.bars} == {"clear", "review", "pass"}
     assert all(bar.x >= 0 and bar.x + bar.width <= 100.001 for bar in drawn.bars)
-    marks = {line.css: line.x for line in drawn.lines}
+    marks = {mark.css: mark.x for mark in drawn.marks}
     assert marks["is-clear"] < marks["is-review"] < marks["is-former"]
     for bar in drawn.bars:
         assert (bar.x < marks["is-review"] - 1e-6) == (bar.band != "pass")

@@ -7,9 +7,8 @@ import math
 import numpy as np
 
 from .binomial import binomial_tail, labels_for
-from .labelled_scores import STEP, LabelledScores, grid
+from .labelled_scores import STEP, LabelledScores, grid, mismatch_share
 from .thresholds import ChosenThreshold, NotEnoughLabels, OutOfReach, ThresholdAnswer, percent
-from .weights import effective_size
 
 # Learn-then-Test begins at several strictnesses, so that one unlucky label among the few at the
 # strictest does not end it; each has its part of the error (Bonferroni).
@@ -56,10 +55,7 @@ def _tested(labels: LabelledScores) -> list[tuple[float, float, float]]:
     found: dict[float, tuple[float, float, float]] = {}
     for end in np.unique(np.linspace(1, len(order), min(_CANDIDATES, len(order)), dtype=int)):
         threshold = round((grid(float(labels.similarities[order[end - 1]])) + 1) * STEP, 3)
-        below = labels.similarities < threshold
-        weights = labels.weights[below]
-        share = float(weights @ labels.wrong[below] / weights.sum())
-        found[threshold] = threshold, share, effective_size(weights)
+        found[threshold] = threshold, *mismatch_share(labels, labels.similarities < threshold)
     return list(found.values())
 
 
