@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from django.contrib.auth.models import User
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
@@ -23,6 +22,7 @@ from moderation.services.queries import held
 from moderation.services.registry import questions
 from moderation.services.release import thresholds
 from moderation.services.scoring import analyze, stale
+from tests.support.factories import MakeUser
 from tests.support.scored_shop import fill
 
 pytestmark = pytest.mark.django_db
@@ -128,7 +128,7 @@ def test_old_answers_are_dropped(slow: None) -> None:
 
 
 def test_the_sweep_finds_what_pages_show(
-    bundled: ModelVersion, make_user: Callable[..., User], monkeypatch: pytest.MonkeyPatch
+    bundled: ModelVersion, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(bundled, count=30)
     monkeypatch.setattr(held, "LONG", -1.0)
