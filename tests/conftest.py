@@ -140,7 +140,8 @@ def ben(make_user: MakeUser) -> User:
 
 @pytest.fixture
 def lead(make_user: MakeUser) -> User:
-    return make_user("lea", group="lead")
+    """A lead, by the name of lena."""
+    return make_user("lena", group="lead")
 
 
 @pytest.fixture

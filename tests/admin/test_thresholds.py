@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 from django.contrib.auth.models import User
@@ -13,17 +10,12 @@ from django.test import Client
 from moderation.models import Analysis, AutomaticAction, ModelVersion, VersionEvent
 from moderation.services.release import threshold_targets
 from moderation.services.release.threshold_targets import Target
+from tests.support.factories import MakeUser
 from tests.support.scored_shop import fill, judge
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-Make = Callable[..., Any]
 BUDGET = {"kind": "budget", "reviews": "60", "arrivals": "200", "clear": "keep"}
-
-
-@pytest.fixture
-def lead(make_user: Make) -> User:
-    return make_user("lena", group="lead")
 
 
 @pytest.fixture
@@ -165,7 +157,7 @@ def test_decisions_can_be_fitted_from_the_page(
 
 
 def test_a_moderator_looks_and_changes_nothing(
-    bundled: ModelVersion, make_user: Make, page: str
+    bundled: ModelVersion, make_user: MakeUser, page: str
 ) -> None:
     fill(bundled, count=50)
     client = Client()
@@ -179,7 +171,9 @@ def test_a_moderator_looks_and_changes_nothing(
         assert client.post(path, BUDGET).status_code == 403
 
 
-def test_a_shops_login_may_not_even_look(bundled: ModelVersion, make_user: Make, page: str) -> None:
+def test_a_shops_login_may_not_even_look(
+    bundled: ModelVersion, make_user: MakeUser, page: str
+) -> None:
     client = Client()
     client.force_login(make_user("shop", group="shop"))
 
@@ -246,7 +240,7 @@ def test_no_page_of_thresholds_holds_backticks(
 
 
 def test_without_the_right_there_is_a_sentence_and_a_way_back(
-    bundled: ModelVersion, make_user: Make, page: str
+    bundled: ModelVersion, make_user: MakeUser, page: str
 ) -> None:
     client = Client()
     client.force_login(make_user("shop", group="shop"))

@@ -22,10 +22,7 @@ from tests.support.clip_models import (
     build_folder,
     photo,
     tiny_config,
-    tiny_folder,
 )
-
-__all__ = ["tiny_folder"]
 
 TEXTS = ["a red mug", "Blue Jeans", "", "a red mug", "x" * 500, "ÉTÉ 日本 👟", "mug"]
 

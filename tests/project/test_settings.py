@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 
 def start(tmp_path: Path, code: str = "", **variables: str) -> subprocess.CompletedProcess[str]:

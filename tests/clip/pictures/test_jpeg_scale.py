@@ -16,9 +16,6 @@ from moderation.clip.pictures.images import open_image
 from moderation.clip.pictures.jpeg_scale import content_box
 from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.demo import demo_products
-from tests.support.clip_models import tiny_folder
-
-__all__ = ["tiny_folder"]
 
 BOUND = 0.002  # on any cosine
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from moderation.services.catalogue.catalogue_import import CHUNK
-from tests.conftest import photo
+from tests.support.photos import photo
 from tools.live_project import LiveProject
 
 ROWS = 12 * CHUNK

@@ -27,7 +27,9 @@ from moderation.services.datasets.dataset_manifest import Filters
 from moderation.services.datasets.formats import DEFAULT, FORMATS
 from moderation.services.queries.lookup import UnknownName
 from moderation.services.queue import review, review_claims, review_undo
-from tests.conftest import ROOT, photo
+from tests.support.factories import MakeItem, MakeUser
+from tests.support.paths import ROOT
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 
@@ -35,12 +37,7 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
-
-
-@pytest.fixture
-def decide(make_item: Make, anna: User) -> Callable[..., Decision]:
+def decide(make_item: MakeItem, anna: User) -> Callable[..., Decision]:
     """Makes a product and decides it: `decide("A1", "confirm", "other_product")`."""
 
     def decided(name: str, verdict: str, reason: str, **changes: Any) -> Decision:
@@ -189,7 +186,7 @@ def test_what_was_undone_is_no_label_until_it_is_decided_again(
 
 
 def test_of_two_decisions_on_one_content_the_newest_counts_whatever_the_filter(
-    two: list[Decision], tmp_path: Path, make_user: Make
+    two: list[Decision], tmp_path: Path, make_user: MakeUser
 ) -> None:
     old = two[0]
     Decision.objects.create(

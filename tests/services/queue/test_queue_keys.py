@@ -10,7 +10,7 @@ import pytest
 
 from moderation.models import Decision, QueuePreferences
 from moderation.services.queue import queue_keys
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 Make = Callable[..., Any]
 DOCS = ROOT / "docs"

@@ -34,8 +34,8 @@ from moderation.services.registry import versions
 from moderation.services.release import evaluation, judged_pairs, shadow, zero_shot
 from moderation.services.rules import photos
 from moderation.services.scoring import analyze, scoring_requests
-from tests.conftest import photo
 from tests.support import judged_shop, object_store
+from tests.support.photos import photo
 from tests.support.snapshot_shop import jpeg, unlike
 
 pytestmark = pytest.mark.django_db

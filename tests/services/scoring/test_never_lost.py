@@ -13,7 +13,7 @@ import psutil
 import pytest
 import redis
 
-from tests.conftest import photo
+from tests.support.photos import photo
 from tools.live_project import LiveProject
 
 pytestmark = pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,16 +16,18 @@ from moderation.services.rules import sampling
 from moderation.services.scoring import analyze, bulk_results, reanalyze, rescore
 from moderation.services.scoring.reanalyze import Job, Which
 from moderation.services.scoring.rescore import Rescorer
-from tests.conftest import photo
+from tests.support.factories import MakeProduct, RunWorker
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 OF_THE_MOMENT = {"id", "created_at", "finished_at", "attempts", "claimed_by"}
 
 
 @pytest.fixture
-def scored(bundled: ModelVersion, make_product: Make, run_worker: Make) -> list[Product]:
+def scored(
+    bundled: ModelVersion, make_product: MakeProduct, run_worker: RunWorker
+) -> list[Product]:
     """Three products in two categories, answered by the worker; one category is flagged whole."""
     Category.objects.all().delete()
     for name, prompt in (("Toys", "a toy"), ('Mugs "XL"', "a large mug")):
@@ -168,7 +169,7 @@ def test_each_row_gets_its_own_values(scored: list[Product]) -> None:
     ] == [tuple(getattr(found, field) for field in fields) for found in rows]
 
 
-def test_what_is_not_known_is_still_asked(scored: list[Product], make_product: Make) -> None:
+def test_what_is_not_known_is_still_asked(scored: list[Product], make_product: MakeProduct) -> None:
     make_product("A4", text="Never seen")
     Analysis.objects.pending().delete()
     tally = reanalyze.run(Job(Which.STALE, versions.current()))
