@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from moderation.clip.statistics.metrics import roc_auc
-from tests.support.live_project import LiveProject
+from tools.live_project import LiveProject
 
 from .machine import machine
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from moderation.services.catalogue.catalogue_file import open_catalogue
-from tests.support.live_project import ROOT, LiveProject
+from tools.live_project import ROOT, LiveProject
 
 from .photos import write_photos
 

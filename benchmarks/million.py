@@ -89,7 +89,7 @@ def prepared() -> float:
 
     caches["answers"].clear()
     started = time.perf_counter()
-    prepare.prepare()
+    prepare.prepare_figures()
     return time.perf_counter() - started
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.live_project import LiveProject
+from tools.live_project import LiveProject
 
 from .machine import machine
 from .queue_speed import PORT, fill, is_up

@@ -25,7 +25,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.support.live_project import LiveProject
+from tools.live_project import LiveProject
 
 from .machine import machine
 from .photos import write_photos

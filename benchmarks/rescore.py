@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.support.live_project import ROOT, LiveProject
+from tools.live_project import ROOT, LiveProject
 
 from .machine import machine
 

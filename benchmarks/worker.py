@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from moderation.clip.encoder import Encoder
-from tests.support.live_project import LiveProject
+from tools.live_project import LiveProject
 
 from .machine import machine
 from .models import vit_b32_folder

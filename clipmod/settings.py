@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from clipmod import env
+from moderation.clip import configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(os.environ.get("CLIPMOD_ENV_FILE", BASE_DIR / ".env"))
@@ -183,13 +184,13 @@ ANALYSIS_MAX_ATTEMPTS = env.integer("ANALYSIS_MAX_ATTEMPTS", 3, low=1, high=20)
 WORKER_STALE_SECONDS = env.integer("WORKER_STALE_SECONDS", 60, low=5, high=3600)
 
 # ── CLIP ──────────────────────────────────────────────────────────────────────────────────────
-CLIP_MODEL_NAME = env.text("CLIP_MODEL_NAME", "openai/clip-vit-base-patch32")
+CLIP_MODEL_NAME = env.text("CLIP_MODEL_NAME", configuration.MODEL)
 CLIP_MODEL_PATH = env.text("CLIP_MODEL_PATH")
 # None: each model version's own threshold (0.25 for the OpenAI models).
 CLIP_SIMILARITY_THRESHOLD = env.optional_number("CLIP_SIMILARITY_THRESHOLD", low=-1, high=1)
-CLIP_BATCH_SIZE = env.integer("CLIP_BATCH_SIZE", 32, low=1, high=1024)
-CLIP_DEVICE = env.choice("CLIP_DEVICE", "auto", among=("auto", "cpu", "cuda", "mps"))
-CLIP_PRECISION = env.choice("CLIP_PRECISION", "auto", among=("auto", "fp32", "bf16", "fp16"))
+CLIP_BATCH_SIZE = env.integer("CLIP_BATCH_SIZE", configuration.BATCH_SIZE, low=1, high=1024)
+CLIP_DEVICE = env.choice("CLIP_DEVICE", configuration.AUTO, among=configuration.DEVICES)
+CLIP_PRECISION = env.choice("CLIP_PRECISION", configuration.AUTO, among=configuration.PRECISIONS)
 CLIP_PRELOAD = env.boolean("CLIP_PRELOAD", False)
 CLIP_IMAGE_ROOT = _folder("CLIP_IMAGE_ROOT", MEDIA_ROOT)
 CLIP_TRAIN_BATCH_SIZE = env.integer("CLIP_TRAIN_BATCH_SIZE", 16, low=1, high=4096)

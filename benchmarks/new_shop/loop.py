@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import machine
-from tests.support.live_project import ROOT, LiveProject
+from tools.live_project import ROOT, LiveProject
 
 from .shop import SOURCES
 

@@ -16,13 +16,17 @@ from django.urls import URLPattern, path, reverse
 
 from moderation.clip.errors import ModelError
 from moderation.models import Product
-from moderation.services.catalogue.catalogue_formats import CatalogueFileError
+from moderation.services.catalogue.catalogue_formats import (
+    ENDINGS,
+    FORMATS,
+    CatalogueFileError,
+    listed,
+)
 from moderation.services.catalogue.catalogue_import import ImportReport, import_catalogue
 
 from . import upload
 from .upload import Upload, UploadError
 
-ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 ROWS_SHOWN = 500
 _KEY = "import_upload"
 
@@ -32,8 +36,8 @@ class UploadForm(forms.Form):
 
     catalogue = forms.FileField(
         label="Catalogue",
-        help_text="CSV, TSV, JSONL or Parquet with the columns product_id, image_path, text and, "
-        "where you have them, category and seller.",
+        help_text=f"{listed([one.title for one in FORMATS], by='or')} with the columns product_id, "
+        "image_path, text and, where you have them, category and seller.",
         widget=forms.ClearableFileInput(attrs={"accept": ",".join(ENDINGS)}),
     )
     photos = forms.FileField(

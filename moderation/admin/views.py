@@ -15,10 +15,11 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from moderation.models import Category, ModelVersion, SavedView
+from moderation.models import SavedView
 from moderation.services.measures import saved_views
 from moderation.services.measures.saved_views import SavedViewError
-from moderation.services.queue.queue_filter import BANDS, REASONS, QueueFilter, QueueFilterError
+from moderation.services.queue.queue_field import QueueFilterError
+from moderation.services.queue.queue_filter import QueueFilter
 
 View = Callable[..., HttpResponse]
 
@@ -54,16 +55,26 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "chosen": None if chosen is None or chosen.is_empty else chosen,
         "problem": problem,
         "wrong": wrong,
-        "given": request.GET,
-        "bands": BANDS.items(),
-        "reasons": REASONS.items(),
-        "categories": Category.objects.values_list("pk", "name"),
-        "versions": ModelVersion.objects.values_list("pk", "name"),
+        "parts": _parts(request, chosen),
     }
     if context["chosen"]:
         context["open"] = saved_views.open_count(context["chosen"])
     context["views"] = saved_views.listed(_person(request))
     return context
+
+
+def _parts(request: HttpRequest, chosen: QueueFilter | None) -> list[dict[str, Any]]:
+    """What the form asks for, each with what is chosen of it and what was written."""
+    parts = [
+        {
+            "name": name,
+            "field": field,
+            "value": getattr(chosen, name, None),
+            "written": request.GET.get(name, ""),
+        }
+        for name, field in QueueFilter.fields().items()
+    ]
+    return sorted(parts, key=lambda part: part["field"].after_others)
 
 
 def _save(request: HttpRequest) -> HttpResponse:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import stat
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,10 @@ from django.test import Client
 
 from moderation.admin import upload
 from moderation.models import Analysis, Product
-from tests.conftest import photo
+from tests.support.photos import photo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-Make = Callable[..., Any]
 IMPORT = "/admin/moderation/product/import/"
 HEADER = "product_id,image_path,text,category\n"
 
@@ -32,10 +30,8 @@ def kept(settings: Any, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def lead(make_user: Make, bundled: Any) -> Client:
-    client = Client()
-    client.force_login(make_user("lea", group="lead"))
-    return client
+def lead_client(bundled: Any, lead_client: Client) -> Client:
+    return lead_client
 
 
 def archive(**files: bytes) -> bytes:
@@ -60,14 +56,14 @@ PHOTOS = archive(**{"images/a.jpg": photo("red"), "images/b.jpg": photo("blue")}
 
 
 def test_the_dry_run_changes_nothing_and_the_confirmation_imports(
-    lead: Client, kept: Path, media: Path
+    lead_client: Client, kept: Path, media: Path
 ) -> None:
-    page = send(lead, GOOD, photos=PHOTOS).content.decode()
+    page = send(lead_client, GOOD, photos=PHOTOS).content.decode()
 
     assert "Dry run of shop.csv" in page and "Import 2 rows" in page
     assert not Product.objects.exists() and not list(media.rglob("*.jpg"))
 
-    answer = lead.post(IMPORT + "confirm/", follow=True)
+    answer = lead_client.post(IMPORT + "confirm/", follow=True)
 
     assert "Imported: 2 new, 0 updated, 0 unchanged" in answer.content.decode()
     assert sorted(Product.objects.values_list("external_id", "source")) == [
@@ -78,19 +74,21 @@ def test_the_dry_run_changes_nothing_and_the_confirmation_imports(
     assert list(kept.iterdir()) == []  # nothing is kept once it is imported
 
 
-def test_importing_again_updates_instead_of_doubling(lead: Client) -> None:
+def test_importing_again_updates_instead_of_doubling(lead_client: Client) -> None:
     for rows in (GOOD, GOOD.replace("blue", "green")):
-        send(lead, rows, photos=PHOTOS)
-        answer = lead.post(IMPORT + "confirm/", follow=True)
+        send(lead_client, rows, photos=PHOTOS)
+        answer = lead_client.post(IMPORT + "confirm/", follow=True)
 
     assert "0 new, 1 updated, 1 unchanged" in answer.content.decode()
     assert Product.objects.count() == 2
 
 
-def test_bad_rows_are_listed_with_line_column_and_reason(lead: Client, settings: Any) -> None:
+def test_bad_rows_are_listed_with_line_column_and_reason(
+    lead_client: Client, settings: Any
+) -> None:
     rows = GOOD + "A3,images/gone.jpg,A ball,\nA4,images/a.jpg,,\nA5,../../etc/passwd,A ball,\n"
 
-    answer = send(lead, rows, photos=PHOTOS)
+    answer = send(lead_client, rows, photos=PHOTOS)
 
     listed = [(row.line, row.column) for row in answer.context["report"].bad_rows]
     assert listed == [(4, "image_path"), (5, "text"), (6, "image_path")]
@@ -99,26 +97,26 @@ def test_bad_rows_are_listed_with_line_column_and_reason(lead: Client, settings:
     assert "leads out of the image folder" in page
     assert str(settings.IMPORT_DIR) not in page
     assert "Import 2 rows" in page
-    lead.post(IMPORT + "confirm/")
+    lead_client.post(IMPORT + "confirm/")
     assert Product.objects.count() == 2
 
 
-def test_all_or_nothing_refuses_a_file_with_a_bad_row(lead: Client) -> None:
-    answer = send(lead, GOOD + "A3,,A ball,\n", photos=PHOTOS, strict="on")
+def test_all_or_nothing_refuses_a_file_with_a_bad_row(lead_client: Client) -> None:
+    answer = send(lead_client, GOOD + "A3,,A ball,\n", photos=PHOTOS, strict="on")
 
     assert "no row goes in while there are bad ones" in answer.content.decode()
-    lead.post(IMPORT + "confirm/")
+    lead_client.post(IMPORT + "confirm/")
     assert not Product.objects.exists()
 
 
-def test_without_a_zip_paths_start_in_the_image_folder(lead: Client, media: Path) -> None:
+def test_without_a_zip_paths_start_in_the_image_folder(lead_client: Client, media: Path) -> None:
     (media / "shop").mkdir()
     (media / "shop" / "a.jpg").write_bytes(photo())
     outside = media.parent / "secret.jpg"
     outside.write_bytes(photo())
     rows = f"A1,shop/a.jpg,A ball,\nA2,{outside},A ball,\nA3,../secret.jpg,A ball,\n"
 
-    report = send(lead, HEADER + rows).context["report"]
+    report = send(lead_client, HEADER + rows).context["report"]
 
     assert report.created == 1
     assert [row.line for row in report.bad_rows] == [3, 4]
@@ -134,9 +132,9 @@ def test_without_a_zip_paths_start_in_the_image_folder(lead: Client, media: Path
     ],
 )
 def test_a_file_that_cannot_be_read_gets_a_sentence(
-    lead: Client, kept: Path, name: str, rows: str, sentence: str
+    lead_client: Client, kept: Path, name: str, rows: str, sentence: str
 ) -> None:
-    answer = send(lead, rows, name=name)
+    answer = send(lead_client, rows, name=name)
 
     assert answer.status_code == 400
     assert sentence in answer.content.decode()
@@ -165,7 +163,7 @@ def with_link() -> bytes:
     ],
 )
 def test_a_zip_that_is_broken_too_large_or_leads_out_is_refused(
-    lead: Client,
+    lead_client: Client,
     kept: Path,
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -176,28 +174,28 @@ def test_a_zip_that_is_broken_too_large_or_leads_out_is_refused(
     monkeypatch.setattr(upload, "BYTES_AT_MOST", 3000)
     monkeypatch.setattr(upload, "FILES_AT_MOST", 8)
 
-    answer = send(lead, GOOD, photos=photos)
+    answer = send(lead_client, GOOD, photos=photos)
 
     assert answer.status_code == 400 and sentence in answer.content.decode()
     assert list(kept.iterdir()) == [] and not (kept.parent / "evil.jpg").exists()
 
 
-def test_a_link_in_a_zip_is_unpacked_as_a_plain_file(lead: Client, kept: Path) -> None:
-    send(lead, GOOD, photos=with_link())
+def test_a_link_in_a_zip_is_unpacked_as_a_plain_file(lead_client: Client, kept: Path) -> None:
+    send(lead_client, GOOD, photos=with_link())
 
     assert not any(path.is_symlink() for path in kept.rglob("*"))
 
 
-def test_a_confirmation_without_an_upload_changes_nothing(lead: Client) -> None:
-    answer = lead.post(IMPORT + "confirm/", follow=True)
+def test_a_confirmation_without_an_upload_changes_nothing(lead_client: Client) -> None:
+    answer = lead_client.post(IMPORT + "confirm/", follow=True)
 
     assert "upload it again" in answer.content.decode()
-    assert lead.get(IMPORT + "confirm/").status_code == 302
+    assert lead_client.get(IMPORT + "confirm/").status_code == 302
     assert not Product.objects.exists()
 
 
-def test_a_new_upload_takes_the_place_of_the_one_before(lead: Client, kept: Path) -> None:
-    send(lead, GOOD, photos=PHOTOS)
-    send(lead, GOOD, photos=PHOTOS)
+def test_a_new_upload_takes_the_place_of_the_one_before(lead_client: Client, kept: Path) -> None:
+    send(lead_client, GOOD, photos=PHOTOS)
+    send(lead_client, GOOD, photos=PHOTOS)
 
     assert len(list(kept.iterdir())) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from moderation.admin import keyset
 from moderation.models import Product
 from moderation.services.queries.in_time import in_time
+from tests.support.factories import MakeItem, MakeUser
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 LIST = "/admin/moderation/product/"
 
 
@@ -157,7 +156,7 @@ def test_words_are_looked_for_in_the_newest_rows_only(
 
 @pytest.mark.parametrize("name", ["analysis", "reviewitem", "decision"])
 def test_the_other_lists_find_what_belongs_to_a_product(
-    make_item: Make, make_user: Make, root: Client, name: str
+    make_item: MakeItem, make_user: MakeUser, root: Client, name: str
 ) -> None:
     from moderation.models import Decision
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +14,9 @@ from moderation.models import Analysis, Category, Decision, ModelVersion, Worker
 from moderation.services.queue import review, review_undo
 from moderation.services.registry import versions
 from moderation.services.worker import heartbeat
+from tests.support.factories import MakeItem, MakeProduct, MakeUser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
-
-Make = Callable[..., Any]
 
 
 @pytest.fixture
@@ -35,7 +33,7 @@ def html(client: Client, address: str) -> str:
 
 
 # ── The start page ────────────────────────────────────────────────────────────────────────────
-def test_the_start_page_shows_queue_model_and_worker(make_item: Make, root: Client) -> None:
+def test_the_start_page_shows_queue_model_and_worker(make_item: MakeItem, root: Client) -> None:
     make_item("A1"), make_item("A2")
     heartbeat.beat("host/1/2", doing="analysing 3 products")
 
@@ -57,7 +55,7 @@ def test_a_silent_worker_and_a_missing_model_are_named(root: Client) -> None:
 
 # ── Analyses and decisions ────────────────────────────────────────────────────────────────────
 def test_an_analysis_shows_scores_verdict_model_and_categories(
-    make_item: Make, root: Client
+    make_item: MakeItem, root: Client
 ) -> None:
     row = make_item("A1", similarity=0.31).analysis
     Analysis.objects.update(top_categories=[{"category": "Balls", "score": 0.62}])
@@ -69,7 +67,7 @@ def test_an_analysis_shows_scores_verdict_model_and_categories(
     assert "A1" in html(root, "/admin/moderation/analysis/?is_mismatch__exact=1&status__exact=done")
 
 
-def test_a_failed_analysis_shows_its_reason(make_product: Make, root: Client) -> None:
+def test_a_failed_analysis_shows_its_reason(make_product: MakeProduct, root: Client) -> None:
     row = make_product("A1").analyses.get()
     Analysis.objects.update(status="failed", error="The image is truncated.")
 
@@ -78,7 +76,7 @@ def test_a_failed_analysis_shows_its_reason(make_product: Make, root: Client) ->
 
 @pytest.mark.parametrize("name", ["analysis", "decision", "reviewitem", "modelversion"])
 def test_not_even_a_superuser_adds_changes_or_deletes_records(
-    make_item: Make, root: Client, make_user: Make, name: str
+    make_item: MakeItem, root: Client, make_user: MakeUser, name: str
 ) -> None:
     item = make_item("A1")
     review.decide(item, moderator=make_user("anna"), verdict="dismiss", reason="matches")
@@ -99,7 +97,11 @@ def test_not_even_a_superuser_adds_changes_or_deletes_records(
 
 @pytest.mark.parametrize("name", ["analysis", "decision", "reviewitem"])
 def test_lists_take_the_same_few_queries_for_many_rows(
-    make_item: Make, root: Client, make_user: Make, name: str, django_assert_max_num_queries: Any
+    make_item: MakeItem,
+    root: Client,
+    make_user: MakeUser,
+    name: str,
+    django_assert_max_num_queries: Any,
 ) -> None:
     anna = make_user("anna")
     for number in range(10):
@@ -112,7 +114,7 @@ def test_lists_take_the_same_few_queries_for_many_rows(
 
 
 def test_an_undone_decision_no_longer_stands(
-    make_item: Make, root: Client, make_user: Make
+    make_item: MakeItem, root: Client, make_user: MakeUser
 ) -> None:
     anna = make_user("anna")
     review.decide(make_item("A1"), moderator=anna, verdict="dismiss", reason="matches")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,20 +13,14 @@ from django.test import Client
 from PIL import Image
 
 from moderation.models import Analysis, Category, Product
+from moderation.services.datasets.formats import DEFAULT, FORMATS
 from moderation.services.queue import review
-from tests.conftest import photo
+from tests.support.factories import MakeItem, MakeProduct, MakeUser
+from tests.support.photos import photo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-Make = Callable[..., Any]
 LIST = "/admin/moderation/product/"
-
-
-@pytest.fixture
-def lead(make_user: Make) -> Client:
-    client = Client()
-    client.force_login(make_user("lea", group="lead"))
-    return client
 
 
 def ids(answer: Any) -> list[str]:
@@ -40,10 +33,12 @@ def action(client: Client, name: str, *products: Product) -> Any:
 
 
 # ── The list ──────────────────────────────────────────────────────────────────────────────────
-def test_the_list_shows_photo_text_scores_and_links(make_item: Make, lead: Client) -> None:
+def test_the_list_shows_photo_text_scores_and_links(
+    make_item: MakeItem, lead_client: Client
+) -> None:
     item = make_item("A1", similarity=0.123, text="A <red> ball")
 
-    html = lead.get(LIST).content.decode()
+    html = lead_client.get(LIST).content.decode()
 
     assert item.product.image.url in html and "A &lt;red&gt; ball" in html
     assert "flagged" in html and "0.12" in html
@@ -51,20 +46,20 @@ def test_the_list_shows_photo_text_scores_and_links(make_item: Make, lead: Clien
 
 
 def test_the_list_takes_the_same_few_queries_for_many_products(
-    make_item: Make, lead: Client, django_assert_max_num_queries: Any
+    make_item: MakeItem, lead_client: Client, django_assert_max_num_queries: Any
 ) -> None:
     category = Category.objects.create(name="Balls")
     make_item("A0", category="Balls")
-    lead.get(LIST)
+    lead_client.get(LIST)
     # On PostgreSQL a savepoint and two settings limit the time of one of them.
     limit = 7 if connection.vendor == "sqlite" else 11
     with django_assert_max_num_queries(limit) as few:
-        lead.get(LIST)
+        lead_client.get(LIST)
     for number in range(1, 12):
         make_item(f"A{number}", category=category.name)
 
     with django_assert_max_num_queries(len(few)):
-        lead.get(LIST)
+        lead_client.get(LIST)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +79,11 @@ def test_the_list_takes_the_same_few_queries_for_many_products(
     ],
 )
 def test_filters_and_search(
-    make_item: Make, make_product: Make, lead: Client, query: str, found: list[str]
+    make_item: MakeItem,
+    make_product: MakeProduct,
+    lead_client: Client,
+    query: str,
+    found: list[str],
 ) -> None:
     make_item("A1", seller="Smith")
     passed = make_item("A2", text="A zebra").product
@@ -95,17 +94,17 @@ def test_filters_and_search(
     Product.objects.filter(pk=failed.pk).update(analysis=failed.analyses.get())
     make_product("A5").analyses.all().delete()
 
-    assert ids(lead.get(f"{LIST}?{query}")) == found
+    assert ids(lead_client.get(f"{LIST}?{query}")) == found
 
 
-def test_filters_by_category_and_model_version(make_item: Make, lead: Client) -> None:
+def test_filters_by_category_and_model_version(make_item: MakeItem, lead_client: Client) -> None:
     item = make_item("A1", category="Balls")
     make_item("A2")
     category, version = item.product.category, item.analysis.model_version
 
-    assert ids(lead.get(f"{LIST}?category__id__exact={category.pk}")) == ["A1"]
+    assert ids(lead_client.get(f"{LIST}?category__id__exact={category.pk}")) == ["A1"]
     by_version = f"{LIST}?analysis__model_version__id__exact={version.pk}"
-    assert ids(lead.get(by_version)) == ["A1", "A2"]
+    assert ids(lead_client.get(by_version)) == ["A1", "A2"]
 
 
 # ── The form ──────────────────────────────────────────────────────────────────────────────────
@@ -116,10 +115,12 @@ def form(data: bytes | None = None, **fields: str) -> dict[str, Any]:
     return filled
 
 
-def test_a_new_product_goes_through_the_intake(lead: Client, bundled: Any, media: Any) -> None:
+def test_a_new_product_goes_through_the_intake(
+    lead_client: Client, bundled: Any, media: Any
+) -> None:
     category = Category.objects.create(name="Balls")
 
-    answer = lead.post(f"{LIST}add/", form(photo(), category=str(category.pk)), follow=True)
+    answer = lead_client.post(f"{LIST}add/", form(photo(), category=str(category.pk)), follow=True)
 
     product = Product.objects.get()
     assert (product.external_id, product.category, product.source) == ("N1", category, "admin")
@@ -130,14 +131,14 @@ def test_a_new_product_goes_through_the_intake(lead: Client, bundled: Any, media
 
 
 def test_a_changed_text_asks_for_an_analysis_and_an_unchanged_one_does_not(
-    lead: Client, make_item: Make
+    lead_client: Client, make_item: MakeItem
 ) -> None:
     product = make_item("N1", text="A red ball").product
     page = f"{LIST}{product.pk}/change/"
 
-    lead.post(page, form(text="A red ball"))
+    lead_client.post(page, form(text="A red ball"))
     assert product.analyses.count() == 1
-    lead.post(page, form(text="A  blue ball", external_id="N2"))
+    lead_client.post(page, form(text="A  blue ball", external_id="N2"))
 
     product.refresh_from_db()
     assert (product.external_id, product.text) == ("N1", "A blue ball")
@@ -164,57 +165,75 @@ def bitmap() -> bytes:
     ],
 )
 def test_what_is_wrong_is_said_at_its_field(
-    lead: Client, make_product: Make, field: str, sent: dict[str, Any]
+    lead_client: Client, make_product: MakeProduct, field: str, sent: dict[str, Any]
 ) -> None:
     make_product("taken")
 
-    answer = lead.post(f"{LIST}add/", sent)
+    answer = lead_client.post(f"{LIST}add/", sent)
 
     assert answer.status_code == 200
     assert list(answer.context["adminform"].form.errors) == [field]
     assert Product.objects.count() == 1
 
 
-def test_without_a_model_the_form_says_what_to_do(lead: Client, settings: Any) -> None:
+def test_without_a_model_the_form_says_what_to_do(lead_client: Client, settings: Any) -> None:
     settings.CLIP_MODEL_PATH = ""
 
-    answer = lead.post(f"{LIST}add/", form(photo()))
+    answer = lead_client.post(f"{LIST}add/", form(photo()))
 
     assert "manage.py setup" in answer.content.decode()
     assert not Product.objects.exists()
 
 
 # ── Actions ───────────────────────────────────────────────────────────────────────────────────
-def test_analyse_again_asks_for_each_chosen_product(lead: Client, make_item: Make) -> None:
+def test_analyse_again_asks_for_each_chosen_product(
+    lead_client: Client, make_item: MakeItem
+) -> None:
     first, second = make_item("A1").product, make_item("A2").product
     make_item("A3")
 
-    answer = action(lead, "analyse_again", first, second)
+    answer = action(lead_client, "analyse_again", first, second)
 
     assert "2 analyses are queued" in answer.content.decode()
     assert sorted(Analysis.objects.pending().values_list("product", flat=True)) == [
         first.pk,
         second.pk,
     ]
-    assert "2 were waiting already" in action(lead, "analyse_again", first, second).content.decode()
+    assert (
+        "2 were waiting already"
+        in action(lead_client, "analyse_again", first, second).content.decode()
+    )
 
 
 def test_labels_of_the_chosen_products_come_as_a_zip(
-    lead: Client, make_item: Make, make_user: Make
+    lead_client: Client, make_item: MakeItem, make_user: MakeUser
 ) -> None:
     anna = make_user("anna")
     first, second = make_item("A1"), make_item("A2")
     for item in (first, second):
         review.decide(item, moderator=anna, verdict="confirm", reason="other_colour")
 
-    answer = action(lead, "export_labels", first.product)
+    answer = action(lead_client, "export_labels", first.product)
 
     archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
     labels = archive.read("labels.csv").decode()
     assert "A1" in labels and "A2" not in labels
 
 
-def test_without_decisions_the_export_says_so(lead: Client, make_item: Make) -> None:
-    answer = action(lead, "export_labels", make_item("A1").product)
+@pytest.mark.parametrize("format", [name for name in FORMATS if name != DEFAULT])
+def test_labels_come_in_every_format(
+    lead_client: Client, make_item: MakeItem, make_user: MakeUser, format: str
+) -> None:
+    item = make_item("A1")
+    review.decide(item, moderator=make_user("anna"), verdict="confirm", reason="other_colour")
+
+    answer = action(lead_client, f"export_labels_{format}", item.product)
+
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+    assert f"labels.{format}" in archive.namelist()
+
+
+def test_without_decisions_the_export_says_so(lead_client: Client, make_item: MakeItem) -> None:
+    answer = action(lead_client, "export_labels", make_item("A1").product)
 
     assert "No decision gives a label" in answer.content.decode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,29 +17,18 @@ from django.utils import timezone
 from moderation.admin import decision_form
 from moderation.models import Decision, ReviewItem, Skip
 from moderation.services.queue import queue_keys, review, review_claims
+from tests.support.factories import MakeItem, MakeUser, as_user
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 QUEUE = "/admin/queue/"
 JSON = {"HTTP_ACCEPT": "application/json"}
-
-
-def login(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
 
 
 @pytest.fixture
 def page(anna: User) -> Client:
     """Anna's browser."""
-    return login(anna)
+    return as_user(anna)
 
 
 def address(name: str, item: ReviewItem) -> str:
@@ -53,7 +41,7 @@ def decide(client: Client, item: ReviewItem, answer: str, **more: Any) -> Any:
 
 # ── What is shown ─────────────────────────────────────────────────────────────────────────────
 def test_the_page_shows_the_most_suspicious_listing_and_claims_it(
-    make_item: Make, page: Client, anna: User
+    make_item: MakeItem, page: Client, anna: User
 ) -> None:
     make_item("A1", similarity=0.4)
     worst = make_item("A2", similarity=-0.2, text="A <red> ball", seller="Ball & Co")
@@ -68,7 +56,7 @@ def test_the_page_shows_the_most_suspicious_listing_and_claims_it(
 
 
 def test_the_next_three_come_ahead_held_softly_and_only_once(
-    make_item: Make, page: Client, anna: User
+    make_item: MakeItem, page: Client, anna: User
 ) -> None:
     items = [make_item(f"A{number}", similarity=number / 100) for number in range(6)]
     page.get(QUEUE)
@@ -89,8 +77,14 @@ def test_each_reason_is_one_button_with_its_own_keys() -> None:
     verdicts = (decision_form.CONFIRM, decision_form.DISMISS)
     buttons = [one for verdict in verdicts for one in decision_form.answers(verdict, keys=keys)]
 
-    assert [key for button in buttons for key in button.keys] == [*"1m", *"2345", *"6o", *"78"]
-    assert {button.reason for button in buttons} == set(Decision.Reason)
+    named = [button.keys for button in buttons if len(button.keys) > 1]
+    assert (
+        named == [("1", "m"), ("6", "o")]
+        and [button.is_default for button in buttons].count(1) == 2
+    )
+    assert {button.reason: button.keys[0] for button in buttons} == {
+        reason: reason.key for reason in Decision.Reason
+    }
 
 
 def test_the_empty_queue_says_so_and_shows_the_state_of_the_work(
@@ -101,14 +95,16 @@ def test_the_empty_queue_says_so_and_shows_the_state_of_the_work(
     assert "All done" in html and "No worker has run yet" in html and "bundled" in html
 
 
-def test_what_only_others_may_decide_is_named(make_item: Make, page: Client, anna: User) -> None:
+def test_what_only_others_may_decide_is_named(
+    make_item: MakeItem, page: Client, anna: User
+) -> None:
     review.skip(make_item("A1"), moderator=anna)
 
     assert "1 item is still open" in page.get(QUEUE).content.decode()
 
 
 def test_a_deep_link_takes_a_free_item_and_gives_back_the_other(
-    make_item: Make, page: Client, anna: User
+    make_item: MakeItem, page: Client, anna: User
 ) -> None:
     first, second = make_item("A1", similarity=-0.2), make_item("A2", similarity=0.3)
     page.get(QUEUE)
@@ -119,7 +115,7 @@ def test_a_deep_link_takes_a_free_item_and_gives_back_the_other(
 
 
 def test_a_deep_link_to_a_decided_item_shows_who_decided(
-    make_item: Make, page: Client, make_user: Make
+    make_item: MakeItem, page: Client, make_user: MakeUser
 ) -> None:
     item = make_item("A1")
     review.decide(item, moderator=make_user("ben"), verdict="confirm", reason="other_colour")
@@ -131,7 +127,7 @@ def test_a_deep_link_to_a_decided_item_shows_who_decided(
 
 
 def test_a_deep_link_to_what_somebody_holds_only_shows_it(
-    make_item: Make, page: Client, make_user: Make
+    make_item: MakeItem, page: Client, make_user: MakeUser
 ) -> None:
     item = make_item("A1")
     review_claims.claim(item, moderator=make_user("ben"))
@@ -142,7 +138,7 @@ def test_a_deep_link_to_what_somebody_holds_only_shows_it(
 
 
 def test_showing_an_item_takes_few_queries(
-    make_item: Make, page: Client, django_assert_max_num_queries: Any
+    make_item: MakeItem, page: Client, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(12):
         make_item(f"A{number}")
@@ -154,7 +150,7 @@ def test_showing_an_item_takes_few_queries(
 
 # ── Plain forms ───────────────────────────────────────────────────────────────────────────────
 def test_a_decision_is_recorded_and_the_next_item_follows(
-    make_item: Make, page: Client, anna: User
+    make_item: MakeItem, page: Client, anna: User
 ) -> None:
     first, second = make_item("A1", similarity=-0.2), make_item("A2")
     page.get(QUEUE)
@@ -171,13 +167,15 @@ def test_a_decision_is_recorded_and_the_next_item_follows(
     assert shown.context["counts"].decided_today == 1
 
 
-def test_a_dismissal_names_no_wrong_side(make_item: Make, page: Client) -> None:
+def test_a_dismissal_names_no_wrong_side(make_item: MakeItem, page: Client) -> None:
     decide(page, make_item("A1"), "dismiss:close_enough", wrong_side="text")
 
     assert Decision.objects.get().wrong_side == ""
 
 
-def test_skip_passes_the_item_on_and_the_next_one_follows(make_item: Make, page: Client) -> None:
+def test_skip_passes_the_item_on_and_the_next_one_follows(
+    make_item: MakeItem, page: Client
+) -> None:
     item, other = make_item("A1", similarity=-0.2), make_item("A2")
     page.get(QUEUE)
 
@@ -186,7 +184,7 @@ def test_skip_passes_the_item_on_and_the_next_one_follows(make_item: Make, page:
     assert page.get(QUEUE).context["item"] == other
 
 
-def test_undo_brings_the_item_back_into_the_same_hands(make_item: Make, page: Client) -> None:
+def test_undo_brings_the_item_back_into_the_same_hands(make_item: MakeItem, page: Client) -> None:
     item = make_item("A1", similarity=-0.2)
     make_item("A2")
     decide(page, item, "dismiss:matches")
@@ -218,7 +216,7 @@ def test_undo_without_a_decision_says_so(bundled: Any, page: Client) -> None:
     ],
 )
 def test_a_wrong_form_gets_a_sentence_and_changes_nothing(
-    make_item: Make, page: Client, form: dict[str, str], sentence: str
+    make_item: MakeItem, page: Client, form: dict[str, str], sentence: str
 ) -> None:
     item = make_item("A1")
     page.get(QUEUE)
@@ -235,7 +233,7 @@ def test_a_wrong_form_gets_a_sentence_and_changes_nothing(
 # ── Too late ──────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("headers", [{}, JSON])
 def test_a_late_decision_names_who_decided_and_shows_the_next(
-    make_item: Make, page: Client, make_user: Make, headers: dict[str, str]
+    make_item: MakeItem, page: Client, make_user: MakeUser, headers: dict[str, str]
 ) -> None:
     late, following = make_item("A1", similarity=-0.2), make_item("A2", text="A green ball")
     page.get(QUEUE)
@@ -254,7 +252,7 @@ def test_a_late_decision_names_who_decided_and_shows_the_next(
 
 
 def test_a_lost_claim_names_who_holds_the_item(
-    make_item: Make, page: Client, make_user: Make
+    make_item: MakeItem, page: Client, make_user: MakeUser
 ) -> None:
     item = make_item("A1")
     page.get(QUEUE)
@@ -269,7 +267,7 @@ def test_a_lost_claim_names_who_holds_the_item(
 
 # ── In the background ─────────────────────────────────────────────────────────────────────────
 def test_asked_for_json_the_next_item_comes_as_a_piece_of_page(
-    make_item: Make, page: Client
+    make_item: MakeItem, page: Client
 ) -> None:
     item = make_item("A1", similarity=-0.2)
     make_item("A2", text="A green ball")
@@ -286,7 +284,7 @@ def test_asked_for_json_the_next_item_comes_as_a_piece_of_page(
 
 
 def test_the_heartbeat_keeps_and_retakes_the_claim(
-    make_item: Make, page: Client, anna: User
+    make_item: MakeItem, page: Client, anna: User
 ) -> None:
     item = make_item("A1")
     page.get(QUEUE)
@@ -296,7 +294,7 @@ def test_the_heartbeat_keeps_and_retakes_the_claim(
     assert ReviewItem.objects.held_by(anna).get() == item
 
 
-def test_leaving_gives_the_item_back(make_item: Make, page: Client) -> None:
+def test_leaving_gives_the_item_back(make_item: MakeItem, page: Client) -> None:
     item = make_item("A1")
     page.get(QUEUE)
 
@@ -306,7 +304,7 @@ def test_leaving_gives_the_item_back(make_item: Make, page: Client) -> None:
 
 # ── Skip, escalate, keys ──────────────────────────────────────────────────────────────────────
 def test_escalating_takes_the_note_and_goes_on(
-    make_item: Make, page: Client, make_user: Make
+    make_item: MakeItem, page: Client, make_user: MakeUser
 ) -> None:
     item = make_item("A1")
     make_user("lea", group="lead")
@@ -319,9 +317,9 @@ def test_escalating_takes_the_note_and_goes_on(
 
 
 def test_the_leads_desk_shows_who_asked_and_is_closed_to_others(
-    make_item: Make, page: Client, anna: User, make_user: Make
+    make_item: MakeItem, page: Client, anna: User, make_user: MakeUser
 ) -> None:
-    lead = login(make_user("lea", group="lead"))
+    lead = as_user(make_user("lea", group="lead"))
     review.escalate(make_item("A1"), moderator=anna, note="Is it ours?")
 
     html = lead.get(f"{QUEUE}?desk=leads").content.decode()
@@ -332,7 +330,7 @@ def test_the_leads_desk_shows_who_asked_and_is_closed_to_others(
 
 
 def test_a_filter_in_the_address_hands_out_only_what_it_names(
-    make_item: Make, page: Client, anna: User
+    make_item: MakeItem, page: Client, anna: User
 ) -> None:
     make_item("A1", similarity=-0.3, seller="Ball & Co")
     wanted = make_item("A2", similarity=0.2, seller="Shoes Ltd")
@@ -348,7 +346,7 @@ def test_a_filter_in_the_address_hands_out_only_what_it_names(
 
 
 def test_keys_are_changed_and_switched_off_for_one_person(
-    make_item: Make, page: Client, make_user: Make
+    make_item: MakeItem, page: Client, make_user: MakeUser
 ) -> None:
     make_item("A1"), make_item("A2")
     keys = "/admin/queue/keys/"
@@ -364,11 +362,11 @@ def test_keys_are_changed_and_switched_off_for_one_person(
     assert 'data-keys="off"' in page.get(QUEUE).content.decode()
     page.post(keys, {"usual": "1"})
     assert 'data-key="1 m"' in page.get(QUEUE).content.decode()
-    assert 'data-key="1 m"' in login(make_user("ben")).get(QUEUE).content.decode()
+    assert 'data-key="1 m"' in as_user(make_user("ben")).get(QUEUE).content.decode()
 
 
 def test_a_blind_item_stays_blind_to_who_could_still_undo_it(
-    make_item: Make, page: Client, make_user: Make
+    make_item: MakeItem, page: Client, make_user: MakeUser
 ) -> None:
     item = make_item("A1")
     ReviewItem.objects.update(in_audit=True)
@@ -377,7 +375,7 @@ def test_a_blind_item_stays_blind_to_who_could_still_undo_it(
     assert (
         "what was said of it is kept back" in page.get(address("queue_item", item)).content.decode()
     )
-    ben = login(make_user("ben"))
+    ben = as_user(make_user("ben"))
     assert "What the model says" in ben.get(address("queue_item", item)).content.decode()
 
 
@@ -398,7 +396,7 @@ def stamp(item: ReviewItem, *, ago: float) -> str:
     ],
 )
 def test_seconds_are_what_was_counted_and_never_more_than_passed(
-    make_item: Make, page: Client, ago: float, counted: str, expected: float
+    make_item: MakeItem, page: Client, ago: float, counted: str, expected: float
 ) -> None:
     item = make_item("A1")
 
@@ -407,7 +405,7 @@ def test_seconds_are_what_was_counted_and_never_more_than_passed(
     assert Decision.objects.get().seconds == pytest.approx(expected, abs=2)
 
 
-def test_seconds_without_a_true_stamp_are_not_recorded(make_item: Make, page: Client) -> None:
+def test_seconds_without_a_true_stamp_are_not_recorded(make_item: MakeItem, page: Client) -> None:
     first, second = make_item("A1"), make_item("A2")
 
     decide(page, first, "dismiss:matches", shown="forged", seconds="3")
@@ -421,7 +419,9 @@ POSTS = ("queue_decide", "queue_skip", "queue_escalate", "queue_hold")
 OTHER_POSTS = [f"/admin/queue/{name}/" for name in ("undo", "leave", "ahead", "keys")]
 
 
-def test_nobody_gets_in_without_a_login_or_the_right(make_item: Make, make_user: Make) -> None:
+def test_nobody_gets_in_without_a_login_or_the_right(
+    make_item: MakeItem, make_user: MakeUser
+) -> None:
     item = make_item("A1")
     viewer = make_user("vera")
     viewer.groups.clear()
@@ -429,14 +429,14 @@ def test_nobody_gets_in_without_a_login_or_the_right(make_item: Make, make_user:
     posts = [address(name, item) for name in POSTS]
     posts += OTHER_POSTS
 
-    for client, status in ((Client(), 302), (login(viewer), 403)):
+    for client, status in ((Client(), 302), (as_user(viewer), 403)):
         assert {client.get(url).status_code for url in pages} == {status}
         assert {client.post(url).status_code for url in posts} == {status}
     assert not Decision.objects.exists()
 
 
 def test_posts_ask_for_the_csrf_token_and_gets_change_nothing(
-    make_item: Make, anna: User, page: Client
+    make_item: MakeItem, anna: User, page: Client
 ) -> None:
     item = make_item("A1")
     strict = Client(enforce_csrf_checks=True)

@@ -18,6 +18,7 @@ from playwright.sync_api import expect, sync_playwright
 from moderation.models import Category, Decision, ReviewItem, Skip
 from moderation.services.queries import cache
 from moderation.services.queue import review, review_claims, review_undo
+from tests.support.factories import MakeItem, MakeUser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -27,23 +28,13 @@ CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
-
-
-@pytest.fixture
-def ben(make_user: Make) -> User:
-    return make_user("ben")
-
-
-@pytest.fixture
 def page(anna: User, client: Client) -> Client:
     client.force_login(anna)
     return client
 
 
 @pytest.fixture
-def mugs(make_item: Make) -> Callable[[int], str]:
+def mugs(make_item: MakeItem) -> Callable[[int], str]:
     """Opens so many items of the category Mugs, the last the least suspicious; its address."""
 
     def make(count: int) -> str:
@@ -79,7 +70,7 @@ def fields(html: str, *, mismatch: tuple[str, ...] = (), skip: tuple[str, ...] =
 
 
 def test_a_batch_is_of_one_category_in_the_open_and_least_suspicious(
-    page: Client, mugs: Make, make_item: Make, make_user: Make, anna: User, ben: User
+    page: Client, mugs: Make, make_item: MakeItem, make_user: MakeUser, anna: User, ben: User
 ) -> None:
     make_user("lea", group="lead")
     address = mugs(17)
@@ -100,7 +91,7 @@ def test_a_batch_is_of_one_category_in_the_open_and_least_suspicious(
 
 
 def test_the_categories_are_offered_with_what_is_free(
-    page: Client, mugs: Make, make_item: Make, ben: User
+    page: Client, mugs: Make, make_item: MakeItem, ben: User
 ) -> None:
     mugs(3)
     make_item("lamp", category="<Lamps>")
@@ -113,7 +104,7 @@ def test_the_categories_are_offered_with_what_is_free(
 
 
 def test_another_category_gives_back_what_the_first_held(
-    page: Client, mugs: Make, make_item: Make, anna: User
+    page: Client, mugs: Make, make_item: MakeItem, anna: User
 ) -> None:
     lamp = make_item("lamp", category="Lamps")
     page.get(mugs(3))
@@ -237,7 +228,7 @@ def test_in_a_large_queue_the_categories_are_counted_now_and_then(
     assert [choice.waiting for choice in page.get(GRID).context["choices"]] == [1]
 
 
-def test_only_who_may_decide_sees_it(client: Client, make_user: Make, mugs: Make) -> None:
+def test_only_who_may_decide_sees_it(client: Client, make_user: MakeUser, mugs: Make) -> None:
     address = mugs(1)
     assert client.get(address).status_code == 302
     client.force_login(User.objects.create_user("eve", is_staff=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,15 +9,15 @@ from django.test import Client
 
 from moderation.models import Analysis, Category, Product
 from moderation.services.queue import review
+from tests.support.factories import MakeItem, MakeUser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-Make = Callable[..., Any]
 VIEWED = ("product", "category", "analysis", "reviewitem", "decision", "modelversion")
 
 
 @pytest.fixture
-def rows(make_item: Make, make_user: Make) -> dict[str, int]:
+def rows(make_item: MakeItem, make_user: MakeUser) -> dict[str, int]:
     """The key of one row of each table."""
     item = make_item("A1", category="Balls")
     review.decide(item, moderator=make_user("ben"), verdict="dismiss", reason="matches")
@@ -32,14 +31,14 @@ def rows(make_item: Make, make_user: Make) -> dict[str, int]:
     }
 
 
-def as_member(make_user: Make, group: str) -> Client:
+def as_member(make_user: MakeUser, group: str) -> Client:
     client = Client()
     client.force_login(make_user(f"the-{group}", group=group))
     return client
 
 
 def test_a_moderator_sees_everything_and_changes_nothing(
-    rows: dict[str, int], make_user: Make
+    rows: dict[str, int], make_user: MakeUser
 ) -> None:
     client = as_member(make_user, "moderator")
 
@@ -55,7 +54,7 @@ def test_a_moderator_sees_everything_and_changes_nothing(
 
 
 def test_a_moderator_is_shown_no_link_that_adds_changes_or_deletes(
-    rows: dict[str, int], make_user: Make
+    rows: dict[str, int], make_user: MakeUser
 ) -> None:
     client = as_member(make_user, "moderator")
     pages = ["/admin/"]
@@ -71,7 +70,7 @@ def test_a_moderator_is_shown_no_link_that_adds_changes_or_deletes(
 
 
 @pytest.mark.parametrize("action", ["analyse_again", "export_labels", "delete_selected"])
-def test_a_moderator_runs_no_action(rows: dict[str, int], make_user: Make, action: str) -> None:
+def test_a_moderator_runs_no_action(rows: dict[str, int], make_user: MakeUser, action: str) -> None:
     before = Analysis.objects.count()
 
     answer = as_member(make_user, "moderator").post(
@@ -82,7 +81,7 @@ def test_a_moderator_runs_no_action(rows: dict[str, int], make_user: Make, actio
     assert Analysis.objects.count() == before and Product.objects.count() == 1
 
 
-def test_a_moderator_does_not_import(make_user: Make, bundled: Any) -> None:
+def test_a_moderator_does_not_import(make_user: MakeUser, bundled: Any) -> None:
     client = as_member(make_user, "moderator")
 
     for path in ("import/", "import/confirm/"):
@@ -91,7 +90,7 @@ def test_a_moderator_does_not_import(make_user: Make, bundled: Any) -> None:
 
 
 def test_a_lead_works_on_products_and_categories_but_deletes_nothing(
-    rows: dict[str, int], make_user: Make
+    rows: dict[str, int], make_user: MakeUser
 ) -> None:
     client = as_member(make_user, "lead")
 
@@ -106,7 +105,7 @@ def test_a_lead_works_on_products_and_categories_but_deletes_nothing(
     assert Category.objects.exists()
 
 
-def test_a_lead_activates_no_model(rows: dict[str, int], make_user: Make) -> None:
+def test_a_lead_activates_no_model(rows: dict[str, int], make_user: MakeUser) -> None:
     client = as_member(make_user, "lead")
 
     page = client.get("/admin/moderation/modelversion/").content.decode()
@@ -114,7 +113,7 @@ def test_a_lead_activates_no_model(rows: dict[str, int], make_user: Make) -> Non
     assert "activate" not in page.replace("activated_at", "")
 
 
-def test_a_stranger_sees_nothing(rows: dict[str, int], make_user: Make) -> None:
+def test_a_stranger_sees_nothing(rows: dict[str, int], make_user: MakeUser) -> None:
     user = make_user("vera")
     user.groups.clear()
     client = Client()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ from django.utils import timezone
 from moderation.admin.training_chart import panels
 from moderation.models import TrainingRun
 from moderation.services.learning import training
+from tests.support.factories import MakeUser
 from tests.support.judged_shop import judge_all, taken_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
-Make = Callable[..., Any]
 Status = TrainingRun.Status
 CURVE = [{"step": 10 * n, "train": 1 / (n + 1), "validation": 1.2 / (n + 1)} for n in range(6)]
 
@@ -28,9 +27,8 @@ def checkpoints(settings: Any, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def lead(bundled: Any, make_user: Make, client: Client) -> Client:
-    client.force_login(make_user("lena", group="lead"))
-    return client
+def lead_client(bundled: Any, lead_client: Client) -> Client:
+    return lead_client
 
 
 def of(name: str, run: TrainingRun | None = None) -> str:
@@ -56,85 +54,88 @@ def running(**changes: Any) -> TrainingRun:
     return run
 
 
-def test_a_lead_starts_a_training_with_a_form(lead: Client) -> None:
-    page = lead.get(of("new")).content.decode()
+def test_a_lead_starts_a_training_with_a_form(lead_client: Client) -> None:
+    page = lead_client.get(of("new")).content.decode()
     assert "At least 20 of each are needed" in page
 
-    answer = lead.post(of("new"), {"mode": "head", "seed": "3", "minutes": "2.5"})
+    answer = lead_client.post(of("new"), {"mode": "head", "seed": "3", "minutes": "2.5"})
 
     run = TrainingRun.objects.get()
     assert answer.headers["Location"] == of("change", run)
     assert (run.mode, run.options) == ("head", {"seed": 3, "minutes": 2.5})
     assert run.requested_by is not None
-    page = lead.get(of("change", run)).content.decode()
+    page = lead_client.get(of("change", run)).content.decode()
     assert "No worker is running, so nobody takes it up" in page
     assert "Waiting for the worker" in page
 
 
-def test_a_bad_form_and_a_second_training_are_said(lead: Client) -> None:
-    assert lead.post(of("new"), {"mode": "best", "seed": "0"}).status_code == 400
+def test_a_bad_form_and_a_second_training_are_said(lead_client: Client) -> None:
+    assert lead_client.post(of("new"), {"mode": "best", "seed": "0"}).status_code == 400
     first = running()
 
-    page = lead.post(of("new"), {"mode": "auto", "seed": "0"}).content.decode()
+    page = lead_client.post(of("new"), {"mode": "auto", "seed": "0"}).content.decode()
 
     assert f"Training {first.pk} is running; wait until it is done, or cancel it." in page
     assert TrainingRun.objects.count() == 1
 
 
-def test_a_running_training_is_followed_and_cancelled(lead: Client) -> None:
+def test_a_running_training_is_followed_and_cancelled(lead_client: Client) -> None:
     run = running()
-    page = lead.get(of("change", run)).content.decode()
+    page = lead_client.get(of("change", run)).content.decode()
     assert "Training, epoch 2 of 8" in page
     assert '<progress class="training-progress" max="100" value="40"' in page
     assert "epoch 1: train 0.5" in page
     assert "Cancel training" in page
 
-    answer = lead.get(of("progress", run)).json()
+    answer = lead_client.get(of("progress", run)).json()
     assert (answer["live"], answer["status"]) == (True, "running")
     assert "<polyline" in answer["html"]
 
-    lead.post(of("cancel", run))
+    lead_client.post(of("cancel", run))
     run.refresh_from_db()
     assert (run.status, run.cancel_asked) == (Status.RUNNING, True)
-    assert "Stopping …" in lead.get(of("change", run)).content.decode()
+    assert "Stopping …" in lead_client.get(of("change", run)).content.decode()
 
 
-def test_a_waiting_training_is_cancelled_at_once(lead: Client) -> None:
+def test_a_waiting_training_is_cancelled_at_once(lead_client: Client) -> None:
     run = training.request(mode="auto", options={}, by=None)
-    lead.post(of("cancel", run))
+    lead_client.post(of("cancel", run))
     run.refresh_from_db()
     assert run.status == Status.CANCELLED
-    lead.post(of("cancel", run))
-    assert f"Training {run.pk} has ended already" in lead.get(of("change", run)).content.decode()
+    lead_client.post(of("cancel", run))
+    assert (
+        f"Training {run.pk} has ended already"
+        in lead_client.get(of("change", run)).content.decode()
+    )
 
 
-def test_a_failed_training_shows_why_and_goes_on(lead: Client) -> None:
+def test_a_failed_training_shows_why_and_goes_on(lead_client: Client) -> None:
     run = running(
         status=Status.FAILED, live=None, error="Memory ran out.", output_dir="/x", progress=0.4
     )
-    page = lead.get(of("change", run)).content.decode()
+    page = lead_client.get(of("change", run)).content.decode()
     assert "Memory ran out." in page
     assert "Go on where it was" in page
 
-    lead.post(of("resume", run))
+    lead_client.post(of("resume", run))
     run.refresh_from_db()
     assert (run.status, run.live, run.error) == (Status.QUEUED, True, "")
 
 
-def test_a_refused_training_offers_a_new_one(lead: Client) -> None:
+def test_a_refused_training_offers_a_new_one(lead_client: Client) -> None:
     run = running(status=Status.FAILED, live=None, error="Too few mismatches.", output_dir="")
-    page = lead.get(of("change", run)).content.decode()
+    page = lead_client.get(of("change", run)).content.decode()
     assert "Go on where it was" not in page
     assert f'href="{of("new")}">Train a new version' in page
 
 
-def test_a_training_that_gained_nothing_says_so_and_what_it_really_did(lead: Client) -> None:
+def test_a_training_that_gained_nothing_says_so_and_what_it_really_did(lead_client: Client) -> None:
     sentence = "Nothing was gained: no candidate was made."
     run = running(
         status=Status.DONE, live=None, mode="calibrate", reasons=["Few labels.", sentence],
         options={"mode_asked": "All weights"},
     )  # fmt: skip
-    page = lead.get(of("change", run)).content.decode()
+    page = lead_client.get(of("change", run)).content.decode()
     assert f'<p class="training-outcome">{sentence}</p>' in page
     assert "<th>Mode</th><td>Calibration and threshold only</td>" in page
     assert "<th>Mode asked for</th><td>All weights</td>" in page
@@ -142,14 +143,14 @@ def test_a_training_that_gained_nothing_says_so_and_what_it_really_did(lead: Cli
         assert f"<th>{name}</th>" not in page
 
 
-def test_a_second_opinion_is_no_second_label(lead: Client, make_user: Make) -> None:
+def test_a_second_opinion_is_no_second_label(lead_client: Client, make_user: MakeUser) -> None:
     judge_all(taken_in(4), by=[make_user("anna"), make_user("ben")])
-    page = lead.get(of("new")).content.decode()
+    page = lead_client.get(of("new")).content.decode()
     assert "There are 2 decided matches and 2 decided mismatches among 4 products." in page
 
 
 def test_a_moderator_looks_but_starts_nothing(
-    bundled: Any, make_user: Make, client: Client
+    bundled: Any, make_user: MakeUser, client: Client
 ) -> None:
     client.force_login(make_user("anna"))
     run = running()
@@ -164,21 +165,21 @@ def test_a_moderator_looks_but_starts_nothing(
     assert "Improve the model" not in client.get(reverse("admin:index")).content.decode()
 
 
-def test_buttons_want_a_post_and_strangers_get_nothing(lead: Client) -> None:
+def test_buttons_want_a_post_and_strangers_get_nothing(lead_client: Client) -> None:
     run = running()
-    assert lead.get(of("cancel", run)).status_code == 405
-    assert lead.get(of("improve")).status_code == 405
-    lead.logout()
+    assert lead_client.get(of("cancel", run)).status_code == 405
+    assert lead_client.get(of("improve")).status_code == 405
+    lead_client.logout()
     for name in ("change", "progress"):
-        assert lead.get(of(name, run)).status_code == 302
+        assert lead_client.get(of(name, run)).status_code == 302
 
 
-def test_the_list_names_what_is_under_way(lead: Client) -> None:
+def test_the_list_names_what_is_under_way(lead_client: Client) -> None:
     run = running()
-    page = lead.get(of("changelist")).content.decode()
+    page = lead_client.get(of("changelist")).content.decode()
     assert f"Training {run.pk}</a> is running: training, epoch 2 of 8." in page
     TrainingRun.objects.update(status=Status.DONE, live=None)
-    assert "Improve the model" in lead.get(of("changelist")).content.decode()
+    assert "Improve the model" in lead_client.get(of("changelist")).content.decode()
 
 
 # ── The curve ─────────────────────────────────────────────────────────────────────────────────
@@ -189,10 +190,10 @@ def test_the_curve_stays_within_its_frame_and_falls_to_the_right() -> None:
         places = [tuple(map(float, place.split(","))) for place in line.points.split()]
         assert [x for x, _ in places] == sorted(x for x, _ in places)
         assert [y for _, y in places] == sorted(y for _, y in places)  # down is less loss
-        assert all(panel.left <= x <= panel.right for x, _ in places)
-        assert all(panel.top <= y <= panel.bottom for _, y in places)
-    assert 2 <= len(panel.losses) <= 7
-    assert [text for _, text in panel.steps] == ["0", "20", "40"]
+        assert all(panel.frame.left <= x <= panel.frame.right for x, _ in places)
+        assert all(panel.frame.top <= y <= panel.frame.bottom for _, y in places)
+    assert 2 <= len(panel.levels) <= 7
+    assert [text for _, text in panel.ticks] == ["0", "20", "40"]
 
 
 def test_each_part_of_a_training_has_a_panel_of_its_own() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -16,10 +14,10 @@ from moderation.models import Evaluation, ModelVersion, VersionEvent
 from moderation.services.registry import versions
 from moderation.services.release import evaluation
 from tests.support import judged_shop
+from tests.support.factories import MakeUser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-Make = Callable[..., Any]
 BASE = "/admin/moderation/modelversion"
 
 
@@ -32,13 +30,6 @@ def no_beats(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def random(bundled: ModelVersion, tmp_path: Path) -> ModelVersion:
     return judged_shop.candidate(tmp_path / "random")
-
-
-@pytest.fixture
-def lead(make_user: Make) -> Client:
-    client = Client()
-    client.force_login(make_user("lena", group="lead"))
-    return client
 
 
 def page(client: Client, address: str) -> str:
@@ -64,59 +55,63 @@ def run_what_was_asked() -> None:
 
 
 def test_the_promote_button_asks_the_gate_and_the_page_tells_what_it_said(
-    random: ModelVersion, lead: Client, make_user: Make
+    random: ModelVersion, lead_client: Client, make_user: MakeUser
 ) -> None:
     judged_shop.judge_all(judged_shop.taken_in(60), by=[make_user("ben")])
-    shown = page(lead, f"{BASE}/{random.pk}/change/")
+    shown = page(lead_client, f"{BASE}/{random.pk}/change/")
     assert "A candidate" in shown and "Not compared with bundled yet" in shown
 
-    shown = press(lead, random, "promote")
+    shown = press(lead_client, random, "promote")
     assert f"Comparing {random.name} with the active version" in shown
     assert "No worker is running" in shown
     run_what_was_asked()
 
-    shown = page(lead, f"{BASE}/{random.pk}/change/")
+    shown = page(lead_client, f"{BASE}/{random.pk}/change/")
     assert "the gate refused it" in shown and "Average precision falls from" in shown
     event = VersionEvent.objects.get(kind="refused")
     assert event.by is not None and event.by.username == "lena"
-    found = page(lead, f"/admin/moderation/evaluation/{event.after['evaluation']}/change/")
+    found = page(lead_client, f"/admin/moderation/evaluation/{event.after['evaluation']}/change/")
     for text in ("The gate refused it", "Precision and recall", "Reliability", "By category"):
         assert text in found
     assert "<polyline" in found and "style=" not in found
-    listed = page(lead, "/admin/moderation/evaluation/")
+    listed = page(lead_client, "/admin/moderation/evaluation/")
     assert "refused" in listed and random.name in listed
     assert versions.current().name == "bundled"
 
 
 def test_forcing_takes_a_reason_and_rolling_back_brings_the_former_one(
-    random: ModelVersion, lead: Client, bundled: ModelVersion
+    random: ModelVersion, lead_client: Client, bundled: ModelVersion
 ) -> None:
-    assert "write the reason" in press(lead, random, "promote", force="1", reason=" ")
-    press(lead, random, "promote", force="1", reason="A new camera")
+    assert "write the reason" in press(lead_client, random, "promote", force="1", reason=" ")
+    press(lead_client, random, "promote", force="1", reason="A new camera")
     run_what_was_asked()
     assert versions.current() == random
-    shown = page(lead, f"{BASE}/{random.pk}/change/")
+    shown = page(lead_client, f"{BASE}/{random.pk}/change/")
     assert "Promoted past the gate</b> by lena: A new camera" in shown
     assert "Roll back to bundled" in shown
 
-    shown = press(lead, random, "rollback")
+    shown = press(lead_client, random, "rollback")
     assert "bundled is active again" in shown
     assert versions.current() == bundled
-    assert "A rollback is putting the scores back" in page(lead, f"{BASE}/{bundled.pk}/change/")
+    assert "A rollback is putting the scores back" in page(
+        lead_client, f"{BASE}/{bundled.pk}/change/"
+    )
     tasks.sweep()
-    assert "putting the scores back" not in page(lead, f"{BASE}/{bundled.pk}/change/")
-    assert "is not active any more" in press(lead, random, "rollback")
+    assert "putting the scores back" not in page(lead_client, f"{BASE}/{bundled.pk}/change/")
+    assert "is not active any more" in press(lead_client, random, "rollback")
 
 
-def test_a_promotion_that_fails_is_in_the_log(random: ModelVersion, lead: Client) -> None:
+def test_a_promotion_that_fails_is_in_the_log(random: ModelVersion, lead_client: Client) -> None:
     (Path(random.location) / "model.safetensors").unlink()
-    press(lead, random, "promote")
+    press(lead_client, random, "promote")
     run_what_was_asked()
 
     assert "safetensors" in VersionEvent.objects.get(version=random).reason
 
 
-def test_a_moderator_sees_the_pages_without_buttons(random: ModelVersion, make_user: Make) -> None:
+def test_a_moderator_sees_the_pages_without_buttons(
+    random: ModelVersion, make_user: MakeUser
+) -> None:
     client = Client()
     client.force_login(make_user("mia"))
     judged_shop.judge_all(judged_shop.taken_in(6), by=[make_user("ben")])
@@ -131,21 +126,21 @@ def test_a_moderator_sees_the_pages_without_buttons(random: ModelVersion, make_u
 
 
 def test_where_a_button_came_to_nothing_the_page_says_why(
-    bundled: ModelVersion, lead: Client
+    bundled: ModelVersion, lead_client: Client
 ) -> None:
-    press(lead, bundled, "evaluate")
+    press(lead_client, bundled, "evaluate")
     run_what_was_asked()
 
-    found = page(lead, f"{BASE}/{bundled.pk}/change/")
+    found = page(lead_client, f"{BASE}/{bundled.pk}/change/")
     assert "Could not be done</b>: It was not evaluated: " in found
     assert VersionEvent.objects.get(version=bundled, kind="failed").reason
 
 
 def test_the_evaluate_button_measures_on_gold_and_audit(
-    bundled: ModelVersion, lead: Client, make_user: Make
+    bundled: ModelVersion, lead_client: Client, make_user: MakeUser
 ) -> None:
     judged_shop.judge_all(judged_shop.taken_in(12), by=[make_user("ben")])
-    press(lead, bundled, "evaluate")
+    press(lead_client, bundled, "evaluate")
     run_what_was_asked()
 
     stored = Evaluation.objects.get()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from moderation.models import CacheEntry, Product, WorkerBeat
 from moderation.services.encoding import engine
 from moderation.services.worker import heartbeat
 from tests.api.test_clip import upload
+from tests.support.factories import MakeProduct, MakeUser
 
 
 def token_for(user: User, capsys: pytest.CaptureFixture[str], *options: str) -> str:
@@ -116,7 +116,7 @@ def send_product(client: Client, **headers: str) -> Any:
 
 
 def test_only_who_may_change_products_sends_them(
-    closed: None, make_user: Callable[..., User], capsys: pytest.CaptureFixture[str]
+    closed: None, make_user: MakeUser, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert send_product(Client()).status_code == 401
     moderator = header(token_for(make_user("mo", group="moderator"), capsys))
@@ -134,7 +134,7 @@ def test_only_who_may_change_products_sends_them(
 
 
 def test_even_in_development_a_login_without_the_right_changes_nothing(
-    bundled: Any, make_user: Callable[..., User]
+    bundled: Any, make_user: MakeUser
 ) -> None:
     browser = Client()
     browser.force_login(make_user("mo", group="moderator"))
@@ -217,7 +217,7 @@ def test_health_tells_what_is_loaded(bundled: Any) -> None:
     assert answer["device"] != "auto"
 
 
-def test_a_stale_worker_makes_it_unhealthy(bundled: Any, make_product: Callable[..., Any]) -> None:
+def test_a_stale_worker_makes_it_unhealthy(bundled: Any, make_product: MakeProduct) -> None:
     make_product("P")
     heartbeat.beat("test/1/1")
     WorkerBeat.objects.update(beat_at=timezone.now() - timedelta(seconds=95))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ from django.test import Client
 
 from moderation.models import Category, Embedding
 from tests.api.test_clip import VERDICT_FIELDS, upload
-from tests.conftest import photo
+from tests.support.factories import MakeProduct, RunWorker
+from tests.support.photos import photo
 
 PATH = "/clip/analyze-batch"
 
@@ -132,7 +132,7 @@ def test_a_link_inside_the_image_folder_is_followed(api: Client, folder: Path) -
 
 
 def test_known_products_are_judged_by_their_category(
-    api: Client, make_product: Callable[..., Any]
+    api: Client, make_product: MakeProduct
 ) -> None:
     make_product("A", category="Toys")
     make_product("B/with space")
@@ -148,7 +148,7 @@ def test_known_products_are_judged_by_their_category(
 
 
 def test_known_products_use_the_vectors_that_are_there(
-    api: Client, make_product: Callable[..., Any], run_worker: Callable[[], int]
+    api: Client, make_product: MakeProduct, run_worker: RunWorker
 ) -> None:
     make_product("A")
     run_worker()
@@ -158,7 +158,7 @@ def test_known_products_use_the_vectors_that_are_there(
 
 
 def test_a_product_whose_photo_is_gone_is_an_error_of_its_own(
-    api: Client, make_product: Callable[..., Any], media: Path
+    api: Client, make_product: MakeProduct, media: Path
 ) -> None:
     make_product("A")
     (media / make_product("B").image.name).unlink()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +14,8 @@ from moderation.clip import scoring
 from moderation.models import Category
 from moderation.services.running import setup
 from moderation.services.scoring import scoring_requests
-from tests.conftest import photo
+from tests.support.factories import MakeProduct, RunWorker
+from tests.support.photos import photo
 
 VERDICT_FIELDS = {
     "is_mismatch",
@@ -69,7 +69,7 @@ def test_all_four_picture_types_are_read(api: Client, format: str) -> None:
 
 
 def test_the_worker_gives_the_same_score_as_the_api(
-    api: Client, make_product: Callable[..., Any], run_worker: Callable[[], int]
+    api: Client, make_product: MakeProduct, run_worker: RunWorker
 ) -> None:
     make_product("P1", text="A red ball", image=photo(mark=7))
     run_worker()

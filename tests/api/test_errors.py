@@ -14,7 +14,7 @@ from moderation.clip.errors import BatcherFull, ModelError
 from moderation.models import Analysis, Product
 from moderation.services.scoring import scoring_requests
 from tests.api.test_clip import upload
-from tests.conftest import photo
+from tests.support.photos import photo
 
 JSON = "application/json"
 BOUNDARY = "multipart/form-data; boundary=xx"

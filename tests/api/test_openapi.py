@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,6 +27,7 @@ from moderation.services.integration import appeals
 from moderation.services.queue import review
 from moderation.services.running import setup
 from moderation.services.worker import heartbeat
+from tests.support.factories import MakeItem, MakeProduct
 
 PATHS = {
     "/clip/health": {"get"},
@@ -128,8 +129,8 @@ def one_connection() -> Iterator[None]:
 def schema(
     document: dict[str, Any],
     bundled: Any,
-    make_product: Callable[..., Any],
-    make_item: Callable[..., Any],
+    make_product: MakeProduct,
+    make_item: MakeItem,
     one_connection: None,
 ) -> Any:
     setup.seed_categories()

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from moderation.models import Analysis, Category, Product
 from tests.api.test_clip import upload
-from tests.conftest import photo
+from tests.support.factories import MakeItem, MakeProduct, RunWorker
+from tests.support.photos import photo
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def ids(response: Any) -> list[str]:
 
 
 def test_a_new_product_is_stored_and_its_analysis_queued(
-    api: Client, run_worker: Callable[[], int]
+    api: Client, run_worker: RunWorker
 ) -> None:
     response = create(api, "SKU-1", category="Toys", seller="anna")
     assert response.status_code == 201, response.content
@@ -60,9 +61,7 @@ def test_the_same_product_again_is_an_update(api: Client) -> None:
     assert pending.text == "A blue ball"
 
 
-def test_the_same_content_again_asks_the_model_nothing(
-    api: Client, run_worker: Callable[[], int]
-) -> None:
+def test_the_same_content_again_asks_the_model_nothing(api: Client, run_worker: RunWorker) -> None:
     create(api, "SKU-1")
     run_worker()
     assert create(api, "SKU-1").status_code == 200
@@ -93,7 +92,7 @@ def test_an_unknown_product_is_404(api: Client, address: str) -> None:
     assert response.json() == {"error": "There is no product 'no'; check its id.", "field": None}
 
 
-def test_analyses_are_listed_newest_first(api: Client, run_worker: Callable[[], int]) -> None:
+def test_analyses_are_listed_newest_first(api: Client, run_worker: RunWorker) -> None:
     create(api, "P")
     run_worker()
     create(api, "P", text="A blue ball")
@@ -108,7 +107,7 @@ def test_analyses_are_listed_newest_first(api: Client, run_worker: Callable[[], 
 
 
 @pytest.fixture
-def shop(make_item: Callable[..., Any], make_product: Callable[..., Any]) -> None:
+def shop(make_item: MakeItem, make_product: MakeProduct) -> None:
     make_item("flagged", category="Toys", seller="anna")
     make_product("waiting", category="Mugs", seller="ben")
     Product.objects.filter(external_id="waiting").update(source="api")
@@ -151,7 +150,7 @@ def test_updated_after_tells_what_is_new(api: Client) -> None:
 
 
 def test_pages_follow_each_other_without_gap_or_repeat(
-    api: Client, make_product: Callable[..., Any]
+    api: Client, make_product: MakeProduct
 ) -> None:
     names = [f"P{n}" for n in range(7)]
     for name in names:
@@ -167,7 +166,7 @@ def test_pages_follow_each_other_without_gap_or_repeat(
 
 def test_a_page_costs_the_same_queries_however_long_it_is(
     api: Client,
-    make_item: Callable[..., Any],
+    make_item: MakeItem,
     django_assert_num_queries: Callable[[int], Any],
 ) -> None:
     for n in range(12):
@@ -196,7 +195,7 @@ def test_the_same_new_product_from_many_at_once_is_one_product(api: Client) -> N
 
 
 def test_a_changed_text_shows_no_verdict_until_it_is_judged(
-    client: Client, make_product: Callable[..., Product], run_worker: Callable[[], int]
+    client: Client, make_product: MakeProduct, run_worker: RunWorker
 ) -> None:
     make_product("A1", text="A red ball")
     run_worker()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,30 +12,12 @@ from django.utils import timezone
 
 from moderation.models import Analysis, Decision, Delivery, ReviewItem, Skip, Webhook
 from moderation.services.queue import review, review_claims
+from tests.support.factories import MakeItem, MakeUser, as_user
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 CONFIRM = {"verdict": "confirm", "reason": "other_product", "wrong_side": "image", "note": "Bag."}
 DISMISS = {"verdict": "dismiss", "reason": "matches"}
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Any) -> None:
-    """Nobody logs in with one here; a slow hash would take most of the time."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-def as_user(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def anna(make_user: Make) -> User:
-    user: User = make_user("anna")
-    return user
 
 
 @pytest.fixture
@@ -60,7 +41,7 @@ def listed(client: Client, query: str = "", *, path: str = "/api/reviews") -> li
 
 # ── Reading ───────────────────────────────────────────────────────────────────────────────────
 def test_open_items_are_listed_newest_first_in_pages_and_filtered(
-    api: Client, make_item: Make
+    api: Client, make_item: MakeItem
 ) -> None:
     make_item("A", category="Toys", seller="zoe", similarity=0.2)
     make_item("B", category="Mugs", seller="zoe", similarity=0.1)
@@ -73,7 +54,7 @@ def test_open_items_are_listed_newest_first_in_pages_and_filtered(
     assert [row["product_id"] for row in listed(api, path=page["next"])] == ["A"]
 
 
-def test_an_item_has_what_its_page_shows(api: Client, anna: User, make_item: Make) -> None:
+def test_an_item_has_what_its_page_shows(api: Client, anna: User, make_item: MakeItem) -> None:
     item = make_item("A", text="A red ball", category="Toys", similarity=0.1)
     review_claims.claim(item, moderator=anna)
     (row,) = listed(api)
@@ -95,7 +76,7 @@ def values(found: Any) -> list[Any]:
 
 
 def test_a_blind_item_tells_nothing_of_the_model(
-    api: Client, make_item: Make, make_user: Make, settings: Any
+    api: Client, make_item: MakeItem, make_user: MakeUser, settings: Any
 ) -> None:
     settings.AUDIT_FLAGGED_SHARE = 1.0
     item = make_item("A", similarity=0.1234)
@@ -112,7 +93,7 @@ def test_a_blind_item_tells_nothing_of_the_model(
 
 
 def test_a_second_opinion_is_blind_and_not_asked_of_the_same_person(
-    api: Client, make_item: Make, make_user: Make, settings: Any
+    api: Client, make_item: MakeItem, make_user: MakeUser, settings: Any
 ) -> None:
     settings.GOLD_SHARE = 1.0
     item = make_item("A")
@@ -127,7 +108,9 @@ def test_a_second_opinion_is_blind_and_not_asked_of_the_same_person(
 
 
 # ── Deciding ──────────────────────────────────────────────────────────────────────────────────
-def test_a_decision_by_api_is_one_of_the_queue(api: Client, anna: User, make_item: Make) -> None:
+def test_a_decision_by_api_is_one_of_the_queue(
+    api: Client, anna: User, make_item: MakeItem
+) -> None:
     item = make_item("A")
     answer = post(api, f"{item.pk}/decide", CONFIRM)
     assert answer.status_code == 201, answer.content
@@ -143,7 +126,7 @@ def test_a_decision_by_api_is_one_of_the_queue(api: Client, anna: User, make_ite
 
 
 def test_the_same_key_is_answered_the_same_and_decides_once(
-    api: Client, make_item: Make, make_user: Make
+    api: Client, make_item: MakeItem, make_user: MakeUser
 ) -> None:
     item, other = make_item("A"), make_item("B")
     first = post(api, f"{item.pk}/decide", CONFIRM, key="k-1")
@@ -160,7 +143,7 @@ def test_the_same_key_is_answered_the_same_and_decides_once(
     assert post(api, f"{other.pk}/decide", CONFIRM, key="k-2").status_code == 201
 
 
-def test_a_refused_request_uses_no_key_up(api: Client, make_item: Make) -> None:
+def test_a_refused_request_uses_no_key_up(api: Client, make_item: MakeItem) -> None:
     item = make_item("A")
     assert (
         post(api, f"{item.pk}/decide", CONFIRM | {"reason": "matches"}, key="k").status_code == 400
@@ -170,7 +153,7 @@ def test_a_refused_request_uses_no_key_up(api: Client, make_item: Make) -> None:
 
 @pytest.mark.parametrize(("twin", "status"), [("same", 201), ("other", 422)])
 def test_a_twin_request_that_is_done_in_between_decides_once(
-    api: Client, make_item: Make, monkeypatch: Any, twin: str, status: int
+    api: Client, make_item: MakeItem, monkeypatch: Any, twin: str, status: int
 ) -> None:
     """Both found the key unused, then one was faster: for the same item, or another."""
     item, other = make_item("A"), make_item("B")
@@ -190,7 +173,7 @@ def test_a_twin_request_that_is_done_in_between_decides_once(
     assert Decision.objects.count() == 1
 
 
-def test_who_was_faster_is_named(api: Client, make_item: Make, make_user: Make) -> None:
+def test_who_was_faster_is_named(api: Client, make_item: MakeItem, make_user: MakeUser) -> None:
     ben, _ = make_user("ben"), make_user("lea", group="lead")
     decided, held = make_item("A"), make_item("B")
     review.decide(decided, moderator=ben, **DISMISS)
@@ -222,7 +205,7 @@ def test_who_was_faster_is_named(api: Client, make_item: Make, make_user: Make) 
     ],
 )
 def test_a_wrong_field_is_named(
-    api: Client, make_item: Make, changes: dict[str, Any], field: str
+    api: Client, make_item: MakeItem, changes: dict[str, Any], field: str
 ) -> None:
     answer = post(api, f"{make_item('A').pk}/decide", CONFIRM | changes)
     assert (answer.status_code, answer.json()["field"]) == (400, field), answer.content
@@ -242,14 +225,14 @@ def test_a_wrong_field_is_named(
     ],
 )
 def test_a_refused_choice_lists_what_can_be_sent(
-    api: Client, make_item: Make, sent: dict[str, Any], sentence: str
+    api: Client, make_item: MakeItem, sent: dict[str, Any], sentence: str
 ) -> None:
     answer = post(api, f"{make_item('A').pk}/decide", {"reason": "matches"} | sent)
     assert answer.json()["error"] == sentence
 
 
 @pytest.mark.parametrize("key", ["x" * 101, "a b", "ü"])
-def test_a_wrong_key_is_named(api: Client, make_item: Make, key: str) -> None:
+def test_a_wrong_key_is_named(api: Client, make_item: MakeItem, key: str) -> None:
     answer = post(api, f"{make_item('A').pk}/decide", CONFIRM, key=key)
     assert (answer.status_code, answer.json()["field"]) == (400, "Idempotency-Key")
 
@@ -263,7 +246,7 @@ def test_an_unknown_review_is_404(api: Client, pk: int) -> None:
 
 
 # ── Skip, escalate, undo ──────────────────────────────────────────────────────────────────────
-def test_what_three_people_skip_goes_to_the_leads(make_item: Make, make_user: Make) -> None:
+def test_what_three_people_skip_goes_to_the_leads(make_item: MakeItem, make_user: MakeUser) -> None:
     item = make_item("A")
     for number, expected in enumerate([False, False, True]):
         api = as_user(make_user(f"mo{number}"))
@@ -273,7 +256,9 @@ def test_what_three_people_skip_goes_to_the_leads(make_item: Make, make_user: Ma
     assert post(api, f"{item.pk}/skip", {"reason": "bored"}).json()["field"] == "reason"
 
 
-def test_an_escalated_item_is_a_lead_s(api: Client, make_item: Make, make_user: Make) -> None:
+def test_an_escalated_item_is_a_lead_s(
+    api: Client, make_item: MakeItem, make_user: MakeUser
+) -> None:
     item, lead = make_item("A"), as_user(make_user("lea", group="lead"))
     answer = post(api, f"{item.pk}/escalate", {"note": "A forgery?"})
     assert answer.status_code == 200, answer.content
@@ -285,7 +270,7 @@ def test_an_escalated_item_is_a_lead_s(api: Client, make_item: Make, make_user: 
 
 
 def test_an_undo_reopens_and_a_repeated_one_takes_back_no_other(
-    api: Client, make_item: Make
+    api: Client, make_item: MakeItem
 ) -> None:
     first = post(api, f"{make_item('A').pk}/decide", CONFIRM).json()
     second = post(api, f"{make_item('B').pk}/decide", CONFIRM).json()
@@ -300,7 +285,7 @@ def test_an_undo_reopens_and_a_repeated_one_takes_back_no_other(
     assert refused.status_code == 409 and "nothing of yours" in refused.json()["error"]
 
 
-def test_an_undo_takes_back_a_skip_too(api: Client, make_item: Make) -> None:
+def test_an_undo_takes_back_a_skip_too(api: Client, make_item: MakeItem) -> None:
     item = make_item("A")
     post(api, f"{item.pk}/skip")
     assert post(api, "undo").json()["product_id"] == "A"
@@ -308,7 +293,7 @@ def test_an_undo_takes_back_a_skip_too(api: Client, make_item: Make) -> None:
     assert post(api, "undo").status_code == 409
 
 
-def test_an_undo_may_name_the_review_that_it_means(api: Client, make_item: Make) -> None:
+def test_an_undo_may_name_the_review_that_it_means(api: Client, make_item: MakeItem) -> None:
     first, second = make_item("A"), make_item("B")
     post(api, f"{first.pk}/skip")
     post(api, f"{second.pk}/skip")
@@ -318,7 +303,7 @@ def test_an_undo_may_name_the_review_that_it_means(api: Client, make_item: Make)
     assert [skip.item_id for skip in Skip.objects.all()] == [first.pk]
 
 
-def test_what_the_shop_was_told_is_not_undone(api: Client, make_item: Make) -> None:
+def test_what_the_shop_was_told_is_not_undone(api: Client, make_item: MakeItem) -> None:
     Webhook.objects.create(name="shop", url="http://shop.example/")
     decision = post(api, f"{make_item('A').pk}/decide", CONFIRM).json()
     assert Delivery.objects.get().decision_id == decision["id"]
@@ -329,7 +314,7 @@ def test_what_the_shop_was_told_is_not_undone(api: Client, make_item: Make) -> N
 
 # ── The record ────────────────────────────────────────────────────────────────────────────────
 def test_decisions_are_listed_newest_first_with_their_corrections(
-    api: Client, make_item: Make
+    api: Client, make_item: MakeItem
 ) -> None:
     for name in "ABC":
         post(api, f"{make_item(name).pk}/decide", CONFIRM)
@@ -364,7 +349,7 @@ def test_decisions_are_listed_newest_first_with_their_corrections(
 
 @pytest.mark.parametrize("path", ["/api/reviews", "/api/decisions"])
 def test_a_longer_list_takes_no_more_queries(
-    api: Client, make_item: Make, path: str, django_assert_max_num_queries: Any
+    api: Client, make_item: MakeItem, path: str, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(6):
         item = make_item(f"SKU-{number}", category="Toys")
@@ -376,7 +361,7 @@ def test_a_longer_list_takes_no_more_queries(
 
 # ── Rights ────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("closed", [False, True])
-def test_nobody_unknown_reads_or_decides(make_item: Make, settings: Any, closed: bool) -> None:
+def test_nobody_unknown_reads_or_decides(make_item: MakeItem, settings: Any, closed: bool) -> None:
     settings.API_LOGIN_REQUIRED = closed
     item = make_item("A")
     for path in ("/api/reviews", f"/api/reviews/{item.pk}", "/api/decisions"):
@@ -388,7 +373,7 @@ def test_nobody_unknown_reads_or_decides(make_item: Make, settings: Any, closed:
     assert not Decision.objects.exists()
 
 
-def test_who_may_only_look_only_looks(make_item: Make, make_user: Make) -> None:
+def test_who_may_only_look_only_looks(make_item: MakeItem, make_user: MakeUser) -> None:
     item = make_item("A")
     viewer, shop = (as_user(make_user(name, group=name)) for name in ("viewer", "shop"))
     assert len(listed(viewer)) == 1

@@ -16,6 +16,7 @@ from moderation.models import Decision, Explanation, ReviewItem, SimilarGroup, S
 from moderation.services.integration import appeals
 from moderation.services.queue import review
 from tests.browser.test_queue import browser
+from tests.support.factories import MakeItem, MakeUser
 
 __all__ = ["browser"]
 
@@ -25,13 +26,12 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
-Make = Callable[..., Any]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 ASK = "axe.run(document, {resultTypes: ['violations']})"
 
 
 @pytest.fixture
-def shop(make_item: Make, make_user: Make) -> dict[str, int]:
+def shop(make_item: MakeItem, make_user: MakeUser) -> dict[str, int]:
     """A queue with something of everything."""
     names = [f"A{number}" for number in range(8)]
     items = [
@@ -51,7 +51,7 @@ def shop(make_item: Make, make_user: Make) -> dict[str, int]:
 
 @pytest.fixture
 def open_as_lead(
-    browser: Browser, live_server: Any, make_user: Make
+    browser: Browser, live_server: Any, make_user: MakeUser
 ) -> Iterator[Callable[..., Page]]:
     """A page of a lead, logged in; at the end none has complained (the CSP would)."""
     make_user("lena", group="lead")

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from moderation.models import Product
 from tests.browser.test_queue import browser
-from tests.conftest import photo
+from tests.support.photos import photo
 
 __all__ = ["browser"]
 

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from moderation.models import Decision, Explanation, ReviewItem, SimilarGroup, Skip
 from moderation.services.queue import review
 from tests.services.queue.test_review import change_text, score_again
+from tests.support.factories import MakeItem, MakeUser
 
 pytestmark = [
     pytest.mark.browser,
@@ -23,7 +24,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
-Make = Callable[..., Any]
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -41,11 +41,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
-
-
-@pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
 
 
 @pytest.fixture
@@ -86,7 +81,7 @@ def open_page(
     assert complaints == []
 
 
-def ten_items(make_item: Make) -> list[ReviewItem]:
+def ten_items(make_item: MakeItem) -> list[ReviewItem]:
     return [
         make_item(f"A{number}", similarity=number / 100, text=f"Ball number {number}")
         for number in range(10)
@@ -113,7 +108,7 @@ def verdicts(page: Page, *, count: int) -> list[tuple[str, str]]:
 
 
 def test_keys_decide_and_the_next_item_follows_without_a_reload(
-    make_item: Make, open_page: Callable[..., Page]
+    make_item: MakeItem, open_page: Callable[..., Page]
 ) -> None:
     ten_items(make_item)
     page = open_page()
@@ -140,7 +135,7 @@ def test_keys_decide_and_the_next_item_follows_without_a_reload(
 
 
 def test_the_next_item_is_there_before_the_server_has_answered(
-    make_item: Make, open_page: Callable[..., Page]
+    make_item: MakeItem, open_page: Callable[..., Page]
 ) -> None:
     ten_items(make_item)
     page = open_page()
@@ -163,7 +158,7 @@ def test_the_next_item_is_there_before_the_server_has_answered(
 
 
 def test_what_the_server_refuses_comes_back_with_a_sentence(
-    make_item: Make, open_page: Callable[..., Page]
+    make_item: MakeItem, open_page: Callable[..., Page]
 ) -> None:
     ten_items(make_item)
     page = open_page()
@@ -182,7 +177,7 @@ def test_what_the_server_refuses_comes_back_with_a_sentence(
 
 
 def test_an_answer_that_breaks_off_stops_nothing(
-    make_item: Make, open_page: Callable[..., Page]
+    make_item: MakeItem, open_page: Callable[..., Page]
 ) -> None:
     ten_items(make_item)
     page = open_page()
@@ -202,7 +197,7 @@ def test_an_answer_that_breaks_off_stops_nothing(
 
 
 def test_an_undo_behind_a_decision_that_fails_takes_back_nothing_else(
-    make_item: Make, open_page: Callable[..., Page]
+    make_item: MakeItem, open_page: Callable[..., Page]
 ) -> None:
     ten_items(make_item)
     page = open_page()
@@ -222,7 +217,7 @@ def test_an_undo_behind_a_decision_that_fails_takes_back_nothing_else(
 
 
 def test_what_was_decided_arrives_though_the_page_is_left(
-    make_item: Make, open_page: Callable[..., Page], anna: User
+    make_item: MakeItem, open_page: Callable[..., Page], anna: User
 ) -> None:
     ten_items(make_item)
     page = open_page()
@@ -245,7 +240,9 @@ def test_what_was_decided_arrives_though_the_page_is_left(
     assert not held.filter(claimed_until__gt=timezone.now() + timedelta(seconds=90)).exists()
 
 
-def test_a_double_click_decides_one_item(make_item: Make, open_page: Callable[..., Page]) -> None:
+def test_a_double_click_decides_one_item(
+    make_item: MakeItem, open_page: Callable[..., Page]
+) -> None:
     ten_items(make_item)
     page = open_page()
     expect(page.locator("#queue[data-ready='3']")).to_be_attached()
@@ -258,7 +255,9 @@ def test_a_double_click_decides_one_item(make_item: Make, open_page: Callable[..
     assert verdicts(page, count=1) == [("dismiss", "close_enough")]
 
 
-def test_fifty_items_take_fifty_presses(make_item: Make, open_page: Callable[..., Page]) -> None:
+def test_fifty_items_take_fifty_presses(
+    make_item: MakeItem, open_page: Callable[..., Page]
+) -> None:
     for number in range(50):
         make_item(f"A{number}", similarity=number / 100, text=f"Ball number {number}")
     page = open_page()
@@ -273,7 +272,7 @@ def test_fifty_items_take_fifty_presses(make_item: Make, open_page: Callable[...
 
 
 def test_escalating_asks_for_a_note_and_keys_can_be_changed(
-    make_item: Make, open_page: Callable[..., Page], make_user: Make
+    make_item: MakeItem, open_page: Callable[..., Page], make_user: MakeUser
 ) -> None:
     items = ten_items(make_item)
     make_user("lea", group="lead")
@@ -308,7 +307,7 @@ def test_escalating_asks_for_a_note_and_keys_can_be_changed(
 
 
 def test_a_finger_swipes_left_for_a_mismatch_and_right_for_a_match(
-    make_item: Make, open_page: Callable[..., Page]
+    make_item: MakeItem, open_page: Callable[..., Page]
 ) -> None:
     ten_items(make_item)
     page = open_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
@@ -324,7 +323,7 @@ def test_a_finger_swipes_left_for_a_mismatch_and_right_for_a_match(
 
 
 def test_a_flag_is_explained_and_a_blind_item_is_not(
-    make_item: Make, open_page: Callable[..., Page]
+    make_item: MakeItem, open_page: Callable[..., Page]
 ) -> None:
     item, blind = make_item("A1", similarity=-0.2), make_item("A2")
     found = {
@@ -352,7 +351,7 @@ def test_a_flag_is_explained_and_a_blind_item_is_not(
 
 
 def test_similar_items_are_decided_with_one_key_and_undone_with_one(
-    make_item: Make, open_page: Callable[..., Page]
+    make_item: MakeItem, open_page: Callable[..., Page]
 ) -> None:
     items = ten_items(make_item)
     group = SimilarGroup.objects.create()
@@ -375,7 +374,7 @@ def test_similar_items_are_decided_with_one_key_and_undone_with_one(
 
 
 def test_a_changed_text_comes_back_with_both_versions_and_nothing_else_does(
-    make_item: Make, open_page: Callable[..., Page], make_user: Make
+    make_item: MakeItem, open_page: Callable[..., Page], make_user: MakeUser
 ) -> None:
     item = make_item("A1", text="A red ball")
     review.decide(item, moderator=make_user("ben"), verdict="dismiss", reason="matches")
@@ -402,7 +401,9 @@ def swipe(page: Page, *, by: int) -> None:
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
 
-def test_skip_and_undo_by_key(make_item: Make, open_page: Callable[..., Page], anna: User) -> None:
+def test_skip_and_undo_by_key(
+    make_item: MakeItem, open_page: Callable[..., Page], anna: User
+) -> None:
     ten_items(make_item)
     page = open_page()
 
@@ -427,7 +428,7 @@ def test_skip_and_undo_by_key(make_item: Make, open_page: Callable[..., Page], a
     expect(text(page)).to_have_text("Ball number 1")
 
 
-def test_the_mouse_does_the_same(make_item: Make, open_page: Callable[..., Page]) -> None:
+def test_the_mouse_does_the_same(make_item: MakeItem, open_page: Callable[..., Page]) -> None:
     ten_items(make_item)
     page = open_page()
 
@@ -447,7 +448,7 @@ def test_the_mouse_does_the_same(make_item: Make, open_page: Callable[..., Page]
 
 
 def test_side_keys_zoom_and_help_decide_nothing(
-    make_item: Make, open_page: Callable[..., Page]
+    make_item: MakeItem, open_page: Callable[..., Page]
 ) -> None:
     ten_items(make_item)
     page = open_page()
@@ -470,7 +471,7 @@ def test_side_keys_zoom_and_help_decide_nothing(
 
 
 def test_a_late_decision_says_who_was_faster_and_goes_on(
-    make_item: Make, open_page: Callable[..., Page], make_user: Make
+    make_item: MakeItem, open_page: Callable[..., Page], make_user: MakeUser
 ) -> None:
     items = ten_items(make_item)
     page = open_page()
@@ -493,7 +494,7 @@ def test_a_late_decision_says_who_was_faster_and_goes_on(
 
 
 def test_the_last_item_ends_in_the_empty_page_and_leaving_gives_back(
-    make_item: Make, open_page: Callable[..., Page], anna: User
+    make_item: MakeItem, open_page: Callable[..., Page], anna: User
 ) -> None:
     make_item("A1", text="One", similarity=-0.2), make_item("A2", text="Two")
     page = open_page()
@@ -516,7 +517,7 @@ def test_the_last_item_ends_in_the_empty_page_and_leaving_gives_back(
 
 
 def test_without_script_the_buttons_are_plain_forms(
-    make_item: Make, open_page: Callable[..., Page]
+    make_item: MakeItem, open_page: Callable[..., Page]
 ) -> None:
     ten_items(make_item)
     page = open_page(java_script_enabled=False)
@@ -537,7 +538,7 @@ def test_without_script_the_buttons_are_plain_forms(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_narrow_phone(
-    make_item: Make, open_page: Callable[..., Page], scheme: str
+    make_item: MakeItem, open_page: Callable[..., Page], scheme: str
 ) -> None:
     make_item("A1", text="A very long listing title with many words " * 8, seller="s" * 90)
     page = open_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from moderation.models import TrainingRun
 from moderation.services.registry import versions
+from tests.support.factories import MakeUser
 
 from .test_queue import ARGUMENTS, CHROMIUM
 
@@ -41,7 +42,7 @@ def browser() -> Iterator[Browser]:
 def open_page(
     browser: Browser,
     live_server: Any,
-    make_user: Callable[..., Any],
+    make_user: MakeUser,
     bundled: Any,
     settings: Any,
     tmp_path: Path,

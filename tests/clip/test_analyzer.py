@@ -15,9 +15,7 @@ from PIL import Image
 from moderation.clip import CLIPAnalyzer, analyzer, get_clip_analyzer
 from moderation.clip.errors import ClipError, ImageError, ModelError
 from moderation.clip.prompts import DEFAULT_CATEGORIES, TEMPLATES, category_vectors
-from tests.support.clip_models import build_folder, photo, tiny_folder
-
-__all__ = ["tiny_folder"]
+from tests.support.clip_models import build_folder, photo
 
 SETTINGS = (
     "CLIP_MODEL_PATH",

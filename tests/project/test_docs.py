@@ -18,7 +18,8 @@ from moderation.clip.scoring import judge
 from moderation.clip.statistics.calibration import PlattScaling
 from moderation.demo import draw, write_catalogue
 from tests.support.docs_runner import RUN, SHOWN, Block, Examples, blocks, check_answer
-from tests.support.live_project import ROOT, LiveProject
+from tests.support.paths import ROOT
+from tools.live_project import LiveProject
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What is shown but not run, by its first line. The reason stands in the document.

@@ -5,7 +5,7 @@ import re
 import sys
 from importlib.metadata import packages_distributions
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 
 def imported() -> set[str]:

@@ -37,7 +37,7 @@ from moderation.services.registry import activation, registering
 from moderation.services.running import setup
 from moderation.services.scoring import results
 from moderation.services.worker import heartbeat
-from tests.conftest import photo
+from tests.support.photos import photo
 
 from .roles import ROLES
 

@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .live_project import ROOT, LiveProject
+from tests.support.paths import ROOT
+from tools.live_project import LiveProject
 
 RUN = {"bash", "python", "javascript"}
 SHOWN = {"text", "mermaid", "nginx", "ini", "csv"}

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
 from moderation.services.catalogue import intake
 from moderation.services.registry import registering
-from tests.conftest import photo
+from tests.support.photos import photo
 
 from .clip_models import build_folder
 

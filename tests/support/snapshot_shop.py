@@ -15,11 +15,12 @@ from PIL import Image
 
 from moderation.models import Decision
 from moderation.services.queue import review
+from tests.support.factories import MakeItem
 
 Rows = dict[str, list[dict[str, str]]]
 
 
-def deciding(make_item: Callable[..., Any], moderator: User) -> Callable[..., Decision]:
+def deciding(make_item: MakeItem, moderator: User) -> Callable[..., Decision]:
     """Makes a product with a photo of its own and decides it: `decide("A1", "confirm")`."""
 
     def decided(name: str, verdict: str, reason: str = "", **changes: Any) -> Decision:

@@ -12,8 +12,8 @@ from moderation.clip.statistics.labelled_scores import Estimate
 from moderation.management.arguments import cosine, positive, share
 from moderation.services.queries import lookup
 from moderation.services.registry import versions
-from moderation.services.release import thresholds
-from moderation.services.release.thresholds import Effect, Evidence, Proposal, Target
+from moderation.services.release import threshold_targets
+from moderation.services.release.threshold_targets import Effect, Evidence, Proposal, Target
 
 
 class Command(BaseCommand):
@@ -59,15 +59,15 @@ class Command(BaseCommand):
         name = options["model"]
         try:
             version = lookup.version_by_name(name) if name else versions.current()
-            found = thresholds.evidence(version)
-            proposal = thresholds.propose(found, target(options))
+            found = threshold_targets.evidence(version)
+            proposal = threshold_targets.propose(found, target(options))
         except (ClipError, lookup.UnknownName) as error:
             raise CommandError(str(error)) from error
         self.show(found, proposal)
         if options["dry_run"]:
             self.stdout.write("Nothing was set (--dry-run).")
             return
-        thresholds.set_thresholds(version, proposal)
+        threshold_targets.set_thresholds(version, proposal)
         self.stdout.write(
             "Set and logged. New analyses use it; for the finished ones run: "
             "python manage.py reanalyze --stale"

@@ -19,8 +19,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from moderation.clip.errors import ClipError
-from moderation.clip.finetune.progress import Cancelled, Report, in_silence
 from moderation.clip.finetune.refusals import DataRefused
+from moderation.clip.training.progress import Cancelled, Report, in_silence
 from moderation.models import ModelVersion, TrainingRun
 
 from ..datasets.dataset import DatasetError

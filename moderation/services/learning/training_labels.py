@@ -38,7 +38,7 @@ def counts() -> Labels:
     verdict = Decision.Verdict
     found = (
         dataset_rows.chosen(EVERYTHING)
-        .exclude(reason=Decision.Reason.UNCLEAR)
+        .telling()
         .exclude(mode=Decision.Mode.GROUP)
         .aggregate(
             matches=Count("pk", filter=Q(verdict=verdict.DISMISS)),

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.models import F
 from django.utils import timezone
 
-from moderation.clip.finetune.progress import Cancelled, Report, Update, in_silence
+from moderation.clip.training.progress import Cancelled, Report, Update, in_silence
 from moderation.models import TrainingRun
 
 logger = logging.getLogger(__name__)

@@ -10,12 +10,12 @@ from ..scoring import stale
 from . import quality
 
 
-def prepare() -> None:
+def prepare_figures() -> None:
     """Find anew what was found some minutes ago; what is found quickly costs no more than that."""
-    quality.prepare()
+    quality.prepare_quality()
     try:
         version = versions.current()
     except ModelError:
         return  # the pages say so; there are no scores to count
-    known_scores.prepare(version)
-    stale.prepare(version)
+    known_scores.prepare_known_scores(version)
+    stale.prepare_stale(version)

@@ -22,7 +22,6 @@ from ..queries import cache
 from .quality_strata import Counts, Key, groups_since, of_weeks, strata_of
 
 CONFIRM, DISMISS = Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS
-UNCLEAR = Decision.Reason.UNCLEAR
 
 WEEKS = 26
 # The last weeks are held against those before.
@@ -74,7 +73,7 @@ def quality(*, weeks: int = WEEKS) -> Quality:
     return replace(known.value, cached_since=known.cached_since)
 
 
-def prepare(*, weeks: int = WEEKS) -> None:
+def prepare_quality(*, weeks: int = WEEKS) -> None:
     """In the worker: so that no page waits for the figures."""
     monday = _monday()
     cache.prepare("quality", _depends_on(monday, weeks), lambda: _find(monday, weeks))
@@ -140,7 +139,7 @@ def _agreement(since: datetime) -> Agreement:
     table: Counter[tuple[str, str]] = Counter()
     unclear = 0
     for before, after, *reasons, count in rows:
-        if before and UNCLEAR in reasons:
+        if before and not Decision.Reason.are_labels(*reasons):
             unclear += count  # said to be neither, though it is filed as a dismissal
         elif before:
             table[before, after] += count

@@ -16,7 +16,8 @@ from django.db.models import Case, Q, QuerySet, Value, When
 from moderation.models import ReviewItem, SavedView
 
 from ..queries.in_time import in_time
-from ..queue.queue_filter import QueueFilter, QueueFilterError
+from ..queue.queue_field import QueueFilterError
+from ..queue.queue_filter import QueueFilter
 from .queue_health import Count
 
 MOST_VIEWS = 50  # of one person

@@ -166,12 +166,8 @@ def _add_pairs(acts: dict[int, _Acts], since: datetime) -> None:
     """
     asked = ReviewItem.objects.filter(second_of__isnull=False, opened_at__gte=since)
     pairs = list(asked.order_by("-opened_at").values_list("second_of", "pk")[:MOST_PAIRS])
-    told = (
-        Decision.objects.standing()
-        .filter(item__in=[item for pair in pairs for item in pair])
-        .exclude(reason=Decision.Reason.UNCLEAR)
-        .order_by("pk")
-    )
+    in_pairs = [item for pair in pairs for item in pair]
+    told = Decision.objects.labels().filter(item__in=in_pairs).order_by("pk")
     said = {
         item: (moderator, verdict)
         for item, moderator, verdict in told.values_list("item", "moderator", "verdict")

@@ -9,9 +9,6 @@ import pytest
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ModelError, UnsafeWeights
-from tests.support.clip_models import tiny_folder
-
-__all__ = ["tiny_folder"]
 
 
 @pytest.fixture

@@ -17,27 +17,36 @@ from moderation.clip.checkpoints import checkpoint
 from moderation.clip.data.negatives import Negatives, Prompts, colour_bits
 from moderation.clip.data.product_rows import Rows
 from moderation.clip.errors import ModelError
-from moderation.clip.finetune import adapt_rows, adapt_vectors, auto
-from moderation.clip.finetune.adapt import _own, adapt
-from moderation.clip.finetune.adapt_judge import chosen_ratio
-from moderation.clip.finetune.adapt_loop import Adapter, AdaptSettings
-from moderation.clip.finetune.adapt_vectors_judge import _Shuffled, farthest_allowed, held_back
+from moderation.clip.finetune import auto
+from moderation.clip.finetune.adaptation import rows as adapt_rows
+from moderation.clip.finetune.adaptation import vectors
+from moderation.clip.finetune.adaptation.judge import chosen_ratio
+from moderation.clip.finetune.adaptation.retain import (
+    made_up_pictures,
+    made_up_texts,
+    vocabulary,
+)
+from moderation.clip.finetune.adaptation.run import _own, adapt
+from moderation.clip.finetune.adaptation.task import Adapter, AdaptSettings
+from moderation.clip.finetune.adaptation.vectors_judge import (
+    _Shuffled,
+    farthest_allowed,
+    held_back,
+)
 from moderation.clip.finetune.auto import MIN_LISTINGS, plan
 from moderation.clip.finetune.data import FinetuneData, Listings
-from moderation.clip.finetune.progress import Cancelled, Update
+from moderation.clip.finetune.decisions.tune import Tuned
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.refusals import DataRefused
-from moderation.clip.finetune.retain import made_up_pictures, made_up_texts, vocabulary
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import SMALL, FinetuneSettings
-from moderation.clip.finetune.tune import Tuned
 from moderation.clip.pretrain.model import PretrainSettings
-from tests.support.clip_models import build_folder
+from moderation.clip.training.progress import Cancelled, Update
 from tests.support.finetune_shop import write_shop
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[3]
 QUICK = FinetuneSettings(
     mode="adapt", epochs=2, batch_size=16, learning_rate=1e-3, device="cpu", precision="fp32"
 )
@@ -46,11 +55,6 @@ QUICK = FinetuneSettings(
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_shop(tmp_path_factory.mktemp("shop"), count=160, size=32)
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_folder(tmp_path_factory.mktemp("models") / "tiny")
 
 
 def data_of(shop: Path) -> FinetuneData:
@@ -71,8 +75,10 @@ def adapted(base: Path, shop: Path, output: Path, **more: object) -> FinetuneRes
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tiny: Path, shop: Path, tmp_path_factory: pytest.TempPathFactory) -> FinetuneResult:
-    return adapted(tiny, shop, tmp_path_factory.mktemp("undisturbed"))
+def undisturbed(
+    tiny_folder: Path, shop: Path, tmp_path_factory: pytest.TempPathFactory
+) -> FinetuneResult:
+    return adapted(tiny_folder, shop, tmp_path_factory.mktemp("undisturbed"))
 
 
 def weights(folder: Path) -> bytes:
@@ -88,26 +94,26 @@ def test_it_says_what_it_did_and_why(undisturbed: FinetuneResult) -> None:
 
 
 def test_the_same_seed_gives_the_same_weights(
-    tiny: Path, shop: Path, undisturbed: FinetuneResult, tmp_path: Path
+    tiny_folder: Path, shop: Path, undisturbed: FinetuneResult, tmp_path: Path
 ) -> None:
-    again = adapted(tiny, shop, tmp_path)
+    again = adapted(tiny_folder, shop, tmp_path)
     for name in ("best_model", "final_model"):
         assert weights(tmp_path / name) == weights(undisturbed.folder.parent / name)
-    assert weights(again.folder.parent / "final_model") != weights(tiny)
+    assert weights(again.folder.parent / "final_model") != weights(tiny_folder)
 
 
 def test_a_killed_run_goes_on_and_ends_where_it_would_have(
-    tiny: Path, shop: Path, undisturbed: FinetuneResult, tmp_path: Path
+    tiny_folder: Path, shop: Path, undisturbed: FinetuneResult, tmp_path: Path
 ) -> None:
     killed = subprocess.run(
-        [sys.executable, "-m", __name__, str(tiny), str(shop), str(tmp_path)],
+        [sys.executable, "-m", __name__, str(tiny_folder), str(shop), str(tmp_path)],
         cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=240,
     )  # fmt: skip
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "best_model").exists()
     seen: list[str] = []
     result = adapted(
-        tiny, shop, tmp_path, resume=True, report=lambda update: seen.append(update.doing)
+        tiny_folder, shop, tmp_path, resume=True, report=lambda update: seen.append(update.doing)
     )
     steps = [doing for doing in seen if doing.startswith("Adapting to")]
     assert steps[0].startswith("Adapting to the listings, step 7")  # 6 was saved
@@ -115,24 +121,24 @@ def test_a_killed_run_goes_on_and_ends_where_it_would_have(
         assert weights(result.folder.parent / name) == weights(undisturbed.folder.parent / name)
 
 
-def test_a_cancelled_run_leaves_no_model(tiny: Path, shop: Path, tmp_path: Path) -> None:
+def test_a_cancelled_run_leaves_no_model(tiny_folder: Path, shop: Path, tmp_path: Path) -> None:
     def cancel(update: Update) -> None:
         if "step 3" in update.doing:
             raise Cancelled("Enough.")
 
     with pytest.raises(Cancelled):
-        adapted(tiny, shop, tmp_path, report=cancel)
+        adapted(tiny_folder, shop, tmp_path, report=cancel)
     assert not (tmp_path / "best_model").exists()
 
 
-def test_without_listings_it_says_so(tiny: Path, shop: Path, tmp_path: Path) -> None:
+def test_without_listings_it_says_so(tiny_folder: Path, shop: Path, tmp_path: Path) -> None:
     data = read_csvs(shop, None, shop.parent)
     with pytest.raises(DataRefused, match="own listings"):
-        finetune(tiny, data, tmp_path, settings=FinetuneSettings(mode="adapt"))
+        finetune(tiny_folder, data, tmp_path, settings=FinetuneSettings(mode="adapt"))
 
 
 def test_a_large_model_learns_projections_that_fold_exactly(
-    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stock model in the new folder gives the base's vectors, turned by the stored maps."""
     from safetensors.torch import load_file
@@ -140,13 +146,15 @@ def test_a_large_model_learns_projections_that_fold_exactly(
     from moderation.clip.encoder import Encoder
 
     monkeypatch.setattr(auto, "SMALL", 0)
-    result = adapted(tiny, shop, tmp_path)
+    result = adapted(tiny_folder, shop, tmp_path)
     assert result.same_towers
-    assert checkpoint.read_about(result.folder)["vision_of"] == checkpoint.weights_sha256(tiny)
+    assert checkpoint.read_about(result.folder)["vision_of"] == checkpoint.weights_sha256(
+        tiny_folder
+    )
     image = data_of(shop).train.images[:5]
     before, after = (
         np.stack(Encoder.load(folder, device="cpu", precision="fp32").encode_files(image))  # type: ignore[arg-type]
-        for folder in (tiny, result.folder)
+        for folder in (tiny_folder, result.folder)
     )
     maps = result.folder / "head_maps.safetensors"
     if not maps.exists():
@@ -158,7 +166,7 @@ def test_a_large_model_learns_projections_that_fold_exactly(
 
 
 def test_a_large_model_leaves_out_a_listing_whose_photo_is_broken(
-    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auto, "SMALL", 0)
     broken = tmp_path / "broken.jpg"
@@ -172,12 +180,12 @@ def test_a_large_model_leaves_out_a_listing_whose_photo_is_broken(
     )
     settings = FinetuneSettings(mode="adapt", epochs=1, device="cpu", precision="fp32")
     data = replace(data, listings=with_it)
-    figures = finetune(tiny, data, tmp_path / "out", settings=settings).metrics["adapt"]
+    figures = finetune(tiny_folder, data, tmp_path / "out", settings=settings).metrics["adapt"]
     assert 0 < figures["listings"] < len(with_it)
 
 
 def test_replayed_pairs_are_learnt_from_and_judge_what_was_forgotten(
-    tiny: Path, shop: Path, tmp_path: Path
+    tiny_folder: Path, shop: Path, tmp_path: Path
 ) -> None:
     data = data_of(shop)
     assert data.listings is not None
@@ -187,7 +195,7 @@ def test_replayed_pairs_are_learnt_from_and_judge_what_was_forgotten(
     settings = FinetuneSettings(
         mode="adapt", epochs=2, batch_size=16, learning_rate=1e-3, device="cpu", precision="fp32"
     )
-    result = finetune(tiny, replace(data, **parts), tmp_path, settings=settings)
+    result = finetune(tiny_folder, replace(data, **parts), tmp_path, settings=settings)
     figures = result.metrics["adapt"]
     assert figures["replayed"] > 0
     assert figures["listings"] <= half
@@ -231,13 +239,15 @@ def test_made_up_inputs_come_from_the_models_own_words_and_no_real_colours() -> 
     ],
 )
 def test_auto_chooses_by_what_there_is(
-    tiny: Path, shop: Path, listings: int, labels: int, steps: list[str]
+    tiny_folder: Path, shop: Path, listings: int, labels: int, steps: list[str]
 ) -> None:
     data = read_csvs(shop, None, shop.parent)
     rows = np.resize(np.arange(len(data.train)), labels)
     own = Listings([Path("x.png")] * listings, ["a mug"] * listings, [""] * listings)
     none = data.train.take(np.array([], dtype=int))
-    chosen = plan(FinetuneData(data.train.take(rows), none, none, own), model=tiny, device="cpu")
+    chosen = plan(
+        FinetuneData(data.train.take(rows), none, none, own), model=tiny_folder, device="cpu"
+    )
     assert chosen.steps == steps
     assert chosen.reasons
 
@@ -290,18 +300,16 @@ def test_a_row_without_category_is_a_kind_of_its_own_title() -> None:
 
 @pytest.mark.parametrize("large", [False, True])
 def test_a_shop_without_categories_is_learnt_from_as_well(
-    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+    tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
     if large:
         monkeypatch.setattr(auto, "SMALL", 0)
     losses: list[np.ndarray] = []
-    real = adapt_vectors._maybe_true
-    monkeypatch.setattr(
-        adapt_vectors, "_maybe_true", lambda *of: losses.append(real(*of)) or losses[-1]
-    )
-    result = finetune(tiny, _unnamed(shop), tmp_path, settings=QUICK)
+    real = vectors._maybe_true
+    monkeypatch.setattr(vectors, "_maybe_true", lambda *of: losses.append(real(*of)) or losses[-1])
+    result = finetune(tiny_folder, _unnamed(shop), tmp_path, settings=QUICK)
     assert result.metrics["adapt"]["listings"] > 40
-    assert weights(tmp_path / "final_model") != weights(tiny)
+    assert weights(tmp_path / "final_model") != weights(tiny_folder)
     # Of another product's texts next to none may be true: they are what is learnt from.
     assert all(maybe.mean() < 0.05 for maybe in losses)
     assert bool(losses) == large
@@ -309,7 +317,7 @@ def test_a_shop_without_categories_is_learnt_from_as_well(
 
 # ── Memory ────────────────────────────────────────────────────────────────────────────────────
 def test_where_memory_runs_out_the_batch_is_taken_in_smaller_parts(
-    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
@@ -324,32 +332,32 @@ def test_where_memory_runs_out_the_batch_is_taken_in_smaller_parts(
 
     monkeypatch.setattr(Adapter, "loss", loss)
     settings = replace(QUICK, batch_size=64, epochs=1)
-    result = finetune(tiny, data_of(shop), tmp_path, settings=settings)
+    result = finetune(tiny_folder, data_of(shop), tmp_path, settings=settings)
     steps = result.metrics["adapt"]["steps"]
     assert sizes.count(8) == 8 * steps  # 32, 16 and then 8 rows in each of eight lanes
     assert set(sizes) == {32, 16, 8}
 
 
 def test_too_little_memory_for_a_few_pairs_is_said(
-    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def loss(self: Adapter, batch: np.ndarray, **how: object) -> object:
         raise MemoryError
 
     monkeypatch.setattr(Adapter, "loss", loss)
     with pytest.raises(ModelError, match="too little memory to train on even 8 pairs at a time"):
-        finetune(tiny, data_of(shop), tmp_path, settings=replace(QUICK, batch_size=64))
+        finetune(tiny_folder, data_of(shop), tmp_path, settings=replace(QUICK, batch_size=64))
 
 
 # ── Signs of life, and what a state belongs to ────────────────────────────────────────────────
 def test_it_is_never_silent_for_long_and_never_goes_back(
-    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adapt_rows, "_CHUNK", 10)
     data, seen = data_of(shop), []
     assert data.listings is not None
     adapt(
-        tiny, replace(data, replay=data.listings.take(np.arange(20))), settings=QUICK,
+        tiny_folder, replace(data, replay=data.listings.take(np.arange(20))), settings=QUICK,
         state=tmp_path / "state", tell=seen.append,
     )  # fmt: skip
     done = [update.progress for update in seen]
@@ -363,11 +371,13 @@ def test_it_is_never_silent_for_long_and_never_goes_back(
     assert len(points) == len(set(points))
 
 
-def test_a_state_belongs_to_its_data_and_precision(shop: Path, tiny: Path, tmp_path: Path) -> None:
+def test_a_state_belongs_to_its_data_and_precision(
+    shop: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
     data = data_of(shop)
     fewer = replace(data, validation=data.validation.take(np.arange(5)))
     made = [
-        _own(tmp_path / "state", tiny, of, SimpleNamespace(
+        _own(tmp_path / "state", tiny_folder, of, SimpleNamespace(
             settings=PretrainSettings(), own=AdaptSettings(), bf16=bf16))  # type: ignore[arg-type]
         for of, bf16 in ((data, False), (fewer, False), (data, True))
     ]  # fmt: skip
@@ -410,7 +420,7 @@ def test_projections_go_no_further_than_replayed_pairs_allow() -> None:
 
 
 def test_a_large_model_is_judged_by_the_pairs_to_replay(
-    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auto, "SMALL", 0)
     data = data_of(shop)
@@ -420,7 +430,7 @@ def test_a_large_model_is_judged_by_the_pairs_to_replay(
     replay = Listings(
         [*old.images, tmp_path / "broken.png"], [*old.texts, "gone"], [*old.categories, ""]
     )
-    result = finetune(tiny, replace(data, replay=replay), tmp_path / "out", settings=QUICK)
+    result = finetune(tiny_folder, replace(data, replay=replay), tmp_path / "out", settings=QUICK)
     assert set(result.metrics["adapt"]["replayed"]) == set(result.metrics["adapt"]["judged"])
     assert any("ROC-AUC on pairs to replay" in reason for reason in result.reasons)
 
@@ -438,36 +448,43 @@ def test_a_large_model_is_judged_by_the_pairs_to_replay(
     ],
 )
 def test_auto_goes_by_the_models_size_first(
-    tiny: Path, shop: Path, monkeypatch: pytest.MonkeyPatch, large: bool, gpu: bool, labels: int,
+    tiny_folder: Path,
+    shop: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    large: bool,
+    gpu: bool,
+    labels: int,
     mode: str,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(auto, "SMALL", 0 if large else SMALL)
     monkeypatch.setattr(auto, "choose_device", lambda device: "cuda" if gpu else "cpu")
     data = read_csvs(shop, None, shop.parent)
     none = data.train.take(np.array([], dtype=int))
     train = data.train.take(np.resize(np.arange(len(data.train)), labels))
-    chosen = plan(FinetuneData(train, none, none), model=tiny, device="auto")
+    chosen = plan(FinetuneData(train, none, none), model=tiny_folder, device="auto")
     assert chosen.steps == [mode]
     assert any(f"{mode}, from {labels:,} decisions" in reason for reason in chosen.reasons)
 
 
-def test_a_mode_that_does_not_use_the_pairs_to_replay_says_so(tiny: Path, shop: Path) -> None:
+def test_a_mode_that_does_not_use_the_pairs_to_replay_says_so(
+    tiny_folder: Path, shop: Path
+) -> None:
     data = data_of(shop)
     assert data.listings is not None
     data = replace(data, replay=data.listings.take(np.arange(20)))
     for mode in ("head", "last", "full"):
-        found = auto.chosen(data, model=tiny, settings=FinetuneSettings(mode=mode))
+        found = auto.chosen(data, model=tiny_folder, settings=FinetuneSettings(mode=mode))
         assert found.reasons == [f"The mode {mode} does not use the 20 pairs to replay."]
-    found = auto.chosen(data, model=tiny, settings=FinetuneSettings(mode="adapt"))
+    found = auto.chosen(data, model=tiny_folder, settings=FinetuneSettings(mode="adapt"))
     assert not any("does not use" in reason for reason in found.reasons)
 
 
 @pytest.mark.parametrize(("minutes", "mode"), [(None, "full"), (5.0, "calibrate")])
 def test_where_listings_teach_nothing_the_decisions_do(
-    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     minutes: float | None, mode: str,
 ) -> None:  # fmt: skip
-    from moderation.clip.finetune import adapt as module
+    from moderation.clip.finetune.adaptation import run as module
 
     monkeypatch.setattr(auto, "MIN_LISTINGS", 5)
     monkeypatch.setattr(
@@ -476,7 +493,7 @@ def test_where_listings_teach_nothing_the_decisions_do(
     seen: list[float] = []
     settings = replace(QUICK, mode="auto", minutes=minutes)
     result = finetune(
-        tiny, data_of(shop), tmp_path, settings=settings,
+        tiny_folder, data_of(shop), tmp_path, settings=settings,
         report=lambda update: seen.append(update.progress),
     )  # fmt: skip
     assert "In vain." in result.reasons

@@ -12,16 +12,15 @@ import pytest
 
 from moderation.clip.errors import ModelError
 from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.progress import Cancelled, Update
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import FinetuneSettings
-from tests.support.clip_models import build_folder
+from moderation.clip.training.progress import Cancelled, Update
 from tests.support.finetune_shop import quick, write_shop
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[3]
 LATE = 7  # steps, in the second epoch
 
 
@@ -36,13 +35,10 @@ def data(shop: Path) -> FinetuneData:
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_folder(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tiny: Path, data: FinetuneData, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train(tiny, data, tmp_path_factory.mktemp("undisturbed")).folder.parent
+def undisturbed(
+    tiny_folder: Path, data: FinetuneData, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    return train(tiny_folder, data, tmp_path_factory.mktemp("undisturbed")).folder.parent
 
 
 def train(
@@ -73,22 +69,22 @@ def unfinished(output: Path) -> list[str]:
 
 
 def test_the_same_seed_gives_the_same_weights(
-    tiny: Path, data: FinetuneData, undisturbed: Path, tmp_path: Path
+    tiny_folder: Path, data: FinetuneData, undisturbed: Path, tmp_path: Path
 ) -> None:
-    train(tiny, data, tmp_path / "again")
+    train(tiny_folder, data, tmp_path / "again")
     for name in ("best_model", "final_model"):
         again = (tmp_path / "again" / name / "model.safetensors").read_bytes()
         assert again == (undisturbed / name / "model.safetensors").read_bytes()
 
 
 def test_a_killed_training_goes_on_where_it_was(
-    tiny: Path, shop: Path, data: FinetuneData, undisturbed: Path, tmp_path: Path
+    tiny_folder: Path, shop: Path, data: FinetuneData, undisturbed: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "killed"
-    assert start(tiny, shop, output, kill_at=LATE + 3).wait(timeout=240) == -9
+    assert start(tiny_folder, shop, output, kill_at=LATE + 3).wait(timeout=240) == -9
     assert unfinished(output) == []
     seen: list[str] = []
-    train(tiny, data, output, resume=True, report=lambda update: seen.append(update.doing))
+    train(tiny_folder, data, output, resume=True, report=lambda update: seen.append(update.doing))
     steps = [doing for doing in seen if doing.startswith("Training")]
     assert 0 < len(steps) <= LATE  # the first epoch is not done again
     assert largest_difference(output / "final_model", undisturbed / "final_model") <= 1e-6
@@ -96,14 +92,14 @@ def test_a_killed_training_goes_on_where_it_was(
 
 
 def test_two_processes_end_where_one_does(
-    tiny: Path, shop: Path, undisturbed: Path, tmp_path: Path
+    tiny_folder: Path, shop: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     env = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     both = [
-        start(tiny, shop, tmp_path / "both", kill_at=-1, RANK=rank, LOCAL_RANK=rank, **env)
+        start(tiny_folder, shop, tmp_path / "both", kill_at=-1, RANK=rank, LOCAL_RANK=rank, **env)
         for rank in "01"
     ]
     assert [process.wait(timeout=240) for process in both] == [0, 0]
@@ -113,7 +109,7 @@ def test_two_processes_end_where_one_does(
 
 @pytest.mark.parametrize("mode", ["full", "head"])
 def test_a_cancelled_training_leaves_no_half_model_and_can_go_on(
-    tiny: Path, data: FinetuneData, undisturbed: Path, tmp_path: Path, mode: str
+    tiny_folder: Path, data: FinetuneData, undisturbed: Path, tmp_path: Path, mode: str
 ) -> None:
     count = 0
 
@@ -124,9 +120,9 @@ def test_a_cancelled_training_leaves_no_half_model_and_can_go_on(
             raise Cancelled("Enough.")
 
     with pytest.raises(Cancelled):
-        train(tiny, data, tmp_path, mode=mode, report=cancel)
+        train(tiny_folder, data, tmp_path, mode=mode, report=cancel)
     assert unfinished(tmp_path) == []
-    result = train(tiny, data, tmp_path, mode=mode, resume=True)
+    result = train(tiny_folder, data, tmp_path, mode=mode, resume=True)
     assert sorted(unfinished(tmp_path)) == ["best_model", "final_model"]
     assert not (tmp_path / ".unfinished").exists()
     if mode == "full":
@@ -134,24 +130,24 @@ def test_a_cancelled_training_leaves_no_half_model_and_can_go_on(
 
 
 def test_a_state_of_other_data_is_not_gone_on_with(
-    tiny: Path, data: FinetuneData, tmp_path: Path
+    tiny_folder: Path, data: FinetuneData, tmp_path: Path
 ) -> None:
     def cancel(update: Update) -> None:
         if update.doing.startswith("Epoch 1"):
             raise Cancelled("Enough.")
 
     with pytest.raises(Cancelled):
-        train(tiny, data, tmp_path, mode="head", report=cancel)
+        train(tiny_folder, data, tmp_path, mode="head", report=cancel)
     data.train.texts[0] += " new"
     try:
         with pytest.raises(ModelError, match="other data, settings or base"):
-            train(tiny, data, tmp_path, mode="head", resume=True)
+            train(tiny_folder, data, tmp_path, mode="head", resume=True)
     finally:
         data.train.texts[0] = data.train.texts[0].removesuffix(" new")
 
 
 def test_out_of_memory_goes_on_in_smaller_parts(
-    tiny: Path,
+    tiny_folder: Path,
     data: FinetuneData,
     undisturbed: Path,
     tmp_path: Path,
@@ -159,7 +155,7 @@ def test_out_of_memory_goes_on_in_smaller_parts(
 ) -> None:
     import torch
 
-    from moderation.clip.finetune.towers import Towers
+    from moderation.clip.finetune.decisions.towers import Towers
 
     loss, sizes = Towers.loss, []
 
@@ -170,11 +166,11 @@ def test_out_of_memory_goes_on_in_smaller_parts(
         return loss(self, rows, epoch=epoch)
 
     monkeypatch.setattr(Towers, "loss", greedy)
-    result = train(tiny, data, tmp_path)
+    result = train(tiny_folder, data, tmp_path)
     assert max(sizes) > 3
     assert largest_difference(result.folder, undisturbed / "best_model") <= 1e-5
     monkeypatch.setattr(
         Towers, "loss", lambda self, rows, epoch: greedy(self, list(range(9)), epoch=0)
     )
     with pytest.raises(ModelError, match="too little memory"):
-        train(tiny, data, tmp_path / "none")
+        train(tiny_folder, data, tmp_path / "none")

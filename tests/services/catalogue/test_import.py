@@ -20,7 +20,8 @@ from moderation.models import Analysis, Category, Product
 from moderation.services.catalogue import catalogue_import
 from moderation.services.catalogue.catalogue_import import BadRow, import_catalogue
 from moderation.services.registry.versions import NoActiveModel
-from tests.conftest import photo
+from tests.support.factories import RunWorker
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 
@@ -133,7 +134,7 @@ def test_running_it_again_changes_nothing(bundled: Any, shop: Callable[..., Path
 
 
 def test_what_changed_is_updated_and_asked_about(
-    bundled: Any, shop: Callable[..., Path], run_worker: Callable[[], int]
+    bundled: Any, shop: Callable[..., Path], run_worker: RunWorker
 ) -> None:
     import_catalogue(shop(A, B))
     run_worker()

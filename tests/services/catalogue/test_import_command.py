@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from moderation.models import Product
-from tests.conftest import photo
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 

@@ -24,9 +24,12 @@ from moderation.services.catalogue import intake
 from moderation.services.datasets import dataset
 from moderation.services.datasets.dataset_files import COLUMNS
 from moderation.services.datasets.dataset_manifest import Filters
+from moderation.services.datasets.formats import DEFAULT, FORMATS
 from moderation.services.queries.lookup import UnknownName
 from moderation.services.queue import review, review_claims, review_undo
-from tests.conftest import photo
+from tests.support.factories import MakeItem, MakeUser
+from tests.support.paths import ROOT
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 
@@ -34,12 +37,7 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
-
-
-@pytest.fixture
-def decide(make_item: Make, anna: User) -> Callable[..., Decision]:
+def decide(make_item: MakeItem, anna: User) -> Callable[..., Decision]:
     """Makes a product and decides it: `decide("A1", "confirm", "other_product")`."""
 
     def decided(name: str, verdict: str, reason: str, **changes: Any) -> Decision:
@@ -108,7 +106,7 @@ def test_without_images_the_paths_start_in_the_media_folder(
     assert all((media / row["image_path"]).is_file() for row in labels(tmp_path / "out"))
 
 
-@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_the_same_decisions_give_the_same_bytes(
     two: list[Decision], tmp_path: Path, format: str
 ) -> None:
@@ -125,7 +123,7 @@ def test_the_same_decisions_give_the_same_bytes(
 
 
 def test_all_formats_hold_the_same_rows(two: list[Decision], tmp_path: Path) -> None:
-    for format in ("csv", "jsonl", "parquet"):
+    for format in FORMATS:
         dataset.export(tmp_path / format, format=format)
     lines = (tmp_path / "jsonl" / "labels.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
@@ -133,6 +131,13 @@ def test_all_formats_hold_the_same_rows(two: list[Decision], tmp_path: Path) -> 
     assert labels(tmp_path / "csv") == [
         {column: str(value) for column, value in row.items()} for row in rows
     ]
+
+
+def test_every_format_is_named_in_the_documents() -> None:
+    text = (ROOT / "docs" / "integration.md").read_text(encoding="utf-8")
+    assert {"csv", "jsonl", "parquet"} <= FORMATS.keys() and DEFAULT == "csv"
+    assert all(f"`{name}`" in text for name in FORMATS)
+    assert f"labels.{DEFAULT}" in text
 
 
 def test_the_manifest_vouches_for_the_files(two: list[Decision], tmp_path: Path) -> None:
@@ -181,7 +186,7 @@ def test_what_was_undone_is_no_label_until_it_is_decided_again(
 
 
 def test_of_two_decisions_on_one_content_the_newest_counts_whatever_the_filter(
-    two: list[Decision], tmp_path: Path, make_user: Make
+    two: list[Decision], tmp_path: Path, make_user: MakeUser
 ) -> None:
     old = two[0]
     Decision.objects.create(

@@ -14,7 +14,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from moderation.services.datasets import dataset, snapshots
-from tests.conftest import photo
+from tests.support.factories import MakeItem
+from tests.support.photos import photo
 from tests.support.snapshot_shop import deciding, products, read
 
 pytestmark = pytest.mark.django_db
@@ -28,12 +29,7 @@ def no_gold(settings: Any) -> None:
 
 
 @pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
-
-
-@pytest.fixture
-def decide(make_item: Make, anna: User) -> Make:
+def decide(make_item: MakeItem, anna: User) -> Make:
     return deciding(make_item, anna)
 
 

@@ -19,7 +19,8 @@ from moderation.services.datasets import dataset, snapshots
 from moderation.services.datasets.dataset_manifest import Filters
 from moderation.services.queue import review, review_undo
 from moderation.services.rules import sampling
-from tests.conftest import photo
+from tests.support.factories import MakeItem, MakeProduct
+from tests.support.photos import photo
 from tests.support.snapshot_shop import deciding, jpeg, products, read, unlike
 
 from .test_export import bytes_of
@@ -35,17 +36,7 @@ def no_gold(settings: Any) -> None:
 
 
 @pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
-
-
-@pytest.fixture
-def ben(make_user: Make) -> User:
-    return make_user("ben")
-
-
-@pytest.fixture
-def decide(make_item: Make, anna: User) -> Make:
+def decide(make_item: MakeItem, anna: User) -> Make:
     return deciding(make_item, anna)
 
 
@@ -210,7 +201,7 @@ def test_a_second_opinion_that_was_undone_makes_no_gold(
 
 
 def test_products_drawn_for_gold_are_kept_out_of_training_before_they_are_gold(
-    settings: Any, decide: Make, make_product: Make, tmp_path: Path
+    settings: Any, decide: Make, make_product: MakeProduct, tmp_path: Path
 ) -> None:
     for number in range(30):
         decide(f"A{number}", "confirm" if number % 2 else "dismiss")
@@ -271,7 +262,7 @@ def test_what_was_drawn_weighs_for_what_was_not_but_within_bounds(
 
 
 def test_what_a_band_confirmed_by_itself_is_no_label(
-    decide: Make, make_item: Make, anna: User, tmp_path: Path
+    decide: Make, make_item: MakeItem, anna: User, tmp_path: Path
 ) -> None:
     item = make_item("auto", image=unlike("auto"))
     Decision.objects.create(
@@ -292,7 +283,7 @@ def test_what_a_band_confirmed_by_itself_is_no_label(
 
 # ── Listings ──────────────────────────────────────────────────────────────────────────────────
 def test_listings_are_what_nobody_called_wrong_as_it_is_now(
-    decide: Make, make_item: Make, tmp_path: Path
+    decide: Make, make_item: MakeItem, tmp_path: Path
 ) -> None:
     decide("wrong", "confirm")
     for number in range(12):
@@ -331,7 +322,7 @@ def test_a_listing_that_was_repaired_follows_its_former_self(decide: Make, tmp_p
 
 
 def test_a_large_shop_is_sampled_and_the_sample_stays(
-    decide: Make, make_product: Make, tmp_path: Path
+    decide: Make, make_product: MakeProduct, tmp_path: Path
 ) -> None:
     decide("A1", "confirm")
     for number in range(20):

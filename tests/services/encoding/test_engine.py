@@ -14,8 +14,8 @@ from moderation.models import Category, ModelVersion
 from moderation.services.encoding import engine
 from moderation.services.registry import activation, registering, versions
 from moderation.services.scoring import scoring_requests
-from tests.conftest import photo
 from tests.support.clip_models import build_folder, tiny_config
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 

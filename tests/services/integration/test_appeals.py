@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,33 +14,20 @@ from moderation.services.catalogue import intake
 from moderation.services.integration import appeals, webhooks
 from moderation.services.queue import review, review_undo
 from moderation.services.release import automatic_undo
-from tests.conftest import photo
+from tests.support.factories import MakeItem, MakeUser, as_user
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Any) -> None:
-    """Nobody logs in with one here; a slow hash would take most of the time."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
 
 @pytest.fixture
-def shop_user(make_user: Make) -> User:
+def shop_user(make_user: MakeUser) -> User:
     user: User = make_user("shop", group="shop")
     return user
 
 
 @pytest.fixture
-def lead(make_user: Make) -> User:
-    user: User = make_user("lea", group="lead")
-    return user
-
-
-@pytest.fixture
-def decision(make_item: Make, make_user: Make) -> Decision:
+def decision(make_item: MakeItem, make_user: MakeUser) -> Decision:
     item = make_item("SKU-1", text="A red ball", similarity=0.1, category="Balls", seller="zoe")
     return review.decide(
         item,
@@ -97,7 +83,7 @@ def test_the_evidence_is_kept_as_it_was(decision: Decision) -> None:
 
 
 def test_to_file_twice_is_harmless_and_a_reference_is_used_once(
-    decision: Decision, make_item: Make
+    decision: Decision, make_item: MakeItem
 ) -> None:
     first = file(decision)
     assert appeals.file(decision, reference="A-1", statement="It is red!", filed_by=None) == (
@@ -129,7 +115,9 @@ def test_what_is_appealed_is_not_undone(decision: Decision) -> None:
         review_undo.undo(moderator=decision.moderator)
 
 
-def test_a_second_opinion_is_not_appealed(make_item: Make, make_user: Make, settings: Any) -> None:
+def test_a_second_opinion_is_not_appealed(
+    make_item: MakeItem, make_user: MakeUser, settings: Any
+) -> None:
     settings.GOLD_SHARE = 1.0
     wish = {"verdict": "dismiss", "reason": "matches"}
     first = review.decide(make_item("SKU-2"), moderator=make_user("anna"), **wish)
@@ -148,7 +136,7 @@ def test_a_statement_is_needed_and_limited(decision: Decision, statement: str) -
 
 # ── Deciding ──────────────────────────────────────────────────────────────────────────────────
 def test_an_overturned_decision_is_corrected_by_a_new_one(
-    decision: Decision, lead: User, make_user: Make
+    decision: Decision, lead: User, make_user: MakeUser
 ) -> None:
     appeal = appeals.decide(
         file(decision), by=lead, overturn=True, answer="You are right.", reason="matches"
@@ -196,23 +184,23 @@ def test_changed_content_is_no_obstacle(decision: Decision, lead: User) -> None:
     assert Decision.objects.standing().get().analysis == decision.analysis
 
 
-def test_nobody_decides_about_their_own_decision(make_item: Make, lead: User) -> None:
+def test_nobody_decides_about_their_own_decision(make_item: MakeItem, lead: User) -> None:
     own = review.decide(make_item("SKU-2"), moderator=lead, verdict="dismiss", reason="matches")
     with pytest.raises(appeals.AppealError, match="another person"):
         appeals.decide(file(own), by=lead, overturn=False, answer="No.")
     assert Appeal.objects.get().state == "open"
 
 
-def test_only_who_has_the_right_decides(decision: Decision, make_user: Make) -> None:
+def test_only_who_has_the_right_decides(decision: Decision, make_user: MakeUser) -> None:
     with pytest.raises(appeals.AppealError, match="may not decide appeals"):
         appeals.decide(file(decision), by=make_user("mo"), overturn=False, answer="No.")
 
 
-def test_an_appeal_is_decided_once(decision: Decision, lead: User, make_user: Make) -> None:
+def test_an_appeal_is_decided_once(decision: Decision, lead: User, make_user: MakeUser) -> None:
     appeal = file(decision)
     stale = Appeal.objects.get(pk=appeal.pk)
     appeals.decide(appeal, by=lead, overturn=False, answer="No.")
-    with pytest.raises(appeals.AppealConflict, match="lea has already decided this appeal"):
+    with pytest.raises(appeals.AppealConflict, match="lena has already decided this appeal"):
         appeals.decide(
             stale, by=make_user("max", group="lead"), overturn=True, answer="Y", reason="matches"
         )
@@ -331,7 +319,7 @@ def test_an_appeal_whose_decision_fell_is_closed_and_the_shop_is_told(
     told = Delivery.objects.get().payload["data"]
     assert (told["state"], told["outcome_id"]) == ("overturned", None)
     assert told["answer"] == "The decision was taken back."
-    with pytest.raises(appeals.AppealConflict, match="lea has already decided this appeal"):
+    with pytest.raises(appeals.AppealConflict, match="lena has already decided this appeal"):
         appeals.close(appeal, by=lead, answer="Again.")
 
 
@@ -342,7 +330,7 @@ def test_an_appeal_whose_decision_stands_is_not_closed(decision: Decision, lead:
 
 
 def test_only_who_may_decide_closes_also_what_they_had_a_part_in(
-    make_item: Make, lead: User, make_user: Make
+    make_item: MakeItem, lead: User, make_user: MakeUser
 ) -> None:
     """Nothing is judged any more, and who turned the automatic action on takes it back, too."""
     own = review.decide(make_item("SKU-2"), moderator=lead, verdict="confirm", reason="bad_text")
@@ -372,12 +360,6 @@ def test_a_lead_closes_it_on_the_page(decision: Decision, lead: User) -> None:
 
 
 # ── By API ────────────────────────────────────────────────────────────────────────────────────
-def as_user(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def post(client: Client, body: Any) -> Any:
     return client.post("/api/appeals", body, content_type="application/json")
 
@@ -423,7 +405,7 @@ def test_a_wrong_appeal_is_refused_in_a_sentence(
     assert answer.json()["error"].endswith(".")
 
 
-def test_appeals_are_never_open_to_nobody(decision: Decision, make_user: Make) -> None:
+def test_appeals_are_never_open_to_nobody(decision: Decision, make_user: MakeUser) -> None:
     body = {"reference": "A-1", "decision": decision.pk, "statement": "It is red!"}
     assert post(Client(), body).status_code == 401
     for path in ("/api/appeals", "/api/appeals/A-1"):
@@ -479,7 +461,7 @@ def test_a_lead_decides_on_the_page(decision: Decision, lead: User) -> None:
 
 
 @pytest.mark.any_database
-def test_who_may_not_decide_sees_why(make_item: Make, lead: User, make_user: Make) -> None:
+def test_who_may_not_decide_sees_why(make_item: MakeItem, lead: User, make_user: MakeUser) -> None:
     own = review.decide(make_item("SKU-2"), moderator=lead, verdict="dismiss", reason="matches")
     appeal = file(own)
     page = as_user(lead).get(f"/admin/moderation/appeal/{appeal.pk}/change/").content.decode()

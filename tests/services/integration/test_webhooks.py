@@ -27,12 +27,12 @@ from moderation.admin.keyset import SEARCHED
 from moderation.models import Decision, Delivery, Webhook
 from moderation.services.integration import webhook_delivery, webhook_http, webhooks
 from moderation.services.queue import review, review_undo
-from tests.conftest import ROOT
+from tests.support.factories import MakeItem, MakeUser
+from tests.support.paths import ROOT
 from tests.support.receiver import Receiver, receiving
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 State = Delivery.State
 
 
@@ -42,8 +42,6 @@ def at_home(settings: Any) -> None:
     settings.WEBHOOK_ALLOW_PRIVATE = True
     settings.UNDO_WINDOW_SECONDS = 0
     settings.WEBHOOK_TIMEOUT_SECONDS = 5
-    # Nobody logs in with a password here; a slow hash would take most of the time.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
@@ -58,7 +56,7 @@ def hook(db: None, shop: Receiver) -> Webhook:
 
 
 @pytest.fixture
-def decide(make_item: Make, make_user: Make) -> Callable[..., Decision]:
+def decide(make_item: MakeItem, make_user: MakeUser) -> Callable[..., Decision]:
     """Decides a new item, and lets the shop be told of it."""
 
     def make(external_id: str = "SKU-1", **changes: Any) -> Decision:
@@ -150,7 +148,7 @@ def test_every_active_webhook_is_told_under_one_id(
 
 
 def test_second_opinions_are_not_told(
-    hook: Webhook, decide: Callable[..., Decision], make_user: Make, settings: Any
+    hook: Webhook, decide: Callable[..., Decision], make_user: MakeUser, settings: Any
 ) -> None:
     settings.GOLD_SHARE = 1.0
     first = decide()
@@ -675,14 +673,16 @@ def test_a_receiver_that_cannot_be_reached_is_named_as_such(
 
 
 # ── In the admin ──────────────────────────────────────────────────────────────────────────────
-def browser(make_user: Make, group: str) -> Client:
+def browser(make_user: MakeUser, group: str) -> Client:
     client = Client()
     client.force_login(make_user(f"the-{group}", group=group))
     return client
 
 
 @pytest.mark.any_database
-def test_a_lead_makes_a_webhook_and_sees_its_secret_once(shop: Receiver, make_user: Make) -> None:
+def test_a_lead_makes_a_webhook_and_sees_its_secret_once(
+    shop: Receiver, make_user: MakeUser
+) -> None:
     lead = browser(make_user, "lead")
     page = lead.post(
         "/admin/moderation/webhook/add/", {"name": "shop", "url": shop.url, "is_active": "on"}
@@ -707,7 +707,7 @@ def test_a_lead_makes_a_webhook_and_sees_its_secret_once(shop: Receiver, make_us
 
 @pytest.mark.any_database
 @pytest.mark.parametrize("url", ["ftp://shop.example/", "http://me:secret@shop.example/"])
-def test_an_address_that_cannot_be_used_is_refused(make_user: Make, url: str) -> None:
+def test_an_address_that_cannot_be_used_is_refused(make_user: MakeUser, url: str) -> None:
     page = browser(make_user, "lead").post(
         "/admin/moderation/webhook/add/", {"name": "shop", "url": url, "is_active": "on"}
     )
@@ -717,7 +717,11 @@ def test_an_address_that_cannot_be_used_is_refused(make_user: Make, url: str) ->
 
 @pytest.mark.any_database
 def test_the_log_is_read_and_what_was_given_up_is_sent_again(
-    shop: Receiver, hook: Webhook, decide: Callable[..., Decision], make_user: Make, settings: Any
+    shop: Receiver,
+    hook: Webhook,
+    decide: Callable[..., Decision],
+    make_user: MakeUser,
+    settings: Any,
 ) -> None:
     settings.WEBHOOK_MAX_ATTEMPTS = 1
     shop.answers = [500]
@@ -738,7 +742,7 @@ def test_the_log_is_read_and_what_was_given_up_is_sent_again(
 
 
 @pytest.mark.any_database
-def test_only_leads_see_webhooks_and_nobody_deletes_one(hook: Webhook, make_user: Make) -> None:
+def test_only_leads_see_webhooks_and_nobody_deletes_one(hook: Webhook, make_user: MakeUser) -> None:
     moderator = browser(make_user, "moderator")
     address = f"/admin/moderation/webhook/{hook.pk}/"
     for path in ("/admin/moderation/webhook/", "/admin/moderation/delivery/", f"{address}change/"):
@@ -752,7 +756,7 @@ def test_only_leads_see_webhooks_and_nobody_deletes_one(hook: Webhook, make_user
     assert Webhook.objects.exists()
 
 
-def browser_get_status(make_user: Make, path: str) -> int:
+def browser_get_status(make_user: MakeUser, path: str) -> int:
     lead = User.objects.filter(username="the-lead").first() or make_user("the-lead", group="lead")
     client = Client()
     client.force_login(lead)

@@ -27,12 +27,12 @@ from moderation.models import (
 from moderation.services.catalogue import catalogue_import
 from moderation.services.learning import improve, training, training_work
 from moderation.services.registry import versions
+from tests.support.factories import MakeUser, RunWorker
 from tests.support.simulated_shop import decide_all, draw_shop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.any_database]
 
 PRODUCTS, UNDECIDED = 170, 20
-Make = Callable[..., Any]
 Shop = Callable[[], set[str]]
 
 
@@ -53,8 +53,8 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
 @pytest.fixture
 def shop(
     bundled: Any,
-    make_user: Make,
-    run_worker: Callable[[], int],
+    make_user: MakeUser,
+    run_worker: RunWorker,
     drawn: tuple[Path, set[str]],
 ) -> set[str]:
     """A decided shop whose model gives wrong probabilities: the higher the similarity, the more
@@ -186,7 +186,7 @@ def test_what_was_rolled_back_meanwhile_is_not_promoted_again(
 
 
 def test_the_loop_runs_from_the_admins_button(
-    bundled: ModelVersion, shop: set[str], make_user: Make, client: Client
+    bundled: ModelVersion, shop: set[str], make_user: MakeUser, client: Client
 ) -> None:
     lena = make_user("lena", group="lead")
     client.force_login(lena)
@@ -219,7 +219,7 @@ def test_the_loop_runs_from_the_admins_button(
 
 
 def test_who_may_not_promote_gets_a_candidate(
-    bundled: ModelVersion, shop: set[str], make_user: Make, client: Client
+    bundled: ModelVersion, shop: set[str], make_user: MakeUser, client: Client
 ) -> None:
     from django.contrib.auth.models import Permission
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,15 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from moderation.clip.finetune.progress import Cancelled, Update
+from moderation.clip.training.progress import Cancelled, Update
 from moderation.models import ModelVersion, TrainingRun
 from moderation.services.learning import training, training_curve, training_result, training_work
 from moderation.services.registry import files, registering, versions
-from tests.support.clip_models import build_folder, photo
-from tests.support.live_project import LiveProject
+from tests.support.clip_models import photo
+from tools.live_project import LiveProject
 
 PAIRS = 120
 Status = TrainingRun.Status
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_folder(tmp_path_factory.mktemp("base") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +56,11 @@ def train(*arguments: str) -> str:
 # ── A candidate ───────────────────────────────────────────────────────────────────────────────
 @pytest.mark.django_db
 @pytest.mark.any_database
-def test_a_csv_becomes_a_candidate(bundled: Any, tiny: Path, pairs: Path, tmp_path: Path) -> None:
+def test_a_csv_becomes_a_candidate(
+    bundled: Any, tiny_folder: Path, pairs: Path, tmp_path: Path
+) -> None:
     said = train(
-        *("--train-csv", str(pairs), "--model-name", str(tiny), "--mode", "head"),
+        *("--train-csv", str(pairs), "--model-name", str(tiny_folder), "--mode", "head"),
         *("--epochs", "2", "--output-dir", str(tmp_path / "out")),
     )
 
@@ -92,11 +89,11 @@ def test_a_csv_becomes_a_candidate(bundled: Any, tiny: Path, pairs: Path, tmp_pa
 @pytest.mark.django_db
 @pytest.mark.any_database
 def test_the_same_seed_gives_the_same_weights(
-    bundled: Any, tiny: Path, pairs: Path, tmp_path: Path
+    bundled: Any, tiny_folder: Path, pairs: Path, tmp_path: Path
 ) -> None:
     for name in ("one", "two"):
         train(
-            *("--train-csv", str(pairs), "--model-name", str(tiny), "--mode", "head"),
+            *("--train-csv", str(pairs), "--model-name", str(tiny_folder), "--mode", "head"),
             *("--epochs", "1", "--seed", "7", "--output-dir", str(tmp_path / name)),
         )
     one, two = ModelVersion.objects.filter(source="trained")
@@ -223,13 +220,13 @@ def test_what_was_stopped_can_go_on_though_another_one_was_refused_since(
 # ── Cut off ───────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.django_db
 def test_cancelled_in_the_middle_leaves_nothing(
-    bundled: Any, tiny: Path, pairs: Path, checkpoints: Path
+    bundled: Any, tiny_folder: Path, pairs: Path, checkpoints: Path
 ) -> None:
     run = training.request(
         mode="full",
         options={"train_csv": str(pairs), "epochs": 50},
         by=None,
-        base=registering.register(str(tiny)),
+        base=registering.register(str(tiny_folder)),
     )
 
     def cancel_at_first_epoch(update: Update) -> None:
@@ -243,22 +240,18 @@ def test_cancelled_in_the_middle_leaves_nothing(
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[LiveProject]:
-    live = LiveProject(tmp_path, environment={"CLIP_CHECKPOINT_DIR": str(tmp_path / "made")})
-    yield live
-    live.close()
+def project(make_project: Callable[..., LiveProject], tmp_path: Path) -> LiveProject:
+    return make_project(CLIP_CHECKPOINT_DIR=str(tmp_path / "made"))
 
 
 @pytest.mark.slow
 @pytest.mark.any_database
 def test_killed_and_resumed_it_ends_with_the_weights_of_one_that_was_not(
-    project: LiveProject, tiny: Path, pairs: Path
+    project: LiveProject, tiny_folder: Path, pairs: Path
 ) -> None:
-    command = ["train_clip", "--train-csv", str(pairs), "--model-name", str(tiny)]
+    command = ["train_clip", "--train-csv", str(pairs), "--model-name", str(tiny_folder)]
     # Pair by pair, so that it lasts for some seconds and does not end before the kill.
     command += ["--mode", "full", "--epochs", "12", "--batch-size", "1"]
-    project.manage("migrate", "-v", "0")
-    project.manage("setup")
     project.manage(*command)
     killed = project.start(*command)
     curve = "SELECT curve FROM moderation_trainingrun WHERE id = 2"
@@ -278,13 +271,19 @@ def test_killed_and_resumed_it_ends_with_the_weights_of_one_that_was_not(
 
 
 @pytest.mark.slow
+@pytest.mark.any_database
 def test_the_worker_trains_beside_analyses_and_takes_up_what_was_killed(
-    project: LiveProject, tiny: Path, pairs: Path
+    project: LiveProject, tiny_folder: Path, pairs: Path
 ) -> None:
-    project.manage("migrate", "-v", "0")
-    project.manage("setup")
     project.manage(
-        *("train_clip", "--train-csv", str(pairs), "--model-name", str(tiny), "--background"),
+        *(
+            "train_clip",
+            "--train-csv",
+            str(pairs),
+            "--model-name",
+            str(tiny_folder),
+            "--background",
+        ),
         # Pair by pair, so that it lasts for some seconds and does not end before the kill.
         *("--mode", "full", "--epochs", "30", "--batch-size", "1"),
     )

@@ -14,24 +14,12 @@ from django.utils import timezone
 
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
 from moderation.services.measures import quality
+from tests.support.factories import MakeUser
 
 pytestmark = pytest.mark.django_db
 
 Make = Callable[..., Any]
 PAGE = "/admin/quality/"
-
-
-@pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
-
-
-@pytest.fixture
-def lead(make_user: Make) -> Client:
-    """The browser of a lead."""
-    client = Client()
-    client.force_login(make_user("lea", group="lead"))
-    return client
 
 
 @pytest.fixture
@@ -125,7 +113,7 @@ def test_what_is_no_fair_sample_does_not_count(judged: Make, anna: User) -> None
     assert week.estimate.precision.value == pytest.approx(0.25)
 
 
-def test_agreement_counts_pairs_of_standing_verdicts(judged: Make, make_user: Make) -> None:
+def test_agreement_counts_pairs_of_standing_verdicts(judged: Make, make_user: MakeUser) -> None:
     ben = make_user("ben")
     items = judged(20, judged=20, wrong=10)
     for number, item in enumerate(items):
@@ -147,7 +135,7 @@ def test_agreement_counts_pairs_of_standing_verdicts(judged: Make, make_user: Ma
 
 
 def test_what_one_of_two_could_not_tell_is_no_agreement(
-    judged: Make, make_user: Make, anna: User, lead: Client
+    judged: Make, make_user: MakeUser, anna: User, lead_client: Client
 ) -> None:
     """It is filed as a dismissal, and says that it is neither."""
     ben = make_user("ben")
@@ -179,7 +167,10 @@ def test_what_one_of_two_could_not_tell_is_no_agreement(
     found = quality.quality().agreement
 
     assert (found.pairs, found.alike, found.unclear) == (20, 20, 10)
-    assert "10 more are left out: one of the two could not tell" in lead.get(PAGE).content.decode()
+    assert (
+        "10 more are left out: one of the two could not tell"
+        in lead_client.get(PAGE).content.decode()
+    )
 
 
 def test_an_alarm_is_raised_when_more_listings_are_wrong(judged: Make) -> None:
@@ -218,12 +209,12 @@ def test_an_alarm_is_raised_when_new_products_score_otherwise(
 
 
 # ── The page ──────────────────────────────────────────────────────────────────────────────────
-def test_the_page_draws_the_figures_with_their_intervals(judged: Make, lead: Client) -> None:
+def test_the_page_draws_the_figures_with_their_intervals(judged: Make, lead_client: Client) -> None:
     for weeks in range(3):
         judged(40, judged=40, wrong=30, weeks=weeks)
         judged(40, judged=40, wrong=2, p=0.1, weeks=weeks)
 
-    html = lead.get(PAGE).content.decode()
+    html = lead_client.get(PAGE).content.decode()
     assert html.count("chart-band") == html.count("chart-line") == 3
     assert html.count("chart-dot") == 9
     assert "No alarm" in html and "75%" in html and "unknown" not in html
@@ -231,21 +222,23 @@ def test_the_page_draws_the_figures_with_their_intervals(judged: Make, lead: Cli
 
 
 def test_without_an_audit_the_page_says_that_recall_is_unknown_and_what_to_do(
-    judged: Make, lead: Client, settings: Any
+    judged: Make, lead_client: Client, settings: Any
 ) -> None:
     judged(30, judged=30, wrong=20)
-    html = lead.get(PAGE).content.decode()
+    html = lead_client.get(PAGE).content.decode()
     assert "Recall is unknown" in html and "say nothing of what was missed" in html
     assert "AUDIT_SHARE" in html and "67%" in html
 
     settings.AUDIT_SHARE = 0.02
     judged(7, judged=0, wrong=0, p=0.02)
-    assert "7 products of the audit wait in the queue" in lead.get(PAGE).content.decode()
+    assert "7 products of the audit wait in the queue" in lead_client.get(PAGE).content.decode()
 
 
-def test_the_empty_page_and_its_rights(bundled: ModelVersion, lead: Client, anna: User) -> None:
-    assert "Nothing was judged twice yet" in lead.get(PAGE).content.decode()
-    assert 'href="/admin/quality/"' in lead.get("/admin/").content.decode()
+def test_the_empty_page_and_its_rights(
+    bundled: ModelVersion, lead_client: Client, anna: User
+) -> None:
+    assert "Nothing was judged twice yet" in lead_client.get(PAGE).content.decode()
+    assert 'href="/admin/quality/"' in lead_client.get("/admin/").content.decode()
     assert Client().get(PAGE).status_code == 302
     anna.groups.clear()
     other = Client()
@@ -255,10 +248,10 @@ def test_the_empty_page_and_its_rights(bundled: ModelVersion, lead: Client, anna
 
 
 def test_the_page_takes_few_queries(
-    judged: Make, lead: Client, django_assert_max_num_queries: Any
+    judged: Make, lead_client: Client, django_assert_max_num_queries: Any
 ) -> None:
     for weeks in range(12):
         judged(4, judged=4, wrong=3, weeks=weeks)
-    lead.get(PAGE)
+    lead_client.get(PAGE)
     with django_assert_max_num_queries(14):
-        lead.get(PAGE)
+        lead_client.get(PAGE)

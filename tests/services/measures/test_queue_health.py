@@ -8,22 +8,16 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
 from django.utils import timezone
 
 from moderation.models import Decision, ReviewItem, Skip
 from moderation.services.measures import queue_health, team_figures
 from moderation.services.measures.queue_health import Count, Flow
+from tests.support.factories import MakeItem, MakeUser, as_user
 
 pytestmark = pytest.mark.django_db
 
 Make = Callable[..., Any]
-
-
-def as_user(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def opened(item: ReviewItem, *, ago: timedelta) -> ReviewItem:
@@ -54,7 +48,7 @@ def decide(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Decision]
 
 
 # ── The queue ─────────────────────────────────────────────────────────────────────────────────
-def test_ages_and_kinds_of_what_waits(make_item: Make, make_user: Make) -> None:
+def test_ages_and_kinds_of_what_waits(make_item: MakeItem, make_user: MakeUser) -> None:
     items = [
         opened(make_item(f"A{hours:02}"), ago=timedelta(hours=hours)) for hours in range(1, 21)
     ]
@@ -77,7 +71,7 @@ def test_ages_and_kinds_of_what_waits(make_item: Make, make_user: Make) -> None:
     assert found.escalated_oldest is not None
 
 
-def test_in_and_out(make_item: Make, make_user: Make, decide: Make) -> None:
+def test_in_and_out(make_item: MakeItem, make_user: MakeUser, decide: Make) -> None:
     anna = make_user("anna")
     items = [make_item(f"A{number}") for number in range(6)]
     opened(items[0], ago=timedelta(days=2))
@@ -114,7 +108,9 @@ def test_the_forecast_is_said_in_words(waiting: int, came: int, went: int, said:
     assert queue_health.forecast(Count(waiting), flow) == said
 
 
-def test_what_is_too_many_is_not_counted(make_item: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_many_is_not_counted(
+    make_item: MakeItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_item("A1"), make_item("A2")
     rows = ReviewItem.objects.open()
 
@@ -123,7 +119,9 @@ def test_what_is_too_many_is_not_counted(make_item: Make, monkeypatch: pytest.Mo
 
 
 @pytest.mark.any_database
-def test_the_page_shows_it_to_those_who_may_see_items(make_item: Make, make_user: Make) -> None:
+def test_the_page_shows_it_to_those_who_may_see_items(
+    make_item: MakeItem, make_user: MakeUser
+) -> None:
     make_item("A1")
     page = as_user(make_user("vera", group="viewer")).get("/admin/health/")
 
@@ -134,7 +132,7 @@ def test_the_page_shows_it_to_those_who_may_see_items(make_item: Make, make_user
 
 
 @pytest.mark.any_database
-def test_an_empty_queue_has_a_page_too(make_user: Make) -> None:
+def test_an_empty_queue_has_a_page_too(make_user: MakeUser) -> None:
     page = as_user(make_user("anna")).get("/admin/health/").content.decode()
 
     assert "The queue is empty." in page
@@ -146,7 +144,7 @@ def figures(name: str, *, days: int = 7, only: User | None = None) -> team_figur
 
 
 def test_idle_time_counts_two_minutes_at_most(
-    make_item: Make, make_user: Make, decide: Make
+    make_item: MakeItem, make_user: MakeUser, decide: Make
 ) -> None:
     anna, ben = make_user("anna"), make_user("ben")
     item = make_item("A1")
@@ -162,7 +160,9 @@ def test_idle_time_counts_two_minutes_at_most(
     assert figures("anna").per_hour is None  # of four minutes nothing can be told
 
 
-def test_what_somebody_did_in_a_period(make_item: Make, make_user: Make, decide: Make) -> None:
+def test_what_somebody_did_in_a_period(
+    make_item: MakeItem, make_user: MakeUser, decide: Make
+) -> None:
     anna = make_user("anna")
     item = make_item("A1")
     for number in range(13):  # over twelve minutes
@@ -195,7 +195,7 @@ def test_what_somebody_did_in_a_period(make_item: Make, make_user: Make, decide:
 
 
 def test_agreement_counts_for_both_and_leaves_out_what_nobody_could_tell(
-    make_item: Make, make_user: Make, decide: Make
+    make_item: MakeItem, make_user: MakeUser, decide: Make
 ) -> None:
     anna, ben, cleo = (make_user(name) for name in ("anna", "ben", "cleo"))
     said = [("confirm", {}), ("dismiss", {}), ("dismiss", {"reason": "unclear"})]
@@ -216,7 +216,7 @@ def test_agreement_counts_for_both_and_leaves_out_what_nobody_could_tell(
 
 @pytest.mark.any_database
 def test_everybody_sees_their_own_figures_and_leads_all_by_name(
-    make_item: Make, make_user: Make, decide: Make
+    make_item: MakeItem, make_user: MakeUser, decide: Make
 ) -> None:
     zoe, anna, lea = make_user("Zoe"), make_user("anna"), make_user("lea", group="lead")
     item = make_item("A1")

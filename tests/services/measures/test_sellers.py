@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,18 +10,11 @@ from django.test import Client
 
 from moderation.models import Analysis, Decision, Product, ReviewItem
 from moderation.services.measures import seller_panel
+from tests.support.factories import MakeItem, MakeUser
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 PAGE = "/admin/sellers/"
-
-
-@pytest.fixture
-def lead(make_user: Make) -> Client:
-    client = Client()
-    client.force_login(make_user("lea", group="lead"))
-    return client
 
 
 def decided(item: ReviewItem, by: User, verdict: str, reason: str, **more: Any) -> Decision:
@@ -33,7 +25,7 @@ def decided(item: ReviewItem, by: User, verdict: str, reason: str, **more: Any) 
 
 
 @pytest.fixture
-def smith(make_item: Make, make_user: Make) -> str:
+def smith(make_item: MakeItem, make_user: MakeUser) -> str:
     """Six listings: three mismatches, one match, one nobody can tell, one open."""
     anna = make_user("anna")
     said = [
@@ -71,7 +63,7 @@ def test_a_panel_counts_what_people_decided(smith: str) -> None:
 
 
 def test_an_undone_decision_and_a_second_opinion_count_for_nothing(
-    smith: str, make_item: Make, make_user: Make
+    smith: str, make_item: MakeItem, make_user: MakeUser
 ) -> None:
     first = Decision.objects.filter(reason="bad_text", mode="queue").get()
     ben = make_user("ben")
@@ -125,35 +117,37 @@ def test_sellers_are_found_by_the_beginning_of_their_name(
 
 
 @pytest.mark.any_database
-def test_a_seller_is_searched_and_shown(smith: str, lead: Client) -> None:
-    start = lead.get(PAGE).content.decode()
+def test_a_seller_is_searched_and_shown(smith: str, lead_client: Client) -> None:
+    start = lead_client.get(PAGE).content.decode()
     assert "smith &amp; &lt;co&gt;" in start and "jones" not in start
 
-    answer = lead.get(PAGE, {"q": "smi"}, follow=True)
+    answer = lead_client.get(PAGE, {"q": "smi"}, follow=True)
 
     html = answer.content.decode()
     assert answer.redirect_chain and "75% (30–95%)" in html
     assert '/admin/queue/?seller=smith+%26+%3Cco%3E"' in html
-    assert "No seller begins with “zz”" in lead.get(PAGE, {"q": "zz"}).content.decode()
-    assert lead.get(f"{PAGE}nobody/").status_code == 404
+    assert "No seller begins with “zz”" in lead_client.get(PAGE, {"q": "zz"}).content.decode()
+    assert lead_client.get(f"{PAGE}nobody/").status_code == 404
 
 
 @pytest.mark.any_database
-def test_names_with_slashes_have_a_page(make_item: Make, lead: Client) -> None:
+def test_names_with_slashes_have_a_page(make_item: MakeItem, lead_client: Client) -> None:
     make_item("A1", seller="a/b c?d")
 
-    answer = lead.get(PAGE, {"q": "a/b"}, follow=True)
+    answer = lead_client.get(PAGE, {"q": "a/b"}, follow=True)
 
     assert answer.status_code == 200 and answer.context["panel"].seller == "a/b c?d"
 
 
 @pytest.mark.any_database
-def test_the_panel_tells_nothing_of_what_is_judged_blind(make_item: Make, lead: Client) -> None:
+def test_the_panel_tells_nothing_of_what_is_judged_blind(
+    make_item: MakeItem, lead_client: Client
+) -> None:
     item = make_item("A1", seller="smith")
-    assert "is-flagged" in lead.get(f"{PAGE}smith/").content.decode()
+    assert "is-flagged" in lead_client.get(f"{PAGE}smith/").content.decode()
     ReviewItem.objects.filter(pk=item.pk).update(in_audit=True)
 
-    html = lead.get(f"{PAGE}smith/").content.decode()
+    html = lead_client.get(f"{PAGE}smith/").content.decode()
 
     assert "to be judged blind" in html and "is-flagged" not in html
     assert seller_panel.seller_panel("smith").flagged == 0  # type: ignore[union-attr]

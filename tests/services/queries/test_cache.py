@@ -26,7 +26,7 @@ from moderation.services.measures.seller_panel import SellerCount
 from moderation.services.measures.team_figures import Figures
 from moderation.services.queries import cache
 from moderation.services.registry import questions
-from moderation.services.release import known_scores, thresholds
+from moderation.services.release import known_scores, threshold_targets
 from moderation.services.release.known_scores import KnownScores
 from moderation.services.scoring import analyze, stale
 from tests.support.scored_shop import fill
@@ -172,13 +172,15 @@ def test_the_sweep_finds_what_pages_show(
     # None has the P(mismatch) yet that this version gives.
     start = lead.get("/admin/").content.decode()
     assert "<b>30 products</b> still carry" in start and f"(counted at {at['stale']})" in start
-    thresholds.set_thresholds(bundled, _proposal(0.3))
+    threshold_targets.set_thresholds(bundled, _proposal(0.3))
     start = lead.get("/admin/").content.decode()
     assert "<b>60 products</b> still carry" in start and "counted at" not in start
 
 
-def _proposal(value: float) -> thresholds.Proposal:
-    return thresholds.Proposal(thresholds.Target("value", value), value, None, ["By hand."])
+def _proposal(value: float) -> threshold_targets.Proposal:
+    return threshold_targets.Proposal(
+        threshold_targets.Target("value", value), value, None, ["By hand."]
+    )
 
 
 def test_what_was_mended_is_counted_anew_at_once(
@@ -186,7 +188,7 @@ def test_what_was_mended_is_counted_anew_at_once(
 ) -> None:
     fill(bundled, count=30)
     monkeypatch.setattr(cache, "LONG", -1.0)
-    prepare.prepare()
+    prepare.prepare_figures()
     assert stale.count(bundled) == 30
     stale.mend(bundled)
     assert stale.count(bundled) == 0
@@ -196,15 +198,15 @@ def test_a_large_catalogue_is_counted_once_for_many_requests(
     bundled: ModelVersion, slow: None
 ) -> None:
     fill(bundled, count=30)
-    first = thresholds.evidence(bundled).catalogue
+    first = threshold_targets.evidence(bundled).catalogue
     count = stale.count(bundled)
     fill(bundled, count=30, prefix="T", seed=1)
 
-    again = thresholds.evidence(bundled).catalogue
+    again = threshold_targets.evidence(bundled).catalogue
     assert (again.low, again.total, stale.count(bundled)) == (first.low, 30, count)
     assert np.array_equal(again.counts, first.counts)
     bundled.calibration = {"offsets": {"toys": 0.7}}  # another question
-    assert thresholds.evidence(bundled).catalogue.total == 60
+    assert threshold_targets.evidence(bundled).catalogue.total == 60
 
 
 def test_waiting_questions_move_to_another_version_in_chunks(

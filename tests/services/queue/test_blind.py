@@ -14,23 +14,11 @@ from django.test import Client
 from moderation.models import Analysis, Decision, Product, ReviewItem, Webhook
 from moderation.services.measures import seller_panel
 from moderation.services.queue import review, review_claims, review_undo
+from tests.support.factories import MakeItem, MakeUser, as_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-Make = Callable[..., Any]
 SAID = {"verdict": "confirm", "reason": "other_colour", "note": "Torn at the seam."}
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Any) -> None:
-    """Nobody logs in with one here; a slow hash would take most of the time."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-def as_user(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture
@@ -50,7 +38,7 @@ class Asked:
 
 
 @pytest.fixture
-def asked(make_item: Make, make_user: Make, settings: Any) -> Asked:
+def asked(make_item: MakeItem, make_user: MakeUser, settings: Any) -> Asked:
     settings.GOLD_SHARE = 1.0
     anna, ben = make_user("anna"), make_user("ben")
     item = make_item("A1", seller="smith", similarity=0.1234)
@@ -79,7 +67,7 @@ def asked(make_item: Make, make_user: Make, settings: Any) -> Asked:
     ],
 )
 def test_a_list_is_narrowed_by_its_own_filters_alone(
-    root: Client, make_item: Make, model: str, query: str
+    root: Client, make_item: MakeItem, model: str, query: str
 ) -> None:
     ReviewItem.objects.filter(pk=make_item("A1").pk).update(in_audit=True)
     assert root.get(f"/admin/moderation/{model}/?{query}").status_code == 400
@@ -112,7 +100,7 @@ def test_every_choice_of_every_filter_works(root: Client, asked: Asked) -> None:
     ],
 )
 def test_the_links_to_lists_work(
-    root: Client, make_item: Make, bundled: Any, model: str, query: str
+    root: Client, make_item: MakeItem, bundled: Any, model: str, query: str
 ) -> None:
     product = make_item("A1", seller="smith", category="Mugs").product
     query = query.format(product=product.pk, category=product.category_id)
@@ -133,7 +121,7 @@ def admin_decisions(user: User) -> list[int]:
 
 @pytest.mark.parametrize("listed", [api_decisions, admin_decisions])
 def test_the_first_verdict_is_kept_back_from_who_may_be_asked(
-    asked: Asked, make_user: Make, listed: Callable[[User], list[int]]
+    asked: Asked, make_user: MakeUser, listed: Callable[[User], list[int]]
 ) -> None:
     lead, viewer = make_user("lea", group="lead"), make_user("vic", group="viewer")
 
@@ -167,7 +155,7 @@ def test_the_closed_page_says_only_that_it_is_decided(asked: Asked) -> None:
     assert "Mismatch confirmed" in html and 'What the model says"' in html
 
 
-def test_the_review_by_api_keeps_it_back(asked: Asked, make_user: Make) -> None:
+def test_the_review_by_api_keeps_it_back(asked: Asked, make_user: MakeUser) -> None:
     def read(user: User) -> dict[str, Any]:
         found: dict[str, Any] = as_user(user).get(f"/api/reviews/{asked.first.pk}").json()
         return found
@@ -193,7 +181,7 @@ def test_the_items_of_such_a_product_tell_nothing_in_the_list_of_items(
     assert "Suspicion" in root.get(list_ + page).content.decode()
 
 
-def test_the_figures_of_a_seller_leave_it_out(asked: Asked, make_item: Make) -> None:
+def test_the_figures_of_a_seller_leave_it_out(asked: Asked, make_item: MakeItem) -> None:
     def panel() -> tuple[int, int, list[Any]]:
         found = seller_panel.seller_panel("smith")
         assert found is not None
@@ -207,7 +195,7 @@ def test_the_figures_of_a_seller_leave_it_out(asked: Asked, make_item: Make) -> 
 
 
 def test_what_was_drawn_after_a_change_keeps_the_former_verdict_back(
-    make_item: Make, make_user: Make
+    make_item: MakeItem, make_user: MakeUser
 ) -> None:
     anna, ben = make_user("anna"), make_user("ben")
     item = make_item("A1", seller="smith")
@@ -234,7 +222,7 @@ def test_what_was_drawn_after_a_change_keeps_the_former_verdict_back(
 
 # ── What colleagues wrote ─────────────────────────────────────────────────────────────────────
 def test_why_a_lead_is_asked_about_a_blind_item_is_kept_back(
-    make_item: Make, make_user: Make
+    make_item: MakeItem, make_user: MakeUser
 ) -> None:
     anna, lead = make_user("anna"), make_user("lea", group="lead")
     item = make_item("A1")
@@ -264,7 +252,7 @@ def test_why_a_lead_is_asked_about_a_blind_item_is_kept_back(
 
 # ── One word for it ───────────────────────────────────────────────────────────────────────────
 def test_the_database_and_an_item_mean_the_same_by_blind(
-    asked: Asked, make_item: Make, settings: Any
+    asked: Asked, make_item: MakeItem, settings: Any
 ) -> None:
     settings.GOLD_SHARE = 0.0
     drawn, plain = make_item("A2"), make_item("A3")

@@ -17,7 +17,8 @@ from moderation.demo import draw
 from moderation.models import Analysis, Category, Decision, Embedding, Explanation, ReviewItem
 from moderation.services.encoding import embeddings
 from moderation.services.queue import explain, explain_evidence, review, review_undo
-from tests.conftest import photo
+from tests.support.factories import MakeItem, MakeProduct, MakeUser
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +40,7 @@ def mug(colour: str = "blue", *, seed: int = 1) -> bytes:
 
 
 @pytest.fixture
-def flagged(make_item: Make) -> Make:
+def flagged(make_item: MakeItem) -> Make:
     """A blue mug with another colour's text, in the queue; not explained yet."""
 
     def make(external_id: str = "A1", *, text: str = "Tea mug yellow", **changes: Any) -> Any:
@@ -57,7 +58,7 @@ def found(item: ReviewItem) -> dict[str, Any]:
 
 
 # ── Made by the worker ────────────────────────────────────────────────────────────────────────
-def test_the_worker_explains_what_it_flags(make_product: Make, run_worker: Callable) -> None:
+def test_the_worker_explains_what_it_flags(make_product: MakeProduct, run_worker: Callable) -> None:
     make_product("A1", text="Tea mug yellow", image=mug())
     make_product("A2", text="Tea mug blue", image=mug())
     run_worker()
@@ -81,7 +82,7 @@ def test_the_texts_that_were_tried_are_not_kept(flagged: Make) -> None:
     assert list(texts) == [embeddings.text_sha256("Tea mug yellow")]
 
 
-def test_nothing_is_computed_of_what_is_judged_blind(flagged: Make, make_user: Make) -> None:
+def test_nothing_is_computed_of_what_is_judged_blind(flagged: Make, make_user: MakeUser) -> None:
     audit, decided = flagged("A1"), flagged("A2")
     put_in_audit(audit)
     review.decide(decided, moderator=make_user("anna"), verdict="confirm", reason="other_colour")
@@ -108,7 +109,7 @@ def test_the_sweep_catches_up_most_suspicious_first(flagged: Make) -> None:
 
 
 def test_a_failure_leaves_analyses_alone_and_is_not_tried_for_ever(
-    make_product: Make, run_worker: Callable, monkeypatch: pytest.MonkeyPatch
+    make_product: MakeProduct, run_worker: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("no memory left")
@@ -149,7 +150,7 @@ def test_it_says_where_the_score_stands_in_its_category(flagged: Make) -> None:
     assert "Of 4 listings in Cups, 25% score lower." in shown["notes"]
 
 
-def test_the_nearest_decided_listings_come_first(flagged: Make, make_user: Make) -> None:
+def test_the_nearest_decided_listings_come_first(flagged: Make, make_user: MakeUser) -> None:
     anna = make_user("anna")
     near, far = flagged("N1", image=mug(seed=3)), flagged("F1", text="Leather boots", image=photo())
     for item, verdict, reason in (
@@ -173,7 +174,7 @@ def test_the_nearest_decided_listings_come_first(flagged: Make, make_user: Make)
 
 
 def test_what_is_asked_blind_meanwhile_or_undone_is_not_shown(
-    flagged: Make, make_user: Make
+    flagged: Make, make_user: MakeUser
 ) -> None:
     anna, ben = make_user("anna"), make_user("ben")
     items = [flagged("N1", image=mug(seed=3)), flagged("N2", image=mug(seed=4)), flagged("N3")]
@@ -193,7 +194,7 @@ def test_what_is_asked_blind_meanwhile_or_undone_is_not_shown(
     assert [one["product_id"] for one in (why(item) or {})["nearest"]] == ["N3"]
 
 
-def test_only_people_are_quoted(flagged: Make, make_user: Make) -> None:
+def test_only_people_are_quoted(flagged: Make, make_user: MakeUser) -> None:
     anna = make_user("anna")
     items = [flagged(f"N{number}", image=mug(seed=number)) for number in range(1, 4)]
     explain.explain([item.analysis for item in items])
@@ -280,7 +281,7 @@ def test_where_nothing_is_known_nothing_is_shown(flagged: Make) -> None:
 
 @pytest.mark.any_database
 def test_the_queue_shows_it_beside_the_listing(
-    flagged: Make, make_user: Make, client: Client
+    flagged: Make, make_user: MakeUser, client: Client
 ) -> None:
     item = flagged()
     explain.explain([item.analysis])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,20 +11,9 @@ from django.utils import timezone
 from moderation.models import Decision, ReviewItem, Skip
 from moderation.services.queue import last_acts, review, review_batch, review_claims, review_undo
 from moderation.services.queue.desk import LEADS
+from tests.support.factories import MakeItem, MakeUser
 
 pytestmark = pytest.mark.django_db
-
-Make = Callable[..., Any]
-
-
-@pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
-
-
-@pytest.fixture
-def lead(make_user: Make) -> User:
-    return make_user("lea", group="lead")
 
 
 def skipped(item: ReviewItem, moderator: User) -> ReviewItem:
@@ -38,7 +25,7 @@ def decided(item: ReviewItem, moderator: User) -> Decision:
     return review.decide(item, moderator=moderator, verdict="dismiss", reason="matches")
 
 
-def test_a_skip_is_taken_back_into_the_same_hands(make_item: Make, anna: User) -> None:
+def test_a_skip_is_taken_back_into_the_same_hands(make_item: MakeItem, anna: User) -> None:
     item, other = skipped(make_item("A"), anna), make_item("B")
     review_claims.claim_next(anna)
 
@@ -48,7 +35,7 @@ def test_a_skip_is_taken_back_into_the_same_hands(make_item: Make, anna: User) -
     assert other in review_claims.held(anna)
 
 
-def test_a_question_to_a_lead_is_taken_back(make_item: Make, anna: User, lead: User) -> None:
+def test_a_question_to_a_lead_is_taken_back(make_item: MakeItem, anna: User, lead: User) -> None:
     item = make_item("A")
     review.escalate(item, moderator=anna, note="A forgery?")
 
@@ -64,7 +51,7 @@ def test_a_question_to_a_lead_is_taken_back(make_item: Make, anna: User, lead: U
 
 
 def test_acts_are_taken_back_newest_first_whatever_they_are(
-    make_item: Make, anna: User, lead: User
+    make_item: MakeItem, anna: User, lead: User
 ) -> None:
     a, b, c, d = (make_item(name) for name in "ABCD")
     decided(a, anna)
@@ -78,7 +65,7 @@ def test_acts_are_taken_back_newest_first_whatever_they_are(
 
 
 def test_what_somebody_took_meanwhile_is_theirs(
-    make_item: Make, make_user: Make, anna: User
+    make_item: MakeItem, make_user: MakeUser, anna: User
 ) -> None:
     item, ben = skipped(make_item("A"), anna), make_user("ben")
     assert review_claims.claim_next(ben) == item
@@ -91,7 +78,7 @@ def test_what_somebody_took_meanwhile_is_theirs(
 
 
 def test_an_undo_that_means_a_skip_takes_back_nothing_else(
-    make_item: Make, make_user: Make, anna: User
+    make_item: MakeItem, make_user: MakeUser, anna: User
 ) -> None:
     decided(make_item("A"), anna)
     item = skipped(make_item("B"), anna)
@@ -102,7 +89,7 @@ def test_an_undo_that_means_a_skip_takes_back_nothing_else(
     assert Decision.objects.standing().count() == 2
 
 
-def test_an_undo_that_means_a_decision_takes_back_no_skip(make_item: Make, anna: User) -> None:
+def test_an_undo_that_means_a_decision_takes_back_no_skip(make_item: MakeItem, anna: User) -> None:
     decision = decided(make_item("A"), anna)
     skipped(make_item("B"), anna)
 
@@ -112,7 +99,7 @@ def test_an_undo_that_means_a_decision_takes_back_no_skip(make_item: Make, anna:
 
 
 def test_the_third_skip_taken_back_takes_the_item_from_the_leads(
-    make_item: Make, make_user: Make, anna: User, lead: User
+    make_item: MakeItem, make_user: MakeUser, anna: User, lead: User
 ) -> None:
     item = make_item("A")
     for name in ("ben", "cleo"):
@@ -127,7 +114,7 @@ def test_the_third_skip_taken_back_takes_the_item_from_the_leads(
 
 
 def test_the_fourth_skip_taken_back_leaves_it_with_the_leads(
-    make_item: Make, make_user: Make, lead: User
+    make_item: MakeItem, make_user: MakeUser, lead: User
 ) -> None:
     item = make_item("A")
     for name in ("anna", "ben", "cleo"):
@@ -140,7 +127,7 @@ def test_the_fourth_skip_taken_back_leaves_it_with_the_leads(
 
 
 def test_a_skip_before_somebody_asked_a_lead_stays(
-    make_item: Make, make_user: Make, anna: User, lead: User
+    make_item: MakeItem, make_user: MakeUser, anna: User, lead: User
 ) -> None:
     item = skipped(make_item("A"), anna)
     review.escalate(item, moderator=make_user("ben"))
@@ -148,7 +135,7 @@ def test_a_skip_before_somebody_asked_a_lead_stays(
     assert review_undo.last_act(anna) is None
 
 
-def test_a_skip_older_than_the_last_ten_acts_stays(make_item: Make, anna: User) -> None:
+def test_a_skip_older_than_the_last_ten_acts_stays(make_item: MakeItem, anna: User) -> None:
     skipped(make_item("A"), anna)
     for number in range(10):
         decided(make_item(f"B{number}"), anna)
@@ -160,7 +147,7 @@ def test_a_skip_older_than_the_last_ten_acts_stays(make_item: Make, anna: User) 
     assert Skip.objects.count() == 1
 
 
-def test_a_decision_older_than_ten_skips_stays(make_item: Make, anna: User) -> None:
+def test_a_decision_older_than_ten_skips_stays(make_item: MakeItem, anna: User) -> None:
     decided(make_item("A"), anna)
     for number in range(10):
         skipped(make_item(f"B{number}"), anna)
@@ -169,7 +156,7 @@ def test_a_decision_older_than_ten_skips_stays(make_item: Make, anna: User) -> N
     assert len(acts) == 10 and not any(act.decisions for act in acts)
 
 
-def test_what_was_passed_on_yesterday_stays(make_item: Make, anna: User, lead: User) -> None:
+def test_what_was_passed_on_yesterday_stays(make_item: MakeItem, anna: User, lead: User) -> None:
     item, asked = skipped(make_item("A"), anna), make_item("B")
     review.escalate(asked, moderator=anna)
     before = timezone.now() - timedelta(hours=25)
@@ -180,7 +167,7 @@ def test_what_was_passed_on_yesterday_stays(make_item: Make, anna: User, lead: U
 
 
 def test_what_comes_round_to_the_same_lead_is_still_theirs_to_take_back(
-    make_item: Make, anna: User, lead: User
+    make_item: MakeItem, anna: User, lead: User
 ) -> None:
     decided(make_item("X"), lead)
     item = make_item("A")
@@ -193,7 +180,7 @@ def test_what_comes_round_to_the_same_lead_is_still_theirs_to_take_back(
     assert not Skip.objects.exists() and Decision.objects.standing().count() == 1
 
 
-def test_the_second_skip_of_an_item_is_the_one_that_counts(make_item: Make, lead: User) -> None:
+def test_the_second_skip_of_an_item_is_the_one_that_counts(make_item: MakeItem, lead: User) -> None:
     item = skipped(make_item("A"), lead)
     decided(make_item("B"), lead)
     skipped(item, lead)
@@ -203,7 +190,7 @@ def test_the_second_skip_of_an_item_is_the_one_that_counts(make_item: Make, lead
 
 
 def test_what_others_skips_keep_with_the_leads_stays_there(
-    make_item: Make, make_user: Make, anna: User, lead: User
+    make_item: MakeItem, make_user: MakeUser, anna: User, lead: User
 ) -> None:
     item = make_item("A")
     for moderator in (anna, make_user("ben"), make_user("cleo"), lead):
@@ -212,7 +199,7 @@ def test_what_others_skips_keep_with_the_leads_stays_there(
     assert review_undo.last_act(anna) is None
 
 
-def test_the_skips_of_a_grid_go_with_its_decisions(make_item: Make, anna: User) -> None:
+def test_the_skips_of_a_grid_go_with_its_decisions(make_item: MakeItem, anna: User) -> None:
     items = [make_item(name) for name in "ABC"]
     review_batch.decide(items, moderator=anna, mismatches=[], reason="", skipped=[items[2].pk])
     assert Skip.objects.count() == 1
@@ -221,7 +208,7 @@ def test_the_skips_of_a_grid_go_with_its_decisions(make_item: Make, anna: User) 
     assert not Skip.objects.exists() and not Decision.objects.standing().exists()
 
 
-def test_a_grid_of_which_nothing_was_decided_is_an_act_too(make_item: Make, anna: User) -> None:
+def test_a_grid_of_which_nothing_was_decided_is_an_act_too(make_item: MakeItem, anna: User) -> None:
     decided(make_item("X"), anna)
     items = [make_item(name) for name in "AB"]
     everything = [item.pk for item in items]
@@ -232,7 +219,7 @@ def test_a_grid_of_which_nothing_was_decided_is_an_act_too(make_item: Make, anna
 
 
 def test_a_grid_taken_back_takes_from_the_leads_what_its_skip_sent_there(
-    make_item: Make, make_user: Make, anna: User
+    make_item: MakeItem, make_user: MakeUser, anna: User
 ) -> None:
     items = [make_item(name) for name in "AB"]
     for name in ("ben", "cleo"):
@@ -246,7 +233,7 @@ def test_a_grid_taken_back_takes_from_the_leads_what_its_skip_sent_there(
     assert (items[1].escalation, items[1].escalated_at) == ("", None)
 
 
-def test_a_photo_that_changed_meanwhile_is_another_item(make_item: Make, anna: User) -> None:
+def test_a_photo_that_changed_meanwhile_is_another_item(make_item: MakeItem, anna: User) -> None:
     item = skipped(make_item("A"), anna)
     ReviewItem.objects.filter(pk=item.pk).update(state="withdrawn")
 

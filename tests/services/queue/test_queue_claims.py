@@ -16,10 +16,10 @@ from django.test import Client
 
 from moderation.models import Decision, ReviewItem
 from moderation.services.queue import review, review_claims
+from tests.support.factories import MakeItem, MakeUser
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Make = Callable[..., Any]
 MODERATORS, ITEMS = 4, 24
 
 
@@ -52,12 +52,12 @@ def shown_item(client: Client) -> int | None:
 
 
 @pytest.fixture
-def moderators(make_user: Make) -> list[User]:
+def moderators(make_user: MakeUser) -> list[User]:
     return [make_user(f"moderator{number}") for number in range(MODERATORS)]
 
 
 def test_moderators_at_once_decide_every_item_exactly_once(
-    make_item: Make, moderators: list[User]
+    make_item: MakeItem, moderators: list[User]
 ) -> None:
     for number in range(ITEMS):
         make_item(f"A{number}", similarity=number / 100)
@@ -80,7 +80,7 @@ def test_moderators_at_once_decide_every_item_exactly_once(
 
 
 def test_one_item_goes_to_one_of_those_who_ask_at_once(
-    make_item: Make, moderators: list[User]
+    make_item: MakeItem, moderators: list[User]
 ) -> None:
     item = make_item("A1")
 
@@ -89,7 +89,7 @@ def test_one_item_goes_to_one_of_those_who_ask_at_once(
     assert [one for one in got if one is not None] == [item]
 
 
-def test_of_two_decisions_at_once_one_stands(make_item: Make, moderators: list[User]) -> None:
+def test_of_two_decisions_at_once_one_stands(make_item: MakeItem, moderators: list[User]) -> None:
     item = make_item("A1")
 
     def decide(moderator: User) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -10,7 +9,6 @@ from urllib.parse import parse_qsl
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import caches
-from django.test import Client
 from django.utils import timezone
 
 from moderation.models import (
@@ -25,10 +23,13 @@ from moderation.models import (
 from moderation.services.measures import saved_views
 from moderation.services.queries import cache
 from moderation.services.queue import queue_filter
-from moderation.services.queue.queue_filter import QueueFilter, QueueFilterError
+from moderation.services.queue.queue_field import QueueFilterError
+from moderation.services.queue.queue_filter import QueueFilter
 from moderation.services.registry import versions
+from moderation.services.rules.thresholds import Thresholds, traits
+from tests.support.factories import MakeItem, MakeUser, as_user
+from tests.support.paths import ROOT
 
-Make = Callable[..., Any]
 PAGE = "/admin/views/"
 
 
@@ -75,7 +76,7 @@ def test_a_bad_value_is_named_in_a_sentence(field: str, value: str) -> None:
 
 # ── What it lets through ──────────────────────────────────────────────────────────────────────
 @pytest.mark.django_db
-def test_each_field_lets_through_what_it_says(make_item: Make, make_user: Make) -> None:
+def test_each_field_lets_through_what_it_says(make_item: MakeItem, make_user: MakeUser) -> None:
     shoes = Category.objects.create(name="Test shoes")
     one = make_item("A1", category="Test shoes", seller="smith")
     two, three = make_item("A2", seller="smith"), make_item("A3", seller="Smith")
@@ -98,7 +99,7 @@ def test_each_field_lets_through_what_it_says(make_item: Make, make_user: Make) 
 
 @pytest.mark.django_db
 def test_reopened_are_those_decided_before_whatever_the_model_says_now(
-    make_item: Make, make_user: Make
+    make_item: MakeItem, make_user: MakeUser
 ) -> None:
     former = Decision.objects.create(
         item=(item := make_item("A0")),
@@ -117,7 +118,7 @@ def test_reopened_are_those_decided_before_whatever_the_model_says_now(
 @pytest.mark.django_db
 @pytest.mark.parametrize("is_blind_by", ["lot", "second opinion"])
 def test_no_filter_tells_what_the_model_said_of_a_blind_item(
-    make_item: Make, is_blind_by: str
+    make_item: MakeItem, is_blind_by: str
 ) -> None:
     category = Category.objects.create(name="Test shoes")
     first, item = make_item("A0"), make_item("A1", category="Test shoes", seller="smith")
@@ -141,8 +142,10 @@ def test_no_filter_tells_what_the_model_said_of_a_blind_item(
 
 
 @pytest.mark.django_db
-def test_the_clear_band_is_the_one_of_the_automatic_action(make_item: Make, bundled: Any) -> None:
-    """Each item is in the band in which `clear_threshold_for` puts it."""
+def test_the_clear_band_is_the_one_of_the_automatic_action(
+    make_item: MakeItem, bundled: Any
+) -> None:
+    """Each item is in the band in which `Thresholds.clear_of` puts it."""
     for number, (similarity, category) in enumerate(
         (similarity, category)
         for similarity in (-0.1, 0.05, 0.11, 0.2)
@@ -162,14 +165,12 @@ def test_the_clear_band_is_the_one_of_the_automatic_action(make_item: Make, bund
         for item in items[place::3]:
             item.analysis.threshold_override = override
             item.analysis.save()
-    version = versions.current()
+    limits = Thresholds(versions.current())
     clear = sorted(
         item.product.external_id
         for item in items
         if item.analysis.similarity
-        < versions.clear_threshold_for(
-            version, category=item.product.category, override=item.analysis.threshold_override
-        )
+        < limits.clear_of(traits(item.product), override=item.analysis.threshold_override)
     )
 
     assert 0 < len(clear) < len(items)
@@ -180,7 +181,7 @@ def test_the_clear_band_is_the_one_of_the_automatic_action(make_item: Make, bund
 
 
 @pytest.mark.django_db
-def test_without_a_band_nothing_is_clear(make_item: Make) -> None:
+def test_without_a_band_nothing_is_clear(make_item: MakeItem) -> None:
     make_item("A1")
 
     assert through(band="clear") == [] and through(band="review") == ["A1"]
@@ -189,7 +190,7 @@ def test_without_a_band_nothing_is_clear(make_item: Make) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("query", [{"version": "former"}, {"band": "clear"}])
 def test_that_next_to_none_are_let_through_is_found_once(
-    query: dict[str, str], make_item: Make, bundled: Any, monkeypatch: pytest.MonkeyPatch
+    query: dict[str, str], make_item: MakeItem, bundled: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue_filter, "_LONG_FOR_A_PAGE", -1.0)
     monkeypatch.setattr(queue_filter, "_FEW", 1)
@@ -234,20 +235,18 @@ def test_a_filter_says_what_it_is(bundled: Any) -> None:
     assert QueueFilter().words == "The whole queue"
 
 
+def test_the_document_names_every_field() -> None:
+    text = (ROOT / "docs" / "queue.md").read_text(encoding="utf-8")
+    (told,) = [part for part in text.split("\n\n") if part.startswith("*Filter* in the bar")]
+
+    assert [name for name in QueueFilter.fields() if name not in told] == []
+
+
 # ── Saved views ───────────────────────────────────────────────────────────────────────────────
-@pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
-
-
-def as_user(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.mark.django_db
-def test_a_view_has_a_name_of_its_own_and_a_part_of_the_queue(anna: User, make_user: Make) -> None:
+def test_a_view_has_a_name_of_its_own_and_a_part_of_the_queue(
+    anna: User, make_user: MakeUser
+) -> None:
     part = QueueFilter(seller="smith")
     view = saved_views.save(owner=anna, name="  Smith's   shop ", query=part)
 
@@ -295,7 +294,7 @@ def test_what_no_view_can_hold_is_told(anna: User) -> None:
 
 @pytest.mark.django_db
 def test_ones_own_views_come_first_however_many_are_shared(
-    anna: User, make_user: Make, monkeypatch: pytest.MonkeyPatch
+    anna: User, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(saved_views, "LISTED", 3)
     part, ben = QueueFilter(seller="smith"), make_user("ben")
@@ -309,7 +308,7 @@ def test_ones_own_views_come_first_however_many_are_shared(
 @pytest.mark.django_db
 @pytest.mark.any_database
 def test_views_are_made_shared_renamed_and_deleted_on_their_page(
-    make_item: Make, anna: User, make_user: Make
+    make_item: MakeItem, anna: User, make_user: MakeUser
 ) -> None:
     for number in range(3):
         make_item(f"A{number}", seller="<i>smith")
@@ -356,7 +355,7 @@ def test_the_page_says_what_is_wrong_with_a_part_and_with_a_stored_one(anna: Use
 @pytest.mark.django_db
 @pytest.mark.any_database
 def test_counts_stop_somewhere(
-    make_item: Make, anna: User, monkeypatch: pytest.MonkeyPatch
+    make_item: MakeItem, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(saved_views, "COUNTED_AT_MOST", 1)
     make_item("A1", seller="many"), make_item("A2", seller="many")

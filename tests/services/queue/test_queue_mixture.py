@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,8 +15,7 @@ from moderation.models import Category, Decision, ReviewItem
 from moderation.services.queue import review, review_claims
 from moderation.services.rules import mixture
 from moderation.services.rules.mixture import Arm
-
-Make = Callable[..., Any]
+from tests.support.factories import MakeItem
 
 
 # ── The mixture itself ────────────────────────────────────────────────────────────────────────
@@ -40,11 +38,6 @@ def test_of_the_uncertain_the_category_served_least_comes_first() -> None:
 
 
 # ── In the queue ──────────────────────────────────────────────────────────────────────────────
-@pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
-
-
 def dismiss(item: ReviewItem, moderator: User) -> Any:
     return review.decide(item, moderator=moderator, verdict="dismiss", reason="matches")
 
@@ -55,7 +48,7 @@ def shares(settings: Any, *, uncertain: float = 0.0, audit: float = 0.0) -> None
 
 @pytest.mark.django_db
 def test_the_uncertain_arm_takes_turns_between_categories(
-    make_item: Make, anna: User, settings: Any
+    make_item: MakeItem, anna: User, settings: Any
 ) -> None:
     shares(settings, uncertain=1.0)
     shoes, hats = (Category.objects.create(name=name) for name in ("Test shoes", "Test hats"))
@@ -75,7 +68,7 @@ def test_the_uncertain_arm_takes_turns_between_categories(
 
 @pytest.mark.django_db
 def test_automatic_decisions_do_not_say_what_people_saw_lately(
-    make_item: Make, anna: User, settings: Any
+    make_item: MakeItem, anna: User, settings: Any
 ) -> None:
     shares(settings, uncertain=1.0)
     shoes, hats = (Category.objects.create(name=name) for name in ("Test shoes", "Test hats"))
@@ -105,7 +98,7 @@ def test_automatic_decisions_do_not_say_what_people_saw_lately(
 
 @pytest.mark.django_db
 def test_only_the_audit_arm_hands_out_what_was_drawn_by_lot(
-    make_item: Make, anna: User, settings: Any
+    make_item: MakeItem, anna: User, settings: Any
 ) -> None:
     """Else the most suspicious of the drawn came first, and the audit were no fair sample."""
     drawn = [make_item(f"D{number}", similarity=-0.5) for number in range(3)]
@@ -121,7 +114,7 @@ def test_only_the_audit_arm_hands_out_what_was_drawn_by_lot(
 
 @pytest.mark.django_db
 def test_all_arms_get_their_turns_and_what_is_fetched_ahead_comes_next(
-    make_item: Make, anna: User, settings: Any
+    make_item: MakeItem, anna: User, settings: Any
 ) -> None:
     shares(settings, uncertain=0.3, audit=0.3)
     for number in range(30):
@@ -141,7 +134,7 @@ def test_all_arms_get_their_turns_and_what_is_fetched_ahead_comes_next(
 
 
 @pytest.mark.django_db
-def test_what_was_opened_by_hand_is_recorded_so(make_item: Make, anna: User) -> None:
+def test_what_was_opened_by_hand_is_recorded_so(make_item: MakeItem, anna: User) -> None:
     item, other = make_item("A1"), make_item("A2", similarity=0.5)
     assert review_claims.claim(other, moderator=anna)
     assert dismiss(other, anna).picked_by == "chosen"
@@ -171,7 +164,7 @@ def seen(html: str, item: ReviewItem) -> str:
 
 @pytest.mark.django_db
 def test_a_blind_item_shows_nothing_of_the_model_and_of_where_it_came_from(
-    make_item: Make, anna: User
+    make_item: MakeItem, anna: User
 ) -> None:
     client = Client()
     client.force_login(anna)
@@ -198,7 +191,7 @@ def test_a_blind_item_shows_nothing_of_the_model_and_of_where_it_came_from(
 
 
 @pytest.mark.django_db
-def test_after_the_decision_the_evidence_is_there(make_item: Make, anna: User) -> None:
+def test_after_the_decision_the_evidence_is_there(make_item: MakeItem, anna: User) -> None:
     client = Client()
     client.force_login(anna)
     item = make_item("A1")
@@ -210,7 +203,7 @@ def test_after_the_decision_the_evidence_is_there(make_item: Make, anna: User) -
 
 @pytest.mark.django_db
 def test_the_record_of_review_items_keeps_back_what_is_judged_blind(
-    make_item: Make, anna: User
+    make_item: MakeItem, anna: User
 ) -> None:
     client = Client()
     client.force_login(anna)
@@ -224,7 +217,7 @@ def test_the_record_of_review_items_keeps_back_what_is_judged_blind(
 
 @pytest.mark.django_db
 def test_asked_for_a_second_opinion_on_oneself_the_page_says_no(
-    make_item: Make, anna: User, settings: Any
+    make_item: MakeItem, anna: User, settings: Any
 ) -> None:
     settings.GOLD_SHARE = 1.0
     client = Client()

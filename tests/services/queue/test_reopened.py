@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,15 +13,14 @@ from moderation.models import Analysis, Decision, Product, ReviewItem
 from moderation.services.catalogue import intake
 from moderation.services.queue import review
 from moderation.services.scoring import results
-from tests.conftest import photo
+from tests.support.factories import MakeItem, MakeUser
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
-
 
 @pytest.fixture
-def decided(make_item: Make, make_user: Make) -> ReviewItem:
+def decided(make_item: MakeItem, make_user: MakeUser) -> ReviewItem:
     """A listing that anna let pass."""
     item = make_item("A1", text="A red ball")
     review.decide(item, moderator=make_user("anna"), verdict="dismiss", reason="close_enough")
@@ -42,14 +40,14 @@ def change(*, similarity: float = 0.0, **changes: Any) -> None:
         results.settle([row])
 
 
-def shown(client: Client, make_user: Make) -> str:
+def shown(client: Client, make_user: MakeUser) -> str:
     client.force_login(make_user("ben"))
     item = ReviewItem.objects.open().get()
     return client.get(f"/admin/queue/{item.pk}/").content.decode()
 
 
 def test_a_new_text_is_shown_beside_the_old_one(
-    decided: ReviewItem, client: Client, make_user: Make
+    decided: ReviewItem, client: Client, make_user: MakeUser
 ) -> None:
     change(text="A blue ball")
     page = shown(client, make_user)
@@ -61,7 +59,7 @@ def test_a_new_text_is_shown_beside_the_old_one(
 
 
 def test_a_new_photo_is_shown_beside_the_old_one(
-    decided: ReviewItem, client: Client, make_user: Make
+    decided: ReviewItem, client: Client, make_user: MakeUser
 ) -> None:
     old = Product.objects.get().image.url
     change(image=photo("green", mark=77))
@@ -72,7 +70,7 @@ def test_a_new_photo_is_shown_beside_the_old_one(
 
 
 def test_it_comes_back_though_the_model_lets_the_new_text_pass(
-    decided: ReviewItem, client: Client, make_user: Make
+    decided: ReviewItem, client: Client, make_user: MakeUser
 ) -> None:
     change(text="A blue ball", similarity=1.0)
     item = ReviewItem.objects.open().get()
@@ -89,7 +87,7 @@ def test_it_comes_back_though_the_model_lets_the_new_text_pass(
 
 
 def test_what_only_a_band_decided_does_not_come_back_for_people(
-    make_item: Make, make_user: Make
+    make_item: MakeItem, make_user: MakeUser
 ) -> None:
     item = make_item("A1", text="A red ball")
     ReviewItem.objects.update(state="decided")
@@ -106,7 +104,7 @@ def test_what_only_a_band_decided_does_not_come_back_for_people(
 
 
 def test_a_blind_judgement_is_not_told_what_was_decided(
-    decided: ReviewItem, client: Client, make_user: Make
+    decided: ReviewItem, client: Client, make_user: MakeUser
 ) -> None:
     change(text="A blue ball")
     ReviewItem.objects.open().update(in_audit=True)
@@ -116,7 +114,7 @@ def test_a_blind_judgement_is_not_told_what_was_decided(
 
 
 def test_what_was_never_decided_shows_one_version(
-    make_item: Make, client: Client, make_user: Make
+    make_item: MakeItem, client: Client, make_user: MakeUser
 ) -> None:
     make_item("A1")
     assert "since this listing was decided" not in shown(client, make_user)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,10 +13,9 @@ from moderation.models import Analysis, Decision, Product, ReviewItem
 from moderation.services.catalogue import intake
 from moderation.services.queue import review, review_claims, review_queue, review_undo
 from moderation.services.scoring import analyze, results
+from tests.support.factories import MakeItem, MakeUser
 
 pytestmark = pytest.mark.django_db
-
-Make = Callable[..., Any]
 
 
 def confirm(item: ReviewItem, moderator: User) -> Decision:
@@ -36,7 +33,7 @@ def score_again(product: Product, similarity: float) -> Analysis:
     return row
 
 
-def test_the_most_suspicious_comes_first(make_item: Make, make_user: Make) -> None:
+def test_the_most_suspicious_comes_first(make_item: MakeItem, make_user: MakeUser) -> None:
     make_item("A1", similarity=0.4)
     worst = make_item("A2", similarity=-0.2)
     make_item("A3", similarity=0.1)
@@ -44,7 +41,7 @@ def test_the_most_suspicious_comes_first(make_item: Make, make_user: Make) -> No
     assert review_claims.claim_next(make_user("anna")) == worst
 
 
-def test_two_moderators_never_hold_the_same_item(make_item: Make, make_user: Make) -> None:
+def test_two_moderators_never_hold_the_same_item(make_item: MakeItem, make_user: MakeUser) -> None:
     make_item("A1"), make_item("A2")
     anna, ben, cleo = make_user("anna"), make_user("ben"), make_user("cleo")
 
@@ -54,7 +51,7 @@ def test_two_moderators_never_hold_the_same_item(make_item: Make, make_user: Mak
     assert review_claims.claim_next(anna) == first  # asking again gives the same item
 
 
-def test_an_expired_claim_is_free_again(make_item: Make, make_user: Make) -> None:
+def test_an_expired_claim_is_free_again(make_item: MakeItem, make_user: MakeUser) -> None:
     item = make_item("A1")
     review_claims.claim_next(make_user("anna"))
     ReviewItem.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
@@ -62,7 +59,7 @@ def test_an_expired_claim_is_free_again(make_item: Make, make_user: Make) -> Non
     assert review_claims.claim_next(make_user("ben")) == item
 
 
-def test_a_late_decision_says_who_was_faster(make_item: Make, make_user: Make) -> None:
+def test_a_late_decision_says_who_was_faster(make_item: MakeItem, make_user: MakeUser) -> None:
     item = make_item("A1")
     anna, ben = make_user("anna"), make_user("ben")
     review_claims.claim_next(anna)
@@ -77,7 +74,9 @@ def test_a_late_decision_says_who_was_faster(make_item: Make, make_user: Make) -
     assert Decision.objects.count() == 1
 
 
-def test_an_expired_claim_that_nobody_took_still_decides(make_item: Make, make_user: Make) -> None:
+def test_an_expired_claim_that_nobody_took_still_decides(
+    make_item: MakeItem, make_user: MakeUser
+) -> None:
     item, anna = make_item("A1"), make_user("anna")
     review_claims.claim_next(anna)
     ReviewItem.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
@@ -85,7 +84,7 @@ def test_an_expired_claim_that_nobody_took_still_decides(make_item: Make, make_u
     assert confirm(item, anna).verdict == "confirm"
 
 
-def test_a_reason_must_go_with_the_verdict(make_item: Make, make_user: Make) -> None:
+def test_a_reason_must_go_with_the_verdict(make_item: MakeItem, make_user: MakeUser) -> None:
     item, anna = make_item("A1"), make_user("anna")
 
     with pytest.raises(review.ReviewError, match="choose one of"):
@@ -94,7 +93,7 @@ def test_a_reason_must_go_with_the_verdict(make_item: Make, make_user: Make) -> 
     assert item.state == "open"
 
 
-def test_a_skipped_item_goes_to_others_only(make_item: Make, make_user: Make) -> None:
+def test_a_skipped_item_goes_to_others_only(make_item: MakeItem, make_user: MakeUser) -> None:
     item, anna, ben = make_item("A1"), make_user("anna"), make_user("ben")
     review.skip(review_claims.claim_next(anna), moderator=anna)
 
@@ -102,7 +101,7 @@ def test_a_skipped_item_goes_to_others_only(make_item: Make, make_user: Make) ->
     assert review_claims.claim_next(ben) == item
 
 
-def test_undo_reopens_and_keeps_the_record(make_item: Make, make_user: Make) -> None:
+def test_undo_reopens_and_keeps_the_record(make_item: MakeItem, make_user: MakeUser) -> None:
     item, anna = make_item("A1"), make_user("anna")
     first = confirm(item, anna)
 
@@ -116,14 +115,16 @@ def test_undo_reopens_and_keeps_the_record(make_item: Make, make_user: Make) -> 
     assert first.corrected_by.verdict == "undo"
 
 
-def test_only_ones_own_decisions_can_be_undone(make_item: Make, make_user: Make) -> None:
+def test_only_ones_own_decisions_can_be_undone(make_item: MakeItem, make_user: MakeUser) -> None:
     confirm(make_item("A1"), make_user("anna"))
 
     with pytest.raises(review.ReviewError, match="nothing of yours"):
         review_undo.undo(moderator=make_user("ben"))
 
 
-def test_several_decisions_are_undone_newest_first(make_item: Make, make_user: Make) -> None:
+def test_several_decisions_are_undone_newest_first(
+    make_item: MakeItem, make_user: MakeUser
+) -> None:
     anna = make_user("anna")
     items = [make_item("A1"), make_item("A2")]
     for item in items:
@@ -135,7 +136,7 @@ def test_several_decisions_are_undone_newest_first(make_item: Make, make_user: M
 
 @pytest.mark.parametrize("change", ["UPDATE moderation_decision SET note = 'x'", "DELETE FROM"])
 def test_the_database_refuses_to_change_a_decision(
-    make_item: Make, make_user: Make, change: str
+    make_item: MakeItem, make_user: MakeUser, change: str
 ) -> None:
     confirm(make_item("A1"), make_user("anna"))
     sql = change if change.startswith("UPDATE") else "DELETE FROM moderation_decision"
@@ -148,7 +149,9 @@ def test_the_database_refuses_to_change_a_decision(
         cursor.execute(sql)
 
 
-def test_what_was_decided_stays_decided_when_scored_again(make_item: Make, make_user: Make) -> None:
+def test_what_was_decided_stays_decided_when_scored_again(
+    make_item: MakeItem, make_user: MakeUser
+) -> None:
     item = make_item("A1")
     confirm(item, make_user("anna"))
     score_again(item.product, similarity=-0.5)
@@ -156,7 +159,7 @@ def test_what_was_decided_stays_decided_when_scored_again(make_item: Make, make_
     assert not ReviewItem.objects.open().exists()
 
 
-def test_a_changed_text_reopens(make_item: Make, make_user: Make) -> None:
+def test_a_changed_text_reopens(make_item: MakeItem, make_user: MakeUser) -> None:
     item = make_item("A1")
     confirm(item, make_user("anna"))
     listing = intake.Listing(external_id="A1", text="Another text", image=None)
@@ -171,7 +174,9 @@ def change_text(external_id: str, text: str = "Another text") -> Product:
     return intake.take(listing, source="import")[0]
 
 
-def test_an_open_item_about_a_former_text_leaves_at_once(make_item: Make, make_user: Make) -> None:
+def test_an_open_item_about_a_former_text_leaves_at_once(
+    make_item: MakeItem, make_user: MakeUser
+) -> None:
     item, anna = make_item("A1"), make_user("anna")
     review_claims.claim_next(anna)
     change_text("A1")
@@ -182,7 +187,9 @@ def test_an_open_item_about_a_former_text_leaves_at_once(make_item: Make, make_u
         confirm(item, anna)
 
 
-def test_nobody_decides_on_a_text_that_is_no_longer_there(make_item: Make, make_user: Make) -> None:
+def test_nobody_decides_on_a_text_that_is_no_longer_there(
+    make_item: MakeItem, make_user: MakeUser
+) -> None:
     item, anna = make_item("A1"), make_user("anna")
     Product.objects.filter(pk=item.product_id).update(content_hash="changed under the item")
 
@@ -191,7 +198,9 @@ def test_nobody_decides_on_a_text_that_is_no_longer_there(make_item: Make, make_
     assert not Decision.objects.exists()
 
 
-def test_an_undo_after_the_text_changed_is_refused(make_item: Make, make_user: Make) -> None:
+def test_an_undo_after_the_text_changed_is_refused(
+    make_item: MakeItem, make_user: MakeUser
+) -> None:
     anna = make_user("anna")
     confirm(make_item("A1"), anna)
     change_text("A1")
@@ -201,7 +210,7 @@ def test_an_undo_after_the_text_changed_is_refused(make_item: Make, make_user: M
 
 
 def test_an_open_item_moves_with_a_new_score_and_keeps_its_claim(
-    make_item: Make, make_user: Make
+    make_item: MakeItem, make_user: MakeUser
 ) -> None:
     item, anna = make_item("A1", similarity=0.4), make_user("anna")
     review_claims.claim_next(anna)
@@ -211,7 +220,9 @@ def test_an_open_item_moves_with_a_new_score_and_keeps_its_claim(
     assert (item.analysis, item.claimed_by) == (row, anna)
 
 
-def test_an_open_item_leaves_when_no_longer_flagged(make_item: Make, make_user: Make) -> None:
+def test_an_open_item_leaves_when_no_longer_flagged(
+    make_item: MakeItem, make_user: MakeUser
+) -> None:
     item = make_item("A1")
     score_again(item.product, similarity=0.9)
 
@@ -221,7 +232,7 @@ def test_an_open_item_leaves_when_no_longer_flagged(make_item: Make, make_user: 
         confirm(item, make_user("anna"))
 
 
-def test_the_counts_tell_open_decided_and_oldest(make_item: Make, make_user: Make) -> None:
+def test_the_counts_tell_open_decided_and_oldest(make_item: MakeItem, make_user: MakeUser) -> None:
     items = [make_item(f"A{number}") for number in range(3)]
     anna = make_user("anna")
     for item in items[:2]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,29 +12,13 @@ from django.utils import timezone
 from moderation.models import Decision, ReviewItem, Skip
 from moderation.services.queue import review, review_claims, review_undo
 from moderation.services.queue.desk import LEADS
+from tests.support.factories import MakeItem, MakeUser
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
-
 
 @pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
-
-
-@pytest.fixture
-def ben(make_user: Make) -> User:
-    return make_user("ben")
-
-
-@pytest.fixture
-def lead(make_user: Make) -> User:
-    return make_user("lea", group="lead")
-
-
-@pytest.fixture
-def items(make_item: Make) -> list[ReviewItem]:
+def items(make_item: MakeItem) -> list[ReviewItem]:
     return [make_item(f"A{number}", similarity=number / 100) for number in range(6)]
 
 
@@ -129,7 +111,7 @@ def test_a_skip_keeps_its_reason(items: list[ReviewItem], anna: User) -> None:
 
 
 def test_the_third_skip_escalates(
-    make_item: Make, make_user: Make, anna: User, ben: User, lead: User
+    make_item: MakeItem, make_user: MakeUser, anna: User, ben: User, lead: User
 ) -> None:
     item = make_item("A1")
     assert not review.skip(item, moderator=anna)
@@ -143,7 +125,7 @@ def test_the_third_skip_escalates(
 
 
 def test_an_escalated_item_waits_for_a_lead_who_did_not_ask(
-    make_item: Make, anna: User, ben: User, lead: User, make_user: Make
+    make_item: MakeItem, anna: User, ben: User, lead: User, make_user: MakeUser
 ) -> None:
     item = make_item("A1")
     review_claims.claim_next(lead)
@@ -200,7 +182,7 @@ def test_a_sign_of_life_takes_anew_what_was_lost_but_not_what_was_skipped(
 
 
 # ── Undo ──────────────────────────────────────────────────────────────────────────────────────
-def test_ten_decisions_are_taken_back_and_no_eleventh(make_item: Make, anna: User) -> None:
+def test_ten_decisions_are_taken_back_and_no_eleventh(make_item: MakeItem, anna: User) -> None:
     made = [make_item(f"A{number}", similarity=number / 100) for number in range(11)]
     for item in made:
         review.decide(item, moderator=anna, verdict="dismiss", reason="matches")
@@ -237,7 +219,7 @@ def test_an_undo_means_the_decision_it_names(items: list[ReviewItem], anna: User
     assert review_undo.undo(moderator=anna, decision=second.pk) == items[1]
 
 
-def test_one_press_of_many_decisions_is_one_of_the_ten(make_item: Make, anna: User) -> None:
+def test_one_press_of_many_decisions_is_one_of_the_ten(make_item: MakeItem, anna: User) -> None:
     made = [make_item(f"A{number}", similarity=number / 100) for number in range(14)]
     review.decide(made[0], moderator=anna, verdict="dismiss", reason="matches")
     act = uuid.uuid4()

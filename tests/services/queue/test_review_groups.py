@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from django.contrib.auth.models import User
 
 from moderation.models import Decision, ReviewItem, SimilarGroup
 from moderation.services.catalogue import intake
 from moderation.services.queue import review, review_claims, review_undo
+from tests.support.factories import MakeItem, MakeUser
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
-
 
 @pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
-
-
-@pytest.fixture
-def group(make_item: Make) -> list[ReviewItem]:
+def group(make_item: MakeItem) -> list[ReviewItem]:
     """Four items that somebody found to be alike."""
     items = [make_item(f"A{number}", similarity=number / 100) for number in range(4)]
     alike = SimilarGroup.objects.create()
@@ -68,7 +59,7 @@ def test_one_undo_takes_all_of_it_back(group: list[ReviewItem], anna: User) -> N
 
 
 def test_a_member_that_somebody_has_in_hand_is_left_to_them(
-    group: list[ReviewItem], anna: User, make_user: Make
+    group: list[ReviewItem], anna: User, make_user: MakeUser
 ) -> None:
     ben = make_user("ben")
     review_claims.claim(group[1], moderator=ben)
@@ -80,7 +71,7 @@ def test_a_member_that_somebody_has_in_hand_is_left_to_them(
 
 
 def test_what_is_no_member_blind_or_escalated_never_follows(
-    group: list[ReviewItem], anna: User, make_item: Make, make_user: Make
+    group: list[ReviewItem], anna: User, make_item: MakeItem, make_user: MakeUser
 ) -> None:
     make_user("lea", group="lead")
     stranger = make_item("B1")

@@ -26,6 +26,7 @@ from moderation.services.datasets import dataset, snapshots
 from moderation.services.queue import review, review_claims, review_undo
 from moderation.services.queue import similar as groups_of
 from moderation.services.release import judged, judged_pairs
+from tests.support.factories import MakeItem, MakeProduct, MakeUser, RunWorker
 from tests.support.snapshot_shop import jpeg, read, unlike
 
 pytestmark = pytest.mark.django_db
@@ -39,17 +40,7 @@ def resized(image: Image.Image, *, size: int, quality: int = 80) -> bytes:
 
 
 @pytest.fixture
-def anna(make_user: Make) -> User:
-    return make_user("anna")
-
-
-@pytest.fixture
-def ben(make_user: Make) -> User:
-    return make_user("ben")
-
-
-@pytest.fixture
-def analysed(make_product: Make, run_worker: Make, settings: Any) -> Callable[[], None]:
+def analysed(make_product: MakeProduct, run_worker: RunWorker, settings: Any) -> Callable[[], None]:
     """Has the worker answer what is pending; everything is flagged."""
     settings.CLIP_SIMILARITY_THRESHOLD = 1.0
     return lambda: run_worker()
@@ -64,7 +55,7 @@ def seen_with(external_id: str, moderator: User) -> list[str]:
     return [item.product.external_id for item in found]
 
 
-def three_mugs(make_product: Make) -> None:
+def three_mugs(make_product: MakeProduct) -> None:
     make_product("A1", text=MUG, image=jpeg(RED_MUG))
     make_product("A2", text="a blue MUG!", image=resized(RED_MUG, size=150))
     make_product("A3", text=MUG, image=jpeg(RED_MUG, quality=60))
@@ -111,7 +102,7 @@ def test_copies_of_real_photos_are_found_again(catalogue: Path) -> None:
 
 # ── Groups ────────────────────────────────────────────────────────────────────────────────────
 def test_the_worker_groups_copies_with_the_same_title(
-    make_product: Make, analysed: Make, anna: User
+    make_product: MakeProduct, analysed: Make, anna: User
 ) -> None:
     three_mugs(make_product)
     make_product("other text", text="A red mug", image=jpeg(RED_MUG))
@@ -124,7 +115,7 @@ def test_the_worker_groups_copies_with_the_same_title(
 
 
 def test_the_same_bytes_are_alike_though_one_flat_colour(
-    make_product: Make, analysed: Make, anna: User
+    make_product: MakeProduct, analysed: Make, anna: User
 ) -> None:
     for name in ("A1", "A2"):
         make_product(name, image=jpeg(Image.new("RGB", (64, 64), "white")))
@@ -133,7 +124,7 @@ def test_the_same_bytes_are_alike_though_one_flat_colour(
 
 
 def test_a_group_takes_only_what_is_alike_every_member(
-    make_product: Make, analysed: Make, anna: User
+    make_product: MakeProduct, analysed: Make, anna: User
 ) -> None:
     """Cropped a little more each time: A is like B and B like C, but A is not like C."""
     for number, name in enumerate("ABC"):
@@ -150,7 +141,7 @@ def test_a_group_takes_only_what_is_alike_every_member(
 
 
 def test_a_group_has_a_limit(
-    make_product: Make, analysed: Make, anna: User, monkeypatch: pytest.MonkeyPatch
+    make_product: MakeProduct, analysed: Make, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(groups_of, "MEMBERS_AT_MOST", 3)
     for number in range(5):
@@ -161,7 +152,7 @@ def test_a_group_has_a_limit(
 
 
 def test_the_vector_keeps_apart_what_the_pixels_do_not(
-    make_product: Make, analysed: Make, anna: User, monkeypatch: pytest.MonkeyPatch
+    make_product: MakeProduct, analysed: Make, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(similar, "COSINE", 1.01)
     three_mugs(make_product)
@@ -172,7 +163,12 @@ def test_the_vector_keeps_apart_what_the_pixels_do_not(
 
 
 def test_what_is_judged_blind_or_waits_for_a_lead_is_in_no_group(
-    make_product: Make, analysed: Make, make_user: Make, anna: User, ben: User, settings: Any
+    make_product: MakeProduct,
+    analysed: Make,
+    make_user: MakeUser,
+    anna: User,
+    ben: User,
+    settings: Any,
 ) -> None:
     make_user("lea", group="lead")
     settings.AUDIT_FLAGGED_SHARE = 1.0
@@ -191,7 +187,7 @@ def test_what_is_judged_blind_or_waits_for_a_lead_is_in_no_group(
 
 
 def test_what_leaves_leaves_and_a_new_photo_is_placed_anew(
-    make_product: Make, analysed: Make, anna: User
+    make_product: MakeProduct, analysed: Make, anna: User
 ) -> None:
     three_mugs(make_product)
     make_product("lamp", text=MUG, image=jpeg(draw("lamp", colour="red", seed=1)))
@@ -205,7 +201,9 @@ def test_what_leaves_leaves_and_a_new_photo_is_placed_anew(
     assert seen_with("lamp", anna) == ["A3"]
 
 
-def test_one_undo_brings_all_members_back(make_product: Make, analysed: Make, anna: User) -> None:
+def test_one_undo_brings_all_members_back(
+    make_product: MakeProduct, analysed: Make, anna: User
+) -> None:
     three_mugs(make_product)
     analysed()
     others = [item.pk for item in groups_of.preview(item_of("A1"), moderator=anna)]
@@ -217,7 +215,7 @@ def test_one_undo_brings_all_members_back(make_product: Make, analysed: Make, an
 
 
 def test_the_sweep_places_what_no_worker_placed(
-    make_item: Make, anna: User, monkeypatch: pytest.MonkeyPatch
+    make_item: MakeItem, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("A1", "A2", "A3"):
         make_item(name, text=MUG, image=jpeg(RED_MUG))
@@ -229,7 +227,7 @@ def test_the_sweep_places_what_no_worker_placed(
     assert PhotoSignature.objects.count() == 1
 
 
-def test_a_photo_that_is_gone_stops_nothing(make_item: Make, anna: User, media: Path) -> None:
+def test_a_photo_that_is_gone_stops_nothing(make_item: MakeItem, anna: User, media: Path) -> None:
     for name in ("A1", "A2", "A3"):
         make_item(name, text=MUG, image=jpeg(RED_MUG, quality=90 if name == "A1" else 70))
     for file in media.rglob("*.jpg"):
@@ -240,7 +238,7 @@ def test_a_photo_that_is_gone_stops_nothing(make_item: Make, anna: User, media: 
 
 
 def test_trouble_while_placing_leaves_the_answers_written(
-    make_product: Make, analysed: Make, monkeypatch: pytest.MonkeyPatch
+    make_product: MakeProduct, analysed: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def trouble(*_: object, **__: object) -> None:
         raise RuntimeError("no")
@@ -252,7 +250,7 @@ def test_trouble_while_placing_leaves_the_answers_written(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_at_once_put_copies_into_one_group(make_item: Make) -> None:
+def test_workers_at_once_put_copies_into_one_group(make_item: MakeItem) -> None:
     for number in range(8):
         make_item(f"A{number}", text=MUG, image=jpeg(RED_MUG))
     analyses = [item.analysis for item in ReviewItem.objects.all()]
@@ -275,7 +273,7 @@ def test_workers_at_once_put_copies_into_one_group(make_item: Make) -> None:
 
 # ── The strip beside the item ─────────────────────────────────────────────────────────────────
 def test_the_preview_holds_what_this_moderator_may_decide_now(
-    make_product: Make, analysed: Make, anna: User, ben: User, django_assert_num_queries: Any
+    make_product: MakeProduct, analysed: Make, anna: User, ben: User, django_assert_num_queries: Any
 ) -> None:
     for number in range(5):
         make_product(f"A{number}", text=MUG, image=jpeg(RED_MUG))
@@ -291,7 +289,7 @@ def test_the_preview_holds_what_this_moderator_may_decide_now(
 
 
 def test_the_strip_ticks_nothing_by_itself_and_escapes_what_sellers_write(
-    make_product: Make, analysed: Make, anna: User
+    make_product: MakeProduct, analysed: Make, anna: User
 ) -> None:
     for name in ("A1", "A2"):
         make_product(name, text="<b>mug</b>", image=jpeg(RED_MUG), seller="<i>")
@@ -309,7 +307,7 @@ def test_the_strip_ticks_nothing_by_itself_and_escapes_what_sellers_write(
 
 # ── Labels that were taken over ───────────────────────────────────────────────────────────────
 @pytest.fixture
-def decided(make_product: Make, analysed: Make, anna: User) -> Decision:
+def decided(make_product: MakeProduct, analysed: Make, anna: User) -> Decision:
     """Three mugs confirmed by one verdict, and a lamp by another."""
     three_mugs(make_product)
     make_product("lamp", text="A lamp", image=unlike("lamp"))

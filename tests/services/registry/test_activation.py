@@ -17,8 +17,7 @@ from moderation.services.registry import activation, version_log, versions
 from moderation.services.release import rollback
 from tests.support import judged_shop
 from tests.support.clip_models import build_folder
-
-Make = Callable[..., Any]
+from tests.support.factories import MakeUser
 
 
 def at_once(*actions: Callable[[], Any]) -> list[Any]:
@@ -97,7 +96,7 @@ def test_who_comes_second_is_told_in_a_sentence(bundled: ModelVersion) -> None:
 # ── By configuration ──────────────────────────────────────────────────────────────────────────
 @pytest.mark.django_db
 def test_a_candidate_that_runs_by_configuration_is_in_the_log(
-    bundled: ModelVersion, tmp_path: Path, settings: Any, make_user: Make
+    bundled: ModelVersion, tmp_path: Path, settings: Any, make_user: MakeUser
 ) -> None:
     candidate = judged_shop.candidate(tmp_path / "mine", parent=bundled)
     lead = make_user("lena", group="lead")

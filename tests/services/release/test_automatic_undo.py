@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,13 +24,13 @@ from moderation.models import (
 from moderation.services.queue import review
 from moderation.services.release import automatic_action, automatic_undo, promotion, rollback
 from tests.support import judged_shop
+from tests.support.factories import MakeUser, RunWorker
 
 from . import test_rollback
 from .test_rollback import anew, picture
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 scored, other = test_rollback.shop, test_rollback.other
 
 
@@ -40,13 +39,6 @@ def shop(scored: ModelVersion, settings: Any) -> ModelVersion:
     """Forty scored products; of what is flagged from now on nothing is kept for people by lot."""
     settings.AUDIT_FLAGGED_SHARE = 0.0
     return scored
-
-
-@pytest.fixture
-def lead(make_user: Make) -> User:
-    user = make_user("lena", group="lead")
-    assert isinstance(user, User)
-    return user
 
 
 def promoted(version: ModelVersion, lead: User) -> None:
@@ -88,7 +80,7 @@ def test_another_active_version_turns_the_automatic_action_off(
 
 
 def test_a_rollback_undoes_what_was_decided_by_the_scores_that_go(
-    shop: ModelVersion, other: ModelVersion, lead: User, run_worker: Make, capsys: Any
+    shop: ModelVersion, other: ModelVersion, lead: User, run_worker: RunWorker, capsys: Any
 ) -> None:
     before = picture()
     promoted(other, lead)
@@ -120,7 +112,7 @@ def test_a_rollback_undoes_what_was_decided_by_the_scores_that_go(
 
 
 def test_a_rollback_keeps_people_s_decisions_and_older_automatic_ones(
-    shop: ModelVersion, other: ModelVersion, lead: User, make_user: Make, run_worker: Make
+    shop: ModelVersion, other: ModelVersion, lead: User, make_user: MakeUser, run_worker: RunWorker
 ) -> None:
     ModelVersion.objects.filter(pk=shop.pk).update(threshold=0.99, clear_threshold=0.98)
     automatic_action.switch(on=True, by=lead, reason="Nobody disagreed.")
@@ -141,7 +133,7 @@ def test_a_rollback_keeps_people_s_decisions_and_older_automatic_ones(
 
 # ── Taking back by hand ───────────────────────────────────────────────────────────────────────
 @pytest.fixture
-def confirmed(shop: ModelVersion, lead: User, run_worker: Make) -> list[Product]:
+def confirmed(shop: ModelVersion, lead: User, run_worker: RunWorker) -> list[Product]:
     """Products that the automatic action has confirmed."""
     ModelVersion.objects.filter(pk=shop.pk).update(threshold=0.99, clear_threshold=0.98)
     automatic_action.switch(on=True, by=lead, reason="Nobody disagreed.")
@@ -197,7 +189,7 @@ def test_the_shop_is_told_of_what_it_knows_and_never_of_the_rest(
 
 
 def test_what_present_scores_let_pass_does_not_come_back(
-    shop: ModelVersion, confirmed: list[Product], lead: User, run_worker: Make
+    shop: ModelVersion, confirmed: list[Product], lead: User, run_worker: RunWorker
 ) -> None:
     ModelVersion.objects.filter(pk=shop.pk).update(threshold=-0.99, clear_threshold=None)
     shop.refresh_from_db()
@@ -233,7 +225,9 @@ def test_a_changed_photo_s_own_item_stays(
     assert ReviewItem.objects.get(analysis=row).state == "withdrawn"
 
 
-def test_moderators_may_not(shop: ModelVersion, confirmed: list[Product], make_user: Make) -> None:
+def test_moderators_may_not(
+    shop: ModelVersion, confirmed: list[Product], make_user: MakeUser
+) -> None:
     make_user("mia")
     with pytest.raises(CommandError, match="mia may not take automatic decisions back"):
         call_command("undo_automatic", shop.name, by="mia")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,11 @@ from django.core.management.base import CommandError
 from moderation.models import Decision, Evaluation, ModelVersion, TrainingRun
 from moderation.services.release import evaluation, judged_pairs
 from moderation.services.rules import sampling
-from tests.conftest import photo
 from tests.support import judged_shop
+from tests.support.factories import MakeUser
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
-
-Make = Callable[..., Any]
 
 
 def pairs_csv(folder: Path, rows: list[dict[str, Any]]) -> Path:
@@ -127,7 +125,7 @@ def test_a_bad_file_is_named(bundled: ModelVersion, tmp_path: Path) -> None:
 
 # ── Gold and audit ────────────────────────────────────────────────────────────────────────────
 def test_the_audit_counts_and_chosen_items_do_not(
-    bundled: ModelVersion, make_user: Make, settings: Any
+    bundled: ModelVersion, make_user: MakeUser, settings: Any
 ) -> None:
     settings.AUDIT_FLAGGED_SHARE = settings.GOLD_SHARE = 0.1
     products, ben = judged_shop.taken_in(24), make_user("ben")
@@ -146,7 +144,7 @@ def test_the_audit_counts_and_chosen_items_do_not(
 
 
 def test_gold_is_what_two_decided_alike_in_the_gold_share(
-    bundled: ModelVersion, make_user: Make, settings: Any
+    bundled: ModelVersion, make_user: MakeUser, settings: Any
 ) -> None:
     products = judged_shop.taken_in(30)
     decisions = judged_shop.judge_all(
@@ -172,7 +170,7 @@ def test_gold_is_what_two_decided_alike_in_the_gold_share(
 
 
 def test_unclear_and_automatic_verdicts_are_no_labels(
-    bundled: ModelVersion, make_user: Make
+    bundled: ModelVersion, make_user: MakeUser
 ) -> None:
     first, second, third = judged_shop.judge_all(judged_shop.taken_in(3), by=[make_user("ben")])
     for old, change in ((first, {"reason": "unclear"}), (second, {"mode": "automatic"})):
@@ -188,7 +186,7 @@ def test_unclear_and_automatic_verdicts_are_no_labels(
 
 
 def test_what_a_version_or_its_parent_was_trained_on_is_left_out(
-    bundled: ModelVersion, make_user: Make, tmp_path: Path
+    bundled: ModelVersion, make_user: MakeUser, tmp_path: Path
 ) -> None:
     decisions = judged_shop.judge_all(judged_shop.taken_in(20), by=[make_user("ben")])
     folder = tmp_path / "data"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,9 @@ from moderation.services.catalogue import intake
 from moderation.services.release import judged as judged_labels
 from moderation.services.release import judged_pairs, learned_from
 from tests.support import judged_shop
+from tests.support.factories import MakeUser
 
 pytestmark = pytest.mark.django_db
-
-Make = Callable[..., Any]
 
 
 def picture(number: int) -> Image.Image:
@@ -37,7 +35,7 @@ def jpeg(image: Image.Image, *, quality: int = 90) -> bytes:
 
 
 @pytest.fixture
-def judged(bundled: ModelVersion, make_user: Make) -> list[str]:
+def judged(bundled: ModelVersion, make_user: MakeUser) -> list[str]:
     """Twelve products that were drawn by lot and judged, each with a photo of its own."""
     products = [
         intake.take(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,13 @@ from moderation.services.registry import activation, registering, versions
 from moderation.services.release import promotion
 from tests.support import judged_shop
 from tests.support.clip_models import build_folder
+from tests.support.factories import MakeUser
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
-
 
 @pytest.fixture
-def judged(bundled: ModelVersion, make_user: Make) -> list[Any]:
+def judged(bundled: ModelVersion, make_user: MakeUser) -> list[Any]:
     """Sixty products of the audit, half of them mismatches, each with its decision."""
     return judged_shop.judge_all(judged_shop.taken_in(60), by=[make_user("ben")])
 
@@ -53,7 +51,7 @@ def test_a_worse_candidate_is_refused_with_its_table(
 
 
 def test_what_waits_for_the_former_version_is_asked_of_the_new_one(
-    judged: list[Any], random: ModelVersion, bundled: ModelVersion, make_user: Make
+    judged: list[Any], random: ModelVersion, bundled: ModelVersion, make_user: MakeUser
 ) -> None:
     judged_shop.taken_in(61)  # one more than was judged
     waiting = Analysis.objects.pending()
@@ -68,7 +66,7 @@ def test_what_waits_for_the_former_version_is_asked_of_the_new_one(
 
 
 def test_a_better_candidate_becomes_active_and_the_log_says_what_it_replaced(
-    judged: list[Any], bundled: ModelVersion, tmp_path: Path, make_user: Make
+    judged: list[Any], bundled: ModelVersion, tmp_path: Path, make_user: MakeUser
 ) -> None:
     weak = registering.register(str(build_folder(tmp_path / "weak")))
     activation.activate(weak)
@@ -86,7 +84,7 @@ def test_a_better_candidate_becomes_active_and_the_log_says_what_it_replaced(
 
 
 def test_without_enough_labels_nobody_is_promoted(
-    bundled: ModelVersion, random: ModelVersion, make_user: Make
+    bundled: ModelVersion, random: ModelVersion, make_user: MakeUser
 ) -> None:
     judged_shop.judge_all(judged_shop.taken_in(10), by=[make_user("ben")])
 
@@ -95,7 +93,7 @@ def test_without_enough_labels_nobody_is_promoted(
 
 
 def test_force_needs_a_lead_and_a_reason_and_is_logged(
-    judged: list[Any], random: ModelVersion, make_user: Make
+    judged: list[Any], random: ModelVersion, make_user: MakeUser
 ) -> None:
     make_user("mia"), make_user("lena", group="lead")
     for wanted, options in (
@@ -145,7 +143,7 @@ def test_the_active_version_and_an_unknown_one_are_refused(
 
 
 def test_a_candidate_whose_files_are_gone_changes_nothing(
-    judged: list[Any], random: ModelVersion, bundled: ModelVersion, make_user: Make
+    judged: list[Any], random: ModelVersion, bundled: ModelVersion, make_user: MakeUser
 ) -> None:
     (Path(random.location) / "model.safetensors").unlink()
     make_user("lena", group="lead")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ from moderation.services.queue import review
 from moderation.services.registry import versions
 from moderation.services.release import promotion, rollback
 from moderation.services.scoring import reanalyze
-from tests.conftest import photo
 from tests.support import judged_shop
+from tests.support.factories import MakeUser, RunWorker
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 QUEUE_FIELDS = (
     *("pk", "product_id", "analysis_id", "suspicion", "uncertainty", "stratum"),
     *("sampling_probability", "lottery", "in_audit", "opened_at", "reopens_id"),
@@ -50,7 +49,7 @@ def picture() -> dict[str, Any]:
 
 
 @pytest.fixture
-def shop(bundled: ModelVersion, settings: Any, run_worker: Make) -> ModelVersion:
+def shop(bundled: ModelVersion, settings: Any, run_worker: RunWorker) -> ModelVersion:
     """Forty scored products; a threshold that flags some, an audit that draws some."""
     settings.AUDIT_SHARE, settings.AUDIT_FLAGGED_SHARE = 0.2, 0.3
     judged_shop.taken_in(40)
@@ -71,7 +70,7 @@ def other(tmp_path: Path) -> ModelVersion:
     return judged_shop.candidate(tmp_path / "other", threshold=0.5)
 
 
-def anew(version: ModelVersion, run_worker: Make) -> None:
+def anew(version: ModelVersion, run_worker: RunWorker) -> None:
     """What `reanalyze --stale` does."""
     engine.engine_for(version)  # a beat while it loads would wait for this test's transaction
     reanalyze.run(reanalyze.Job(reanalyze.Which.STALE, version))
@@ -83,7 +82,7 @@ def forced(version: ModelVersion, lead: Any) -> None:
 
 
 def test_everything_is_as_it_was(
-    shop: ModelVersion, other: ModelVersion, make_user: Make, run_worker: Make
+    shop: ModelVersion, other: ModelVersion, make_user: MakeUser, run_worker: RunWorker
 ) -> None:
     lead = make_user("lena", group="lead")
     before = picture()
@@ -113,7 +112,7 @@ def test_everything_is_as_it_was(
 
 
 def test_what_people_decided_meanwhile_stays_decided(
-    shop: ModelVersion, other: ModelVersion, make_user: Make, run_worker: Make
+    shop: ModelVersion, other: ModelVersion, make_user: MakeUser, run_worker: RunWorker
 ) -> None:
     waiting = set(ReviewItem.objects.open().values_list("product_id", flat=True))
     forced(other, make_user("lena", group="lead"))
@@ -129,7 +128,7 @@ def test_what_people_decided_meanwhile_stays_decided(
 
 
 def test_products_it_never_scored_are_asked_anew_and_open_questions_are_dropped(
-    shop: ModelVersion, other: ModelVersion, make_user: Make, run_worker: Make
+    shop: ModelVersion, other: ModelVersion, make_user: MakeUser, run_worker: RunWorker
 ) -> None:
     forced(other, make_user("lena", group="lead"))
     fresh = judged_shop.taken_in(41)[-1]  # the first forty are there
@@ -150,7 +149,7 @@ def test_products_it_never_scored_are_asked_anew_and_open_questions_are_dropped(
 
 
 def test_a_worker_that_is_answering_does_not_come_after_the_rollback(
-    shop: ModelVersion, other: ModelVersion, make_user: Make
+    shop: ModelVersion, other: ModelVersion, make_user: MakeUser
 ) -> None:
     from moderation.services.scoring import analyze, claims
 
@@ -166,7 +165,7 @@ def test_a_worker_that_is_answering_does_not_come_after_the_rollback(
 
 
 def test_what_the_former_version_answered_late_does_not_stop_it(
-    shop: ModelVersion, other: ModelVersion, make_user: Make, run_worker: Make
+    shop: ModelVersion, other: ModelVersion, make_user: MakeUser, run_worker: RunWorker
 ) -> None:
     """A question was in a worker's hands at the switch; its answer opened an item of its own."""
     from moderation.services.scoring import analyze, claims
@@ -205,7 +204,7 @@ def test_a_rollback_that_cannot_go_on_does_not_stop_the_sweeper(
 
 
 def test_twice_goes_back_two_versions_and_then_there_is_nothing(
-    shop: ModelVersion, other: ModelVersion, make_user: Make, tmp_path: Path
+    shop: ModelVersion, other: ModelVersion, make_user: MakeUser, tmp_path: Path
 ) -> None:
     make_user("lena", group="lead")
     third = judged_shop.candidate(tmp_path / "third", threshold=0.1)
@@ -221,7 +220,7 @@ def test_twice_goes_back_two_versions_and_then_there_is_nothing(
 
 
 def test_only_who_may_promote_rolls_back_and_lost_files_change_nothing(
-    shop: ModelVersion, other: ModelVersion, make_user: Make, tmp_path: Path
+    shop: ModelVersion, other: ModelVersion, make_user: MakeUser, tmp_path: Path
 ) -> None:
     make_user("mia"), make_user("lena", group="lead")
     third = judged_shop.candidate(tmp_path / "third")
@@ -239,8 +238,8 @@ def test_only_who_may_promote_rolls_back_and_lost_files_change_nothing(
 def test_a_rollback_that_was_cut_short_goes_on(
     shop: ModelVersion,
     other: ModelVersion,
-    make_user: Make,
-    run_worker: Make,
+    make_user: MakeUser,
+    run_worker: RunWorker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = picture()

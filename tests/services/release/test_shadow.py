@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
@@ -34,15 +33,15 @@ from moderation.services.queue import review
 from moderation.services.registry import activation, files
 from moderation.services.release import shadow
 from moderation.services.scoring import reanalyze
+from tests.support.factories import MakeProduct, MakeUser
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 DIM = 8
 
 
 @pytest.fixture
-def shop(bundled: ModelVersion, make_product: Make) -> list[Product]:
+def shop(bundled: ModelVersion, make_product: MakeProduct) -> list[Product]:
     """Four products whose vectors are cached: two that match, two that do not, scored."""
     ModelVersion.objects.filter(pk=bundled.pk).update(threshold=0.5)
     texts = ["a red ball", "a blue ball", "a lamp", "a shoe"]
@@ -128,7 +127,7 @@ def test_it_tells_the_flips_and_touches_nothing(
 
 
 def test_it_tells_which_decisions_change_side(
-    shop: list[Product], candidate: ModelVersion, make_user: Make
+    shop: list[Product], candidate: ModelVersion, make_user: MakeUser
 ) -> None:
     anna = make_user("anna")
     for verdict, reason in (("confirm", "other_product"), ("dismiss", "matches")):
@@ -223,7 +222,7 @@ def test_it_refuses_what_it_would_not_heed(option: list[str]) -> None:
 
 
 def test_the_admin_shows_the_report_with_photos(
-    shop: list[Product], candidate: ModelVersion, client: Client, make_user: Make
+    shop: list[Product], candidate: ModelVersion, client: Client, make_user: MakeUser
 ) -> None:
     report = shadow.run(candidate)
     client.force_login(make_user("lea", group="lead"))
@@ -281,7 +280,7 @@ def test_the_button_makes_the_report_and_the_page_links_to_it(
     candidate: ModelVersion,
     bundled: ModelVersion,
     client: Client,
-    make_user: Make,
+    make_user: MakeUser,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tasks.heartbeat, "beating", lambda *_, **__: nullcontext())

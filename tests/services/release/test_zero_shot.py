@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -13,10 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from moderation.models import Category, Decision, ModelVersion, Product
 from moderation.services.release import zero_shot
 from tests.support import scored_shop
+from tests.support.factories import MakeUser
 
 pytestmark = pytest.mark.django_db
-
-Make = Callable[..., Any]
 
 
 @pytest.fixture
@@ -52,7 +49,7 @@ def test_it_is_drawn_by_lot_in_the_database(
 
 
 def test_confirmed_mismatches_are_not_in_it(
-    bundled: ModelVersion, make_user: Make, categories: list[Category]
+    bundled: ModelVersion, make_user: MakeUser, categories: list[Category]
 ) -> None:
     products = scored_shop.fill(bundled, count=60, category="Kind 0")
     scored_shop.judge(products, moderator=make_user("ben"))

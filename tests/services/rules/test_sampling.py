@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,10 +20,10 @@ from moderation.services.queue import review, review_claims, review_undo
 from moderation.services.registry import activation
 from moderation.services.rules import sampling
 from moderation.services.scoring import analyze, results
+from tests.support.factories import MakeProduct, MakeUser
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 THRESHOLD = 0.2
 
 
@@ -73,7 +72,7 @@ def test_a_ticket_never_changes_and_tickets_are_spread_evenly() -> None:
     assert sum(sampling.order(n) < 0.5 for n in drawn) == pytest.approx(len(drawn) / 2, abs=80)
 
 
-def test_what_passed_enters_by_lot_with_its_probability(make_product: Make) -> None:
+def test_what_passed_enters_by_lot_with_its_probability(make_product: MakeProduct) -> None:
     drawn, left = make_product(an_id(high=0.02)), make_product(an_id(low=0.1))
     score(drawn, 0.9), score(left, 0.9)
 
@@ -83,7 +82,7 @@ def test_what_passed_enters_by_lot_with_its_probability(make_product: Make) -> N
     assert item.lottery == pytest.approx(sampling.order(drawn.external_id))
 
 
-def test_what_passed_near_the_threshold_is_drawn_more_often(make_product: Make) -> None:
+def test_what_passed_near_the_threshold_is_drawn_more_often(make_product: MakeProduct) -> None:
     product = make_product(an_id(low=0.03, high=0.08))
     score(product, THRESHOLD + 0.01)
     assert only_item().sampling_probability == pytest.approx(0.08)
@@ -93,7 +92,9 @@ def test_what_passed_near_the_threshold_is_drawn_more_often(make_product: Make) 
     assert only_item().product == product
 
 
-def test_without_a_calibration_near_goes_by_similarity(make_product: Make, bundled: Any) -> None:
+def test_without_a_calibration_near_goes_by_similarity(
+    make_product: MakeProduct, bundled: Any
+) -> None:
     bundled.platt_a = bundled.platt_b = None
     bundled.save()
     assert sampling.near_margin(bundled) == sampling.NEAR_UNCALIBRATED
@@ -103,7 +104,7 @@ def test_without_a_calibration_near_goes_by_similarity(make_product: Make, bundl
     assert item.stratum == "audit" and 0.7 < item.uncertainty < 0.8
 
 
-def test_a_share_of_the_flagged_is_judged_blind_too(make_product: Make) -> None:
+def test_a_share_of_the_flagged_is_judged_blind_too(make_product: MakeProduct) -> None:
     score(make_product(an_id(high=0.1)), 0.0), score(make_product(an_id(low=0.1)), 0.0)
 
     drawn, other = ReviewItem.objects.order_by("product_id")
@@ -111,7 +112,7 @@ def test_a_share_of_the_flagged_is_judged_blind_too(make_product: Make) -> None:
     assert (other.stratum, other.in_audit) == ("flagged", False)
 
 
-def test_the_audit_survives_a_new_score_and_follows_the_flag(make_product: Make) -> None:
+def test_the_audit_survives_a_new_score_and_follows_the_flag(make_product: MakeProduct) -> None:
     product = make_product(an_id(low=0.03, high=0.08))
     score(product, THRESHOLD + 0.01)
     item = only_item()
@@ -130,7 +131,7 @@ def test_the_audit_survives_a_new_score_and_follows_the_flag(make_product: Make)
     assert item.state == "withdrawn"
 
 
-def test_a_drawn_product_that_is_no_longer_flagged_stays(make_product: Make) -> None:
+def test_a_drawn_product_that_is_no_longer_flagged_stays(make_product: MakeProduct) -> None:
     product = make_product(an_id(high=0.02))
     score(product, 0.0), score(product, 0.9)
 
@@ -139,7 +140,9 @@ def test_a_drawn_product_that_is_no_longer_flagged_stays(make_product: Make) -> 
     assert item.sampling_probability == pytest.approx(0.02)
 
 
-def test_a_decided_audit_item_never_comes_back(make_product: Make, make_user: Make) -> None:
+def test_a_decided_audit_item_never_comes_back(
+    make_product: MakeProduct, make_user: MakeUser
+) -> None:
     product = make_product(an_id(high=0.02))
     score(product, 0.9)
     decide(only_item(), make_user("anna"), "dismiss")
@@ -149,7 +152,7 @@ def test_a_decided_audit_item_never_comes_back(make_product: Make, make_user: Ma
 
 
 def test_a_decision_keeps_how_its_item_came_into_the_queue(
-    make_product: Make, make_user: Make, shares: Any
+    make_product: MakeProduct, make_user: MakeUser, shares: Any
 ) -> None:
     shares.QUEUE_AUDIT_SHARE = 1.0
     score(make_product(an_id(high=0.02)), 0.9)
@@ -162,7 +165,7 @@ def test_a_decision_keeps_how_its_item_came_into_the_queue(
 
 
 def test_a_changed_listing_reopens_with_the_decision_on_the_former(
-    make_product: Make, make_user: Make
+    make_product: MakeProduct, make_user: MakeUser
 ) -> None:
     product = make_product(an_id(low=0.1))
     score(product, 0.0)
@@ -175,14 +178,14 @@ def test_a_changed_listing_reopens_with_the_decision_on_the_former(
 
 # ── Second opinions ───────────────────────────────────────────────────────────────────────────
 @pytest.fixture
-def gold_item(make_product: Make, shares: Any) -> ReviewItem:
+def gold_item(make_product: MakeProduct, shares: Any) -> ReviewItem:
     """An open flagged item of a product that two moderators shall judge."""
     shares.GOLD_SHARE = 0.1
     score(make_product(an_id(low=0.1, gold=True)), 0.0)
     return only_item()
 
 
-def test_gold_asks_somebody_else_blind(gold_item: ReviewItem, make_user: Make) -> None:
+def test_gold_asks_somebody_else_blind(gold_item: ReviewItem, make_user: MakeUser) -> None:
     anna, ben = make_user("anna"), make_user("ben")
     decide(gold_item, anna)
 
@@ -199,7 +202,7 @@ def test_gold_asks_somebody_else_blind(gold_item: ReviewItem, make_user: Make) -
 
 
 def test_a_second_opinion_outlives_a_new_score_but_not_a_new_text(
-    gold_item: ReviewItem, make_user: Make
+    gold_item: ReviewItem, make_user: MakeUser
 ) -> None:
     decide(gold_item, make_user("anna"))
     score(gold_item.product, 0.9)
@@ -211,7 +214,7 @@ def test_a_second_opinion_outlives_a_new_score_but_not_a_new_text(
 
 
 def test_an_undo_takes_the_question_for_a_second_opinion_back(
-    gold_item: ReviewItem, make_user: Make
+    gold_item: ReviewItem, make_user: MakeUser
 ) -> None:
     anna, ben = make_user("anna"), make_user("ben")
     decide(gold_item, anna)
@@ -227,7 +230,7 @@ def test_an_undo_takes_the_question_for_a_second_opinion_back(
 
 
 def test_either_opinion_can_be_undone_and_the_other_stands(
-    gold_item: ReviewItem, make_user: Make
+    gold_item: ReviewItem, make_user: MakeUser
 ) -> None:
     anna, ben = make_user("anna"), make_user("ben")
     first = decide(gold_item, anna)
@@ -246,7 +249,7 @@ def test_either_opinion_can_be_undone_and_the_other_stands(
 
 
 def test_an_audit_item_of_gold_asks_for_a_second_opinion_too(
-    make_product: Make, make_user: Make, shares: Any
+    make_product: MakeProduct, make_user: MakeUser, shares: Any
 ) -> None:
     shares.GOLD_SHARE = 0.1
     score(make_product(an_id(high=0.02, gold=True)), 0.9)
@@ -257,7 +260,7 @@ def test_an_audit_item_of_gold_asks_for_a_second_opinion_too(
 
 # ── Automatic action ──────────────────────────────────────────────────────────────────────────
 def test_clear_mismatches_wait_for_people_until_a_lead_says_otherwise(
-    make_product: Make, make_user: Make, bundled: Any, shares: Any
+    make_product: MakeProduct, make_user: MakeUser, bundled: Any, shares: Any
 ) -> None:
     shares.GOLD_SHARE = 0.1
     bundled.clear_threshold = 0.1
@@ -285,7 +288,7 @@ def test_clear_mismatches_wait_for_people_until_a_lead_says_otherwise(
 
 
 def test_a_late_answer_of_a_replaced_version_changes_nothing(
-    make_product: Make, bundled: Any, shares: Any
+    make_product: MakeProduct, bundled: Any, shares: Any
 ) -> None:
     """Its question was asked before, and answered after, that of the version which took over."""
     product = make_product(an_id(low=0.2))
@@ -312,7 +315,7 @@ def test_a_late_answer_of_a_replaced_version_changes_nothing(
 
 
 def test_a_version_that_no_longer_answers_confirms_nothing_by_itself(
-    make_product: Make, make_user: Make, bundled: Any, shares: Any
+    make_product: MakeProduct, make_user: MakeUser, bundled: Any, shares: Any
 ) -> None:
     ModelVersion.objects.filter(pk=bundled.pk).update(clear_threshold=0.1)
     product = make_product(an_id(low=0.2))

@@ -19,7 +19,8 @@ import pytest
 from moderation.clip.finetune.refusals import MIN_OF_EACH
 from moderation.models import Product
 from moderation.services.running import demo
-from tests.support.live_project import ROOT, LiveProject
+from tests.support.paths import ROOT
+from tools.live_project import LiveProject
 
 pytestmark = [pytest.mark.slow, pytest.mark.any_database]
 

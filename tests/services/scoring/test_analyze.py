@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,15 @@ import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from moderation.models import Analysis, Embedding, ModelVersion, Product, ReviewItem
+from moderation.models import Analysis, Category, Embedding, ModelVersion, Product, ReviewItem
 from moderation.services.catalogue import intake
 from moderation.services.encoding import engine
 from moderation.services.registry import activation
+from moderation.services.rules.thresholds import Thresholds, traits
 from moderation.services.scoring import analyze, claims, results
 from moderation.services.worker import heartbeat
-from tests.conftest import photo
+from tests.support.factories import MakeProduct, RunWorker
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +34,7 @@ def put(product: Product, **changes: Any) -> Product:
     return intake.take(listing, source="import")[0]
 
 
-def test_a_new_product_waits_for_one_analysis(make_product: Callable[..., Product]) -> None:
+def test_a_new_product_waits_for_one_analysis(make_product: MakeProduct) -> None:
     product = make_product("A1", text="A red ball")
 
     row = Analysis.objects.get(product=product)
@@ -41,7 +43,7 @@ def test_a_new_product_waits_for_one_analysis(make_product: Callable[..., Produc
     assert row.content_hash == product.content_hash
 
 
-def test_asking_twice_makes_one_row(make_product: Callable[..., Product]) -> None:
+def test_asking_twice_makes_one_row(make_product: MakeProduct) -> None:
     product = make_product("A1")
 
     assert analyze.request([product]) == 0
@@ -49,7 +51,7 @@ def test_asking_twice_makes_one_row(make_product: Callable[..., Product]) -> Non
 
 
 def test_the_worker_scores_and_the_product_points_at_its_answer(
-    make_product: Callable[..., Product], run_worker: Callable[[], int]
+    make_product: MakeProduct, run_worker: RunWorker
 ) -> None:
     product = make_product("A1")
 
@@ -66,7 +68,7 @@ def test_the_worker_scores_and_the_product_points_at_its_answer(
 
 
 def test_categories_are_ranked_with_the_analysis(
-    make_product: Callable[..., Product], run_worker: Callable[[], int]
+    make_product: MakeProduct, run_worker: RunWorker
 ) -> None:
     product = make_product("A1", category="Balls")
     intake.category_named("Hats")
@@ -79,7 +81,7 @@ def test_categories_are_ranked_with_the_analysis(
 
 
 def test_an_unreadable_photo_fails_with_its_reason_and_its_neighbour_passes(
-    make_product: Callable[..., Product], run_worker: Callable[[], int], media: Path
+    make_product: MakeProduct, run_worker: RunWorker, media: Path
 ) -> None:
     broken, good = make_product("A1"), make_product("A2")
     (media / broken.image.name).write_bytes(photo()[:200])
@@ -93,8 +95,8 @@ def test_an_unreadable_photo_fails_with_its_reason_and_its_neighbour_passes(
 
 
 def test_a_changed_text_encodes_no_photo_again(
-    make_product: Callable[..., Product],
-    run_worker: Callable[[], int],
+    make_product: MakeProduct,
+    run_worker: RunWorker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     product = make_product("A1", text="A red ball")
@@ -115,7 +117,7 @@ def test_a_changed_text_encodes_no_photo_again(
 
 
 def test_a_score_does_not_depend_on_the_cache(
-    make_product: Callable[..., Product], run_worker: Callable[[], int]
+    make_product: MakeProduct, run_worker: RunWorker
 ) -> None:
     product = make_product("A1")
     run_worker()
@@ -131,7 +133,7 @@ def test_a_score_does_not_depend_on_the_cache(
 
 
 def test_vectors_of_another_precision_are_not_taken(
-    make_product: Callable[..., Product], run_worker: Callable[[], int]
+    make_product: MakeProduct, run_worker: RunWorker
 ) -> None:
     product = make_product("A1")
     run_worker()
@@ -143,7 +145,7 @@ def test_vectors_of_another_precision_are_not_taken(
 
 
 def test_a_pending_question_about_an_old_text_is_dropped(
-    make_product: Callable[..., Product],
+    make_product: MakeProduct,
 ) -> None:
     product = make_product("A1", text="A red ball")
     put(product, text="A blue ball")
@@ -152,7 +154,7 @@ def test_a_pending_question_about_an_old_text_is_dropped(
 
 
 def test_an_answer_to_an_old_text_does_not_become_current(
-    make_product: Callable[..., Product],
+    make_product: MakeProduct,
 ) -> None:
     product = make_product("A1", text="A red ball")
     batch = next(claims.claim_batches(size=8, owner="me"))
@@ -165,7 +167,7 @@ def test_an_answer_to_an_old_text_does_not_become_current(
     assert not ReviewItem.objects.exists()
 
 
-def test_two_claims_never_share_a_row(make_product: Callable[..., Product]) -> None:
+def test_two_claims_never_share_a_row(make_product: MakeProduct) -> None:
     for number in range(5):
         make_product(f"A{number}")
     first = next(claims.claim_batches(size=3, owner="one"))
@@ -177,7 +179,7 @@ def test_two_claims_never_share_a_row(make_product: Callable[..., Product]) -> N
 
 
 def test_an_answer_without_a_standing_claim_is_not_written(
-    make_product: Callable[..., Product],
+    make_product: MakeProduct,
 ) -> None:
     make_product("A1")
     batch = next(claims.claim_batches(size=8, owner="one"))
@@ -189,7 +191,7 @@ def test_an_answer_without_a_standing_claim_is_not_written(
     assert (row.status, row.claim_token, row.similarity) == ("running", other, None)
 
 
-def test_the_sweeper_returns_expired_leases_only(make_product: Callable[..., Product]) -> None:
+def test_the_sweeper_returns_expired_leases_only(make_product: MakeProduct) -> None:
     make_product("A1")
     make_product("A2")
     next(claims.claim_batches(size=1, owner="elsewhere/1/1"))
@@ -207,7 +209,7 @@ def test_the_sweeper_returns_expired_leases_only(make_product: Callable[..., Pro
 
 
 def test_the_sweeper_does_not_wait_for_the_lease_of_a_dead_process_of_this_host(
-    make_product: Callable[..., Product],
+    make_product: MakeProduct,
 ) -> None:
     make_product("A1")
     host = heartbeat.me().split("/")[0]
@@ -216,7 +218,7 @@ def test_the_sweeper_does_not_wait_for_the_lease_of_a_dead_process_of_this_host(
     assert claims.sweep() == 1
 
 
-def test_a_row_that_was_attempted_travels_alone(make_product: Callable[..., Product]) -> None:
+def test_a_row_that_was_attempted_travels_alone(make_product: MakeProduct) -> None:
     rows = [make_product(f"A{number}").analyses.get() for number in range(4)]
     Analysis.objects.filter(pk__in=[rows[1].pk, rows[2].pk]).update(attempts=1)
 
@@ -225,7 +227,7 @@ def test_a_row_that_was_attempted_travels_alone(make_product: Callable[..., Prod
 
 
 def test_a_batch_that_cannot_be_scored_goes_back_and_fails_at_the_limit(
-    make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch, settings: Any
+    make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.ANALYSIS_MAX_ATTEMPTS = 2
     make_product("A1")
@@ -245,7 +247,7 @@ def test_a_batch_that_cannot_be_scored_goes_back_and_fails_at_the_limit(
 
 
 def test_an_answer_that_cannot_be_written_goes_back(
-    make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+    make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_product("A1")
 
@@ -304,8 +306,8 @@ def unloaded_afterwards() -> Iterator[None]:
 
 
 def test_a_replaced_version_leaves_no_question_behind(
-    make_product: Callable[..., Product],
-    run_worker: Callable[[], int],
+    make_product: MakeProduct,
+    run_worker: RunWorker,
     bundled: ModelVersion,
     unloaded_afterwards: None,
 ) -> None:
@@ -319,7 +321,7 @@ def test_a_replaced_version_leaves_no_question_behind(
 
 
 def test_a_model_that_cannot_be_loaded_costs_no_attempt(
-    make_product: Callable[..., Product], bundled: ModelVersion
+    make_product: MakeProduct, bundled: ModelVersion
 ) -> None:
     product = make_product("A1")
     gone = ModelVersion.objects.create(
@@ -334,7 +336,7 @@ def test_a_model_that_cannot_be_loaded_costs_no_attempt(
 
 
 def test_a_model_that_cannot_be_loaded_does_not_hold_up_the_others(
-    make_product: Callable[..., Product], run_worker: Callable[[], int]
+    make_product: MakeProduct, run_worker: RunWorker
 ) -> None:
     stuck, good = make_product("A1"), make_product("A2")
     gone = ModelVersion.objects.create(
@@ -362,7 +364,7 @@ def test_the_nearest_threshold_holds(
 ) -> None:
     settings.CLIP_SIMILARITY_THRESHOLD = setting
     shelf = intake.category_named("Balls")
-    shelf.threshold = category
+    Category.objects.filter(pk=shelf.pk).update(threshold=category)
 
-    found = analyze.versions.threshold_for(bundled, category=shelf, override=asked)
+    found = Thresholds(bundled).of(traits(Product(category=shelf)), override=asked)
     assert found == (bundled.threshold if expected == "version" else expected)

@@ -7,31 +7,24 @@ import hashlib
 import os
 import random
 import signal
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import psutil
 import pytest
 import redis
 
-from tests.conftest import photo
-from tests.support.live_project import LiveProject
+from tests.support.photos import photo
+from tools.live_project import LiveProject
 
 pytestmark = pytest.mark.slow
 
 LIVE = "status IN ('pending', 'running')"
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[LiveProject]:
-    live = LiveProject(tmp_path)
-    yield live
-    live.close()
+MakeProject = Callable[..., LiveProject]
 
 
 def fill(project: LiveProject, count: int) -> None:
-    project.manage("migrate", "-v", "0")
-    project.manage("setup")
     images = project.folder / "images"
     images.mkdir()
     with (project.folder / "catalogue.csv").open("w", newline="") as file:
@@ -58,7 +51,7 @@ def assert_each_analysed_once(project: LiveProject, count: int) -> None:
 
 
 def test_killed_workers_and_clusters_lose_nothing(project: LiveProject) -> None:
-    count = 900
+    count = 600
     fill(project, count)
     dice = random.Random(7)
     project.start("worker")
@@ -84,7 +77,8 @@ def test_killed_workers_and_clusters_lose_nothing(project: LiveProject) -> None:
     assert_each_analysed_once(project, count)
 
 
-def test_killed_workers_lose_nothing_with_redis_as_the_queue(tmp_path: Path) -> None:
+@pytest.mark.any_database
+def test_killed_workers_lose_nothing_with_redis_as_the_queue(make_project: MakeProject) -> None:
     """Redis hands a message out once, so a killed worker takes it along for ever."""
     url = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/13")
     server = redis.from_url(url)
@@ -92,7 +86,7 @@ def test_killed_workers_lose_nothing_with_redis_as_the_queue(tmp_path: Path) -> 
         server.flushdb()
     except redis.RedisError:
         pytest.skip("needs a Redis server: apt-get install redis-server, or set TEST_REDIS_URL")
-    project = LiveProject(tmp_path, environment={"REDIS_URL": url})
+    project = make_project(REDIS_URL=url)
     try:
         fill(project, 300)
         project.start("worker")
@@ -113,6 +107,7 @@ def test_killed_workers_lose_nothing_with_redis_as_the_queue(tmp_path: Path) -> 
         server.flushdb()
 
 
+@pytest.mark.any_database
 def test_an_idle_cluster_whose_worker_died_holding_the_queue_is_restarted(
     project: LiveProject,
 ) -> None:
@@ -131,27 +126,21 @@ def test_an_idle_cluster_whose_worker_died_holding_the_queue_is_restarted(
     assert_each_analysed_once(project, 4)
 
 
-def test_a_photo_that_kills_its_worker_fails_alone(tmp_path: Path) -> None:
+@pytest.mark.any_database
+def test_a_photo_that_kills_its_worker_fails_alone(make_project: MakeProject) -> None:
     poison = hashlib.sha256(photo(mark=5)).hexdigest()
-    project = LiveProject(
-        tmp_path,
-        environment={
-            "POISON_SHA256": poison,
-            "DJANGO_SETTINGS_MODULE": "tests.support.poison.settings",
-        },
+    project = make_project(
+        POISON_SHA256=poison, DJANGO_SETTINGS_MODULE="tests.support.poison.settings"
     )
-    try:
-        fill(project, 40)
-        project.start("worker")
-        project.wait_until(lambda: project.count(LIVE) == 0, seconds=240, what="all were answered")
+    fill(project, 40)
+    project.start("worker")
+    project.wait_until(lambda: project.count(LIVE) == 0, seconds=240, what="all were answered")
 
-        failed = project.rows(
-            "SELECT image_sha256, error, attempts FROM moderation_analysis WHERE status = 'failed'"
-        )
-        assert [row[0] for row in failed] == [poison]
-        assert "Given up after 3 attempts" in failed[0][1]
-        assert failed[0][2] == 3
-        assert project.count("status = 'done'") == 39
-        assert_each_analysed_once(project, 40)
-    finally:
-        project.close()
+    failed = project.rows(
+        "SELECT image_sha256, error, attempts FROM moderation_analysis WHERE status = 'failed'"
+    )
+    assert [row[0] for row in failed] == [poison]
+    assert "Given up after 3 attempts" in failed[0][1]
+    assert failed[0][2] == 3
+    assert project.count("status = 'done'") == 39
+    assert_each_analysed_once(project, 40)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -25,16 +24,16 @@ from moderation.services.encoding import engine
 from moderation.services.registry import versions
 from moderation.services.scoring import analyze, reanalyze
 from moderation.services.scoring.reanalyze import Job, Which
-from tests.conftest import photo
+from tests.support.factories import MakeProduct, RunWorker
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 NO_CALLS = {"photos": 0, "texts": 0}
 
 
 @pytest.fixture
-def scored(make_product: Make, run_worker: Make) -> list[Product]:
+def scored(make_product: MakeProduct, run_worker: RunWorker) -> list[Product]:
     """Three products that the bundled model has scored: two toys and a mug."""
     for name, category in [("A1", "Toys"), ("A2", "Toys"), ("A3", "Mugs")]:
         make_product(name, text=f"A red {category.lower()} {name}", category=category)
@@ -161,7 +160,7 @@ def test_a_changed_text_encodes_no_photo(scored: list[Product], encoded: dict[st
 
 
 def test_stale_is_what_another_model_scored(
-    scored: list[Product], run_worker: Make, encoded: dict[str, int]
+    scored: list[Product], run_worker: RunWorker, encoded: dict[str, int]
 ) -> None:
     bundled = versions.current()
     other = ModelVersion.objects.create(
@@ -205,7 +204,7 @@ def test_failed_asks_again_only_where_the_newest_answer_failed(
 
 
 def test_a_run_goes_on_where_it_was_stopped(
-    scored: list[Product], monkeypatch: pytest.MonkeyPatch, run_worker: Make
+    scored: list[Product], monkeypatch: pytest.MonkeyPatch, run_worker: RunWorker
 ) -> None:
     Embedding.objects.all().delete()
     monkeypatch.setattr(reanalyze, "CHUNK", 1)
@@ -240,7 +239,7 @@ def test_asking_twice_while_it_waits_makes_no_second_question(scored: list[Produ
 
 
 def test_what_waits_takes_the_threshold_that_is_wanted_now(
-    make_product: Make, run_worker: Make
+    make_product: MakeProduct, run_worker: RunWorker
 ) -> None:
     make_product("A1")
     reanalyze.run(Job(Which.ALL, versions.current(), threshold=0.77))

@@ -17,10 +17,10 @@ from moderation.services.release import promotion, rollback
 from moderation.services.scoring import reanalyze
 from moderation.services.scoring.reanalyze import Job, Which
 from tests.support import scored_shop
+from tests.support.factories import MakeUser
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 Kind = VersionEvent.Kind
 
 
@@ -143,7 +143,7 @@ def test_what_changed_while_it_was_compared_is_compared_again(
 
 
 def test_a_blank_reason_forces_nothing(
-    former: ModelVersion, monkeypatch: pytest.MonkeyPatch, make_user: Make
+    former: ModelVersion, monkeypatch: pytest.MonkeyPatch, make_user: MakeUser
 ) -> None:
     fresh = version("fresh", status=ModelVersion.Status.CANDIDATE)
     refused = SimpleNamespace(
@@ -162,7 +162,7 @@ def test_a_blank_reason_forces_nothing(
 
 
 def test_the_list_of_items_does_not_sort_by_what_it_keeps_back(
-    former: ModelVersion, client: Any, make_user: Make
+    former: ModelVersion, client: Any, make_user: MakeUser
 ) -> None:
     rows = Analysis.objects.order_by("pk")[:3]
     for row, suspicion, in_audit in zip(rows, (0.2, 0.9, 0.5), (False, False, True), strict=True):

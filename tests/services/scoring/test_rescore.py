@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,17 +15,19 @@ from moderation.services.registry import versions
 from moderation.services.rules import sampling
 from moderation.services.scoring import analyze, bulk_results, reanalyze, rescore
 from moderation.services.scoring.reanalyze import Job, Which
-from moderation.services.scoring.rescore import Judge
-from tests.conftest import photo
+from moderation.services.scoring.rescore import Rescorer
+from tests.support.factories import MakeProduct, RunWorker
+from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 OF_THE_MOMENT = {"id", "created_at", "finished_at", "attempts", "claimed_by"}
 
 
 @pytest.fixture
-def scored(bundled: ModelVersion, make_product: Make, run_worker: Make) -> list[Product]:
+def scored(
+    bundled: ModelVersion, make_product: MakeProduct, run_worker: RunWorker
+) -> list[Product]:
     """Three products in two categories, answered by the worker; one category is flagged whole."""
     Category.objects.all().delete()
     for name, prompt in (("Toys", "a toy"), ('Mugs "XL"', "a large mug")):
@@ -85,7 +86,7 @@ def test_the_audit_draws_among_what_passes(scored: list[Product], settings: Any)
 
 
 def test_content_that_changed_meanwhile_gets_no_answer(scored: list[Product]) -> None:
-    judge = Judge(versions.current())
+    judge = Rescorer(versions.current())
     cases = rescore.cases(Product.objects.order_by("pk"), judge.version)
     answers = [found for found in judge.score(cases) if found]
     anew = [found for found in map(judge.judge_anew, cases) if found]
@@ -168,7 +169,7 @@ def test_each_row_gets_its_own_values(scored: list[Product]) -> None:
     ] == [tuple(getattr(found, field) for field in fields) for found in rows]
 
 
-def test_what_is_not_known_is_still_asked(scored: list[Product], make_product: Make) -> None:
+def test_what_is_not_known_is_still_asked(scored: list[Product], make_product: MakeProduct) -> None:
     make_product("A4", text="Never seen")
     Analysis.objects.pending().delete()
     tally = reanalyze.run(Job(Which.STALE, versions.current()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
@@ -16,13 +15,14 @@ from django_q.models import OrmQ
 from moderation import tasks
 from moderation.models import Analysis, Category, ModelVersion, Product
 from moderation.services.registry import activation, versions
+from moderation.services.rules.thresholds import Thresholds, traits
 from moderation.services.scoring import reanalyze, stale
 from tests.support import judged_shop
+from tests.support.factories import MakeUser
 from tests.support.scored_shop import fill
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 KNOTS = [[-0.1, 3.0], [0.2, 1.0], [0.5, -2.0]]
 
 
@@ -39,13 +39,6 @@ def shop(bundled: ModelVersion) -> list[Product]:
         fill(bundled, count=12, category=category, prefix=prefix)
     stale.mend(bundled)
     return list(Product.objects.order_by("pk"))
-
-
-@pytest.fixture
-def lead(make_user: Make) -> Client:
-    client = Client()
-    client.force_login(make_user("lena", group="lead"))
-    return client
 
 
 def page(client: Client, address: str) -> str:
@@ -83,7 +76,7 @@ def test_a_new_threshold_or_calibration_makes_scores_stale_until_judged_anew(
     for row in current():
         category = row.product.category
         assert row.similarity is not None
-        assert row.threshold_used == versions.threshold_for(bundled, category=category)
+        assert row.threshold_used == Thresholds(bundled).of(traits(row.product))
         name = category.name if category else None
         assert row.p_mismatch == bundled.p_mismatch(row.similarity, name)
 
@@ -137,36 +130,36 @@ def test_products_that_wait_for_the_worker_are_not_counted(
 
 # ── The button ────────────────────────────────────────────────────────────────────────────────
 def test_the_button_mends_what_the_pages_count(
-    shop: list[Product], bundled: ModelVersion, lead: Client
+    shop: list[Product], bundled: ModelVersion, lead_client: Client
 ) -> None:
     own = f"/admin/moderation/modelversion/{bundled.pk}/"
     pages = ("/admin/", f"{own}change/", "/admin/thresholds/")
-    assert not any("Re-score now" in page(lead, address) for address in pages)
+    assert not any("Re-score now" in page(lead_client, address) for address in pages)
 
     ModelVersion.objects.filter(pk=bundled.pk).update(platt_a=-9.0)
     for address in pages:
-        shown = page(lead, address)
+        shown = page(lead_client, address)
         assert "<b>48 products</b> still carry scores of another version" in shown
         assert 'value="Re-score now"' in shown
 
-    answer = lead.post(f"{own}rescore/", follow=True)
+    answer = lead_client.post(f"{own}rescore/", follow=True)
     assert "The catalogue is being scored by bundled." in answer.content.decode()
     message = OrmQ.objects.get()
     assert message.task["func"] == "moderation.tasks.rescore"
     tasks.rescore(*message.task["args"])
-    assert not any("Re-score now" in page(lead, address) for address in pages)
+    assert not any("Re-score now" in page(lead_client, address) for address in pages)
 
 
 def test_one_product_is_one_product(
-    shop: list[Product], bundled: ModelVersion, lead: Client
+    shop: list[Product], bundled: ModelVersion, lead_client: Client
 ) -> None:
     Analysis.objects.filter(pk=current()[0].pk).update(threshold_used=0.9)
 
-    assert "<b>1 product</b> still carries scores" in page(lead, "/admin/")
+    assert "<b>1 product</b> still carries scores" in page(lead_client, "/admin/")
 
 
 def test_who_may_not_promote_sees_the_number_and_no_button(
-    shop: list[Product], bundled: ModelVersion, make_user: Make
+    shop: list[Product], bundled: ModelVersion, make_user: MakeUser
 ) -> None:
     ModelVersion.objects.filter(pk=bundled.pk).update(threshold=0.4)
     client = Client()
@@ -180,8 +173,10 @@ def test_who_may_not_promote_sees_the_number_and_no_button(
     assert not OrmQ.objects.exists()
 
 
-def test_a_get_scores_nothing(bundled: ModelVersion, lead: Client) -> None:
-    assert lead.get(f"/admin/moderation/modelversion/{bundled.pk}/rescore/").status_code == 405
+def test_a_get_scores_nothing(bundled: ModelVersion, lead_client: Client) -> None:
+    assert (
+        lead_client.get(f"/admin/moderation/modelversion/{bundled.pk}/rescore/").status_code == 405
+    )
 
 
 def test_a_version_that_was_replaced_meanwhile_is_left_alone(
@@ -196,10 +191,10 @@ def test_a_version_that_was_replaced_meanwhile_is_left_alone(
 
 
 def test_a_promotion_by_the_button_scores_the_catalogue_anew(
-    bundled: ModelVersion, lead: Client, tmp_path: Path
+    bundled: ModelVersion, lead_client: Client, tmp_path: Path
 ) -> None:
     candidate = judged_shop.candidate(tmp_path / "random")
-    lead.post(
+    lead_client.post(
         f"/admin/moderation/modelversion/{candidate.pk}/promote/",
         {"force": "1", "reason": "A new camera"},
     )

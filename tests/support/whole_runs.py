@@ -1,0 +1,68 @@
+"""What whole runs are told and tell: which database, in which order, figures, and no skips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database-only",
+        action="store_true",
+        help="only tests that touch a database: for the second database of a whole run",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Files with slow tests first: at the end all workers would wait for the one that has them.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    if not config.getoption("--database-only"):
+        return
+    wanted = [item for item in items if _touches_a_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
+    items[:] = wanted
+
+
+def _touches_a_database(item: pytest.Item) -> bool:
+    """Whether a test asks for the database, by itself or in processes that it starts.
+
+    Not those about pages and documents, and whole runs whose parts are tested on each database.
+    """
+    if item.get_closest_marker("any_database"):
+        return False
+    names = set(getattr(item, "fixturenames", ()))
+    asks = {"db", "transactional_db", "installed"} & names
+    return bool(asks or item.get_closest_marker("django_db"))
+
+
+@pytest.fixture
+def report_figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Takes a line for the end of the run's output, where it is printed with and without xdist."""
+    return lambda line: record_property("figures", line)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, [])]
+    lines = [line for r in reports for name, line in r.user_properties if name == "figures"]
+    if lines:
+        terminalreporter.section("figures")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where `NO_SKIPS=1` says that everything is there, a skipped test is a failed run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("NO_SKIPS") != "1" or reporter is None:
+        return
+    skipped = [str(report.longrepr) for report in reporter.stats.get("skipped", [])]
+    unwanted = [reason for reason in skipped if "needs a GPU" not in reason]
+    if unwanted:
+        reporter.write_line(f"NO_SKIPS=1, but {len(unwanted)} tests were skipped:", red=True)
+        for reason in unwanted:
+            reporter.write_line(f"  {reason}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
