@@ -35,6 +35,8 @@ unset DATABASE_URL REDIS_URL
 
 step "Lint" "$bin/ruff" check .
 step "Format" "$bin/ruff" format --check .
+mapfile -t templates < <(find templates -name '*.html')
+step "Format of templates" "$bin/djade" --check --target-version 5.2 "${templates[@]}"
 step "Types" "$bin/mypy"
 step "Import contract" "$bin/lint-imports"
 step "Migrations" "$bin/python" manage.py makemigrations --check --dry-run

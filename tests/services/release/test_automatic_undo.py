@@ -103,6 +103,7 @@ def test_a_rollback_undoes_what_was_decided_by_the_scores_that_go(
     page = Client()
     page.force_login(lead)
     shown = page.get(f"/admin/moderation/modelversion/{shop.pk}/change/").content.decode()
+    shown = " ".join(shown.split())
     assert f"{len(decided)} automatic decisions undone" in shown
 
     # What the former version has not scored comes into the queue as its scores say.
