@@ -10,7 +10,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from clipmod import env
+from clipmod import env, stores, third_party
 from moderation.clip import configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -119,20 +119,7 @@ DATABASE_URL = env.matching(
     what="sqlite:///path/to/file.sqlite3 or postgres://user:password@host:5432/name",
     secret=True,
 )
-_database = environ.Env.db_url_config(DATABASE_URL)
-if _database["ENGINE"].endswith("sqlite3"):
-    # Web server and worker write at the same moment: readers never wait for the writer (WAL), and
-    # writers queue (IMMEDIATE) instead of failing when a read turns into a write.
-    _database["OPTIONS"] = {
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-    }
-elif "options" not in _database.setdefault("OPTIONS", {}):
-    # For one page of a queue of 50,000, both cost more than the whole query (docs/measures.md).
-    _database["OPTIONS"]["options"] = "-c jit=off -c max_parallel_workers_per_gather=0"
-_database |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-DATABASES = {"default": _database}
+DATABASES = {"default": stores.database(DATABASE_URL)}
 
 # ── The background worker ─────────────────────────────────────────────────────────────────────
 REDIS_URL = env.matching(
@@ -142,43 +129,9 @@ REDIS_URL = env.matching(
     what="redis://host:6379/0, or leave it empty",
     secret=True,
 )
-# Each value is there for a loss that was measured; docs/operations.md tells which.
-Q_CLUSTER = {
-    "name": "clipmod",
-    "workers": 1,
-    "bulk": 1,
-    "queue_limit": 1,
-    "timeout": 300,
-    "retry": 1200,
-    "max_attempts": 1,
-    "ack_failures": True,
-    "save_limit": 100,
-    "catch_up": False,
-    "poll": 0.5,
-    "guard_cycle": 0.5,
-    "log_level": env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
-    "cache": "django-q",
-    **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
-}
-# Culled beyond so many; they are the answers below and one row for each user of the API.
-_CACHE_IN_DATABASE = {
-    "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-    "LOCATION": "moderation_cache",
-    "OPTIONS": {"MAX_ENTRIES": 1000},
-}
-CACHES = {
-    # What each request of the API counts up (API_RATE), so in Redis where there is one.
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-    }
-    if REDIS_URL
-    else _CACHE_IN_DATABASE,
-    # What took long to find (services/queries/cache.py). Pages need it, and not Redis.
-    "answers": _CACHE_IN_DATABASE,
-    # django-q notes how it does twice a second, and nobody reads it: not in the database.
-    "django-q": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-}
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
+Q_CLUSTER = third_party.q_cluster(REDIS_URL, log_level=LOG_LEVEL)
+CACHES = stores.caches(REDIS_URL)
 ANALYSIS_LEASE_SECONDS = env.integer("ANALYSIS_LEASE_SECONDS", 300, low=5, high=86_400)
 ANALYSIS_MAX_ATTEMPTS = env.integer("ANALYSIS_MAX_ATTEMPTS", 3, low=1, high=20)
 WORKER_STALE_SECONDS = env.integer("WORKER_STALE_SECONDS", 60, low=5, high=3600)
@@ -256,45 +209,9 @@ API_RATE = env.matching(
     pattern=r"[1-9][0-9]*/(sec|min|hour|day)",
     what="a number per sec, min, hour or day, such as 600/min",
 )
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "moderation.api.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["moderation.api.permissions.OpenInDevelopment"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
-    "PAGE_SIZE": 50,
-    "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
-    ]
-    if API_RATE
-    else [],
-    "DEFAULT_THROTTLE_RATES": {"anon": API_RATE or None, "user": API_RATE or None},
-    # Of X-Forwarded-For only what our own proxy wrote counts; without one, none of it.
-    "NUM_PROXIES": 1 if BEHIND_PROXY else 0,
-    "EXCEPTION_HANDLER": "moderation.api.errors.exception_handler",
-}
+REST_FRAMEWORK = third_party.rest_framework(API_RATE, is_behind_proxy=BEHIND_PROXY)
 REST_KNOX = {"TOKEN_TTL": None}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "clipmod",
-    "DESCRIPTION": "Finds product photos that do not match their text.",
-    "VERSION": "1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "PREPROCESSING_HOOKS": ["moderation.api.schema.one_address_each"],
-    "ENUM_NAME_OVERRIDES": {
-        "AnalysisStatus": "moderation.models.Analysis.Status",
-        "ReviewState": "moderation.models.ReviewItem.State",
-        "AppealState": "moderation.models.Appeal.State",
-        "DecisionReason": "moderation.models.Decision.Reason",
-        "SkipReason": "moderation.models.Skip.Reason",
-    },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-}
+SPECTACULAR_SETTINGS = third_party.SPECTACULAR
 
 # ── Security ──────────────────────────────────────────────────────────────────────────────────
 AUTHENTICATION_BACKENDS = [
@@ -343,7 +260,7 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "loggers": {
-        "moderation": {"handlers": ["console"], "level": Q_CLUSTER["log_level"]},
+        "moderation": {"handlers": ["console"], "level": LOG_LEVEL},
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

@@ -18,6 +18,7 @@ from moderation.services.rules import photos
 
 from . import cells
 from .lists import ReadOnlyAdmin
+from .person import person
 
 DECIDE = "moderation.decide_appeal"
 UPHOLD, OVERTURN, CLOSE = "uphold", "overturn", "close"
@@ -97,9 +98,8 @@ class AppealAdmin(ReadOnlyAdmin):
         product, kept = appeal.decision.analysis.product, appeal.evidence
         verdict = appeals.opposite(appeal.decision)
         is_open = appeal.state == Appeal.State.OPEN
-        assert isinstance(request.user, User)  # admin_view lets nobody else in
         is_fallen = is_open and not appeals.stands(appeal.decision)
-        refusal = appeals.why_not(appeal, by=request.user) if is_open and not is_fallen else ""
+        refusal = appeals.why_not(appeal, by=person(request)) if is_open and not is_fallen else ""
         context = {
             "opts": self.opts,
             "title": str(appeal),

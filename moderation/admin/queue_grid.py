@@ -13,7 +13,6 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
-from django.contrib.auth.models import User
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -25,6 +24,7 @@ from moderation.models import Category, ReviewItem
 from moderation.services.queue import review_batch, review_claims
 
 from .decision_form import CONFIRM, SECONDS_AT_MOST
+from .person import person
 
 KEYS = "123456789abc"
 
@@ -57,7 +57,7 @@ class GridPages:
         """The batch of a category, or the categories to choose from; a POST decides a batch."""
         wanted = request.GET.get("category", "")
         if not wanted:
-            review_claims.release(_moderator(request))  # what another category's page held
+            review_claims.release(person(request))  # what another category's page held
             return self._show(request, {"choices": review_batch.choices()})
         if not wanted.isdecimal():
             return self._show(
@@ -72,7 +72,7 @@ class GridPages:
 
     def _batch(self, request: HttpRequest, category: Category, *, error: str = "") -> HttpResponse:
         """The page of a batch; where an `error` says why nothing was decided, with status 400."""
-        items = review_batch.take(category, moderator=_moderator(request))
+        items = review_batch.take(category, moderator=person(request))
         shown = {"items": [item.pk for item in items], "at": time.time()}
         context = {
             "category": category,
@@ -106,7 +106,7 @@ class GridPages:
         passed = min(max(0.0, time.time() - shown["at"]), SECONDS_AT_MOST)
         outcome = review_batch.decide(
             list(items.order_by("suspicion", "id")),
-            moderator=_moderator(request),
+            moderator=person(request),
             mismatches=marked,
             reason=reason,
             skipped=_keys(request, "skip"),
@@ -119,12 +119,12 @@ class GridPages:
         """The heartbeat of an open page: keeps its items, or takes anew what ran out."""
         shown = _shown(request)
         for item in ReviewItem.objects.filter(pk__in=shown["items"] if shown else []):
-            review_claims.keep(item, moderator=_moderator(request))
+            review_claims.keep(item, moderator=person(request))
         return HttpResponse(status=204)
 
     def leave(self, request: HttpRequest) -> HttpResponse:
         """Give back what the page held and go on with the queue."""
-        review_claims.release(_moderator(request))
+        review_claims.release(person(request))
         return HttpResponseRedirect(reverse("admin:queue"))
 
 
@@ -147,8 +147,3 @@ def _shown(request: HttpRequest) -> dict[str, Any] | None:
 
 def _keys(request: HttpRequest, name: str) -> set[int]:
     return {int(value) for value in request.POST.getlist(name) if value.isdecimal()}
-
-
-def _moderator(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # admin_view lets nobody else in
-    return request.user

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -15,6 +14,7 @@ from django.template.response import TemplateResponse
 from moderation.models import ReviewItem, Skip
 from moderation.services.queue import queue_keys, review_claims, review_queue, review_undo
 
+from .person import person
 from .queue_desk import DeskAddress
 from .queue_item import BY_ITEM, item_context
 from .work_state import work_state
@@ -26,8 +26,7 @@ class Turn:
     """Who asks from which desk."""
 
     def __init__(self, site: AdminSite, request: HttpRequest) -> None:
-        assert isinstance(request.user, User)  # admin_view lets nobody else in
-        self.site, self.request, self.moderator = site, request, request.user
+        self.site, self.request, self.moderator = site, request, person(request)
         self.at = DeskAddress.of(request)
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -20,6 +19,7 @@ from . import cells
 from .keyset import KeysetAdmin
 from .labels import ExportsLabels
 from .lists import ReadOnlyAdmin
+from .person import person
 
 
 def queue_link(pk: int) -> SafeString:
@@ -104,8 +104,7 @@ class DecisionAdmin(ExportsLabels, KeysetAdmin, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
-        assert isinstance(request.user, User)  # admin_view lets nobody else in
-        return Decision.objects.may_be_shown(to=request.user)
+        return Decision.objects.may_be_shown(to=person(request))
 
     def decisions_of(self, queryset: QuerySet[Decision]) -> DecisionQuerySet:
         return Decision.objects.standing().filter(pk__in=queryset.values("pk"))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -22,9 +20,9 @@ from moderation.services.registry import versions
 from moderation.services.release import automatic_action, calibrate, threshold_targets
 from moderation.services.release.threshold_targets import Evidence, Proposal, ThresholdError
 
-from .chart import Chart
+from .person import person
 from .stale_state import stale_state
-from .threshold_chart import chart
+from .threshold_effects import effects
 from .threshold_form import TargetForm, first_look
 
 View = Callable[..., HttpResponse]
@@ -84,7 +82,7 @@ class ThresholdPages:
         if request.POST.get("shown") != _stamp(proposal):
             messages.warning(request, "Scores or labels have changed meanwhile: look again.")
             return self._page(request, found, form, proposal=proposal, status=409)
-        threshold_targets.set_thresholds(version, proposal, by=_user(request))
+        threshold_targets.set_thresholds(version, proposal, by=person(request))
         messages.success(
             request,
             "Set and logged. New analyses use it; Re-score now brings it to the finished ones and "
@@ -96,7 +94,7 @@ class ThresholdPages:
         """Fit the version's probabilities to the decisions."""
         version = get_object_or_404(ModelVersion, pk=pk)
         try:
-            found = calibrate.calibrate(version, by=_user(request))
+            found = calibrate.calibrate(version, by=person(request))
         except calibrate.NotCalibrated as error:
             messages.error(request, str(error))
         else:
@@ -111,7 +109,9 @@ class ThresholdPages:
         """Turn the automatic action on clear mismatches on or off."""
         on = request.POST.get("on") == "1"
         try:
-            automatic_action.switch(on=on, by=_user(request), reason=request.POST.get("reason", ""))
+            automatic_action.switch(
+                on=on, by=person(request), reason=request.POST.get("reason", "")
+            )
         except ClipError as error:
             messages.error(request, str(error))
         else:
@@ -147,9 +147,7 @@ class ThresholdPages:
             "problem": problem or _first_error(form),
             "proposal": proposal,
             "shown": _stamp(proposal) if proposal else "",
-            "rows": _rows(found, proposal),
-            "bands": _bands(found, proposal),
-            "chart": _chart(found, proposal),
+            **effects(found, proposal),
             "calibration": version.calibrated,
             "may_set": request.user.has_perm("moderation.set_threshold"),
             "setting": settings.CLIP_SIMILARITY_THRESHOLD,
@@ -167,53 +165,6 @@ class ThresholdPages:
         )
 
 
-def _rows(found: Evidence, proposal: Proposal | None) -> list[dict[str, Any]]:
-    """The lines of the table: what holds, and what is proposed, each with its effect."""
-    version = found.version
-    lines = [("Review, now", version.threshold), ("Clear mismatch, now", version.clear_threshold)]
-    if proposal:
-        lines += [
-            ("Review, proposed", proposal.threshold),
-            ("Clear mismatch, proposed", proposal.clear_threshold),
-        ]
-    return [
-        {"name": name, "effect": found.effect(value), "is_new": name.endswith("proposed")}
-        for name, value in lines
-        if value is not None
-    ]
-
-
-def _thresholds(found: Evidence, proposal: Proposal | None) -> tuple[float, float | None]:
-    source = proposal or found.version
-    return source.threshold, source.clear_threshold
-
-
-def _bands(found: Evidence, proposal: Proposal | None) -> list[tuple[str, str, int, float]]:
-    """(class, name, products, share of the catalogue), from clear mismatch to pass."""
-    threshold, clear = _thresholds(found, proposal)
-    below = found.catalogue.below
-    flagged = below(threshold)
-    clear_count = 0 if clear is None else below(clear)
-    counts = [
-        ("clear", "Clear mismatch", clear_count),
-        ("review", "Review", flagged - clear_count),
-        ("pass", "Pass", found.catalogue.total - flagged),
-    ]
-    total = found.catalogue.total or 1
-    return [
-        (css, name, count, count / total)
-        for css, name, count in counts
-        if css != "clear" or clear is not None
-    ]
-
-
-def _chart(found: Evidence, proposal: Proposal | None) -> Chart | None:
-    threshold, clear = _thresholds(found, proposal)
-    now = found.version.threshold
-    former = now if now != threshold else None
-    return chart(found.catalogue, threshold=threshold, clear=clear, former=former)
-
-
 def _stamp(proposal: Proposal) -> str:
     return f"{proposal.threshold} {proposal.clear_threshold}"
 
@@ -228,8 +179,3 @@ def _first_error(form: TargetForm) -> str:
 
 def _back(version: ModelVersion) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse("admin:thresholds_of", args=[version.pk]))
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # admin_view lets nobody else in
-    return request.user

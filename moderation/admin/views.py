@@ -21,6 +21,8 @@ from moderation.services.measures.saved_views import SavedViewError
 from moderation.services.queue.queue_field import QueueFilterError
 from moderation.services.queue.queue_filter import QueueFilter
 
+from .person import person
+
 View = Callable[..., HttpResponse]
 
 
@@ -59,7 +61,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     }
     if context["chosen"]:
         context["open"] = saved_views.open_count(context["chosen"])
-    context["views"] = saved_views.listed(_person(request))
+    context["views"] = saved_views.listed(person(request))
     return context
 
 
@@ -81,7 +83,7 @@ def _save(request: HttpRequest) -> HttpResponse:
     query = request.POST.get("query", "")
     try:
         view = saved_views.save(
-            owner=_person(request),
+            owner=person(request),
             name=request.POST.get("name", ""),
             query=QueueFilter.parse(QueryDict(query)),
             is_shared=bool(request.POST.get("shared")),
@@ -117,9 +119,9 @@ def _change(
     request: HttpRequest, pk: int, change: Callable[[SavedView, User], None], said: str
 ) -> HttpResponse:
     """Do something with a view that this person sees; 404 for others' private ones."""
-    view = get_object_or_404(saved_views.visible_to(_person(request)), pk=pk)
+    view = get_object_or_404(saved_views.visible_to(person(request)), pk=pk)
     try:
-        change(view, _person(request))
+        change(view, person(request))
     except SavedViewError as error:
         messages.error(request, str(error))
     else:
@@ -129,8 +131,3 @@ def _change(
 
 def _back() -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:views"))
-
-
-def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # admin_view lets nobody else in
-    return request.user

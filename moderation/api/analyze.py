@@ -16,7 +16,7 @@ from moderation.services.scoring import scoring_requests
 from .answers import UPLOAD, VERDICT_EXAMPLE, VerdictAnswer, responses, verdict
 from .errors import invalid
 from .fields import ListingTextField, PhotoField, ThresholdField
-from .view import ApiView
+from .view import ApiView, checked
 
 
 class AnalyzeForm(serializers.Serializer[Any]):
@@ -41,9 +41,7 @@ class Analyze(ApiView):
         examples=[OpenApiExample("A mismatch", value=VERDICT_EXAMPLE, response_only=True)],
     )
     def post(self, request: Request) -> Response:
-        form = AnalyzeForm(data=request.data)
-        form.is_valid(raise_exception=True)
-        data = form.validated_data
+        data = checked(AnalyzeForm, request.data)
         pair = scoring_requests.Pair(data["file"].file, data["text"], data["threshold"])
         try:
             return Response(verdict(scoring_requests.analyze(pair)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
@@ -14,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.models import Appeal, Decision
-from moderation.services.integration import appeals
+from moderation.services.integration import appeal_filing, appeals
 
 from .answers import responses
 from .errors import Conflict, invalid
@@ -22,7 +21,7 @@ from .paging import NewestFirst
 from .parsers import JsonParser
 from .permissions import AppealRights
 from .product_filters import OneOfFilter
-from .view import ApiView
+from .view import ApiView, checked, person
 
 _EXAMPLE_VALUE: dict[str, Any] = {
     "reference": "APPEAL-77",
@@ -49,7 +48,7 @@ class AppealForm(serializers.Serializer[Any]):
         min_value=1, help_text="`decision_id` of the webhook, or `id` in /api/decisions."
     )
     statement = serializers.CharField(
-        max_length=appeals.STATEMENT_LENGTH, help_text="What the seller says."
+        max_length=appeal_filing.STATEMENT_LENGTH, help_text="What the seller says."
     )
 
 
@@ -141,9 +140,7 @@ class Appeals(ApiView, generics.ListAPIView[Appeal]):
         filters=False,
     )
     def post(self, request: Request) -> Response:
-        form = AppealForm(data=request.data)
-        form.is_valid(raise_exception=True)
-        data = form.validated_data
+        data = checked(AppealForm, request.data)
         decision = (
             Decision.objects.filter(pk=data["decision"])
             .select_related(
@@ -153,13 +150,12 @@ class Appeals(ApiView, generics.ListAPIView[Appeal]):
         )
         if decision is None:
             raise invalid("decision", f"There is no decision {data['decision']}; check its id.")
-        assert isinstance(request.user, User)  # the rights let nobody else in
         try:
-            appeal, is_new = appeals.file(
+            appeal, is_new = appeal_filing.file(
                 decision,
                 reference=data["reference"],
                 statement=data["statement"],
-                filed_by=request.user,
+                filed_by=person(request),
             )
         except appeals.AppealConflict as error:
             raise Conflict(str(error)) from error

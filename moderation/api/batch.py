@@ -6,13 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import (
-    OpenApiExample,
-    OpenApiRequest,
-    PolymorphicProxySerializer,
-    extend_schema,
-)
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiRequest, PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -22,109 +16,15 @@ from moderation.clip.errors import ImageError
 from moderation.services.scoring import scoring_requests
 from moderation.services.scoring.scoring_requests import Answer, Pair
 
-from .answers import UPLOAD, VERDICT_EXAMPLE, VerdictAnswer, responses, verdict
+from .answers import UPLOAD, responses, verdict
+from .batch_forms import EXAMPLES, BatchAnswer, BatchForm, BatchItems, BatchProducts
 from .errors import invalid
-from .fields import ImagePathField, PhotoField, ThresholdField, size_problem, text_problem
+from .fields import size_problem, text_problem
 from .parsers import JsonParser
-from .view import ApiView
+from .view import ApiView, checked
 
 # An index in the request, with what is answered for it: a verdict, or why there is none.
 Outcome = tuple[int, Answer | str]
-
-
-class BatchForm(serializers.Serializer[Any]):
-    """Photos with their texts, in the same order."""
-
-    files = serializers.ListField(
-        child=PhotoField(per_item=True),
-        error_messages={"required": "files is missing; send the photos as form fields `files`."},
-    )
-    texts = serializers.ListField(
-        child=serializers.CharField(allow_blank=True),
-        error_messages={"required": "texts is missing; send one form field `texts` per photo."},
-        help_text="One for each of the files, in their order.",
-    )
-    threshold = ThresholdField()
-
-    def validate(self, form: dict[str, Any]) -> dict[str, Any]:
-        files, texts = len(form["files"]), len(form["texts"])
-        if files != texts:
-            raise ValidationError(
-                {"texts": [f"There are {texts} texts for {files} files; send one for each."]}
-            )
-        return form
-
-
-class BatchItem(serializers.Serializer[Any]):
-    image_path = ImagePathField()
-    text = serializers.CharField(
-        allow_blank=True,
-        help_text=f"At most {settings.MAX_TEXT_LENGTH} characters; more is an error of this item.",
-    )
-    threshold = ThresholdField()
-
-
-class BatchItems(serializers.Serializer[Any]):
-    """Photos that lie in the image folder already."""
-
-    items = BatchItem(many=True, allow_empty=False)
-
-
-class BatchProducts(serializers.Serializer[Any]):
-    """Products that were taken in before."""
-
-    product_ids = serializers.ListField(
-        child=serializers.CharField(trim_whitespace=False), allow_empty=False
-    )
-
-
-class BatchResult(VerdictAnswer):
-    index = serializers.IntegerField(help_text="Position in the request, from 0.")
-    product_id = serializers.CharField(
-        required=False, help_text="Only where `product_ids` were asked for."
-    )
-
-
-class BatchError(serializers.Serializer[Any]):
-    index = serializers.IntegerField(help_text="Position in the request, from 0.")
-    error = serializers.CharField()
-
-
-class BatchAnswer(serializers.Serializer[Any]):
-    """Every index of the request is in one of the two lists."""
-
-    results = BatchResult(many=True)
-    errors = BatchError(many=True)  # type: ignore[assignment]
-
-
-_EXAMPLES = [
-    OpenApiExample(
-        "Photos in the image folder",
-        value={
-            "items": [
-                {"image_path": "products/shirt.jpg", "text": "Red cotton T-shirt"},
-                {"image_path": "products/mug.jpg", "text": "Blue mug", "threshold": 0.3},
-            ]
-        },
-        request_only=True,
-        media_type="application/json",
-    ),
-    OpenApiExample(
-        "Known products",
-        value={"product_ids": ["SKU-1001", "SKU-1002"]},
-        request_only=True,
-        media_type="application/json",
-    ),
-    OpenApiExample(
-        "One verdict, one error",
-        value={
-            "results": [{"index": 0, **VERDICT_EXAMPLE}],
-            "errors": [{"index": 1, "error": "The image mug.jpg does not exist; check its path."}],
-        },
-        response_only=True,
-        status_codes=["200"],
-    ),
-]
 
 
 class AnalyzeBatch(ApiView):
@@ -155,7 +55,7 @@ class AnalyzeBatch(ApiView):
             ),
         },
         responses=responses({200: BatchAnswer}, *UPLOAD),
-        examples=_EXAMPLES,
+        examples=EXAMPLES,
     )
     def post(self, request: Request) -> Response:
         data = request.data
@@ -171,9 +71,7 @@ class AnalyzeBatch(ApiView):
 def _uploads(data: Any) -> list[Outcome]:
     for field in ("files", "texts"):
         _check_count(field, data.getlist(field))
-    form = BatchForm(data=data)
-    form.is_valid(raise_exception=True)
-    found = form.validated_data
+    found = checked(BatchForm, data)
     pairs = [
         (Pair(file.file, text, found["threshold"]), text_problem(text) or size_problem(file))
         for file, text in zip(found["files"], found["texts"], strict=True)
@@ -183,12 +81,10 @@ def _uploads(data: Any) -> list[Outcome]:
 
 def _items(data: dict[str, Any]) -> list[Outcome]:
     _check_count("items", data["items"])
-    body = BatchItems(data=data)
-    body.is_valid(raise_exception=True)
     return _judged(
         [
             (Pair(item["image_path"], item["text"], item["threshold"]), text_problem(item["text"]))
-            for item in body.validated_data["items"]
+            for item in checked(BatchItems, data)["items"]
         ]
     )
 
@@ -205,9 +101,7 @@ def _judged(pairs: Sequence[tuple[Pair, str]]) -> list[Outcome]:
 
 def _products(data: dict[str, Any]) -> Response:
     _check_count("product_ids", data["product_ids"])
-    body = BatchProducts(data=data)
-    body.is_valid(raise_exception=True)
-    ids = body.validated_data["product_ids"]
+    ids = checked(BatchProducts, data)["product_ids"]
     outcomes: list[Outcome] = []
     for index, answer in enumerate(scoring_requests.analyze_products(ids)):
         if answer is None:

@@ -15,9 +15,10 @@ from moderation.services.encoding.engine import active_categories
 from moderation.services.scoring import scoring_requests
 
 from .answers import UPLOAD, MatchAnswer, responses
+from .choice_fields import CategoryListField, TopKField
 from .errors import Conflict, invalid
-from .fields import CategoryListField, PhotoField, TopKField
-from .view import ApiView
+from .fields import PhotoField
+from .view import ApiView, checked
 
 
 class CategoriesAnswer(serializers.Serializer[Any]):
@@ -86,9 +87,7 @@ class Classify(ApiView):
         ],
     )
     def post(self, request: Request) -> Response:
-        form = ClassifyForm(data=request.data)
-        form.is_valid(raise_exception=True)
-        data = form.validated_data
+        data = checked(ClassifyForm, request.data)
         try:
             matches, version = scoring_requests.classify(
                 data["file"].file, top_k=data["top_k"], names=data.get("categories", ())

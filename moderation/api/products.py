@@ -26,7 +26,7 @@ from .product_answers import (
     ProductAnswer,
 )
 from .product_filters import ProductFilters
-from .view import ApiView
+from .view import ApiView, checked
 
 PRODUCT_ID = OpenApiParameter(
     "product_id", str, OpenApiParameter.PATH, description="The shop's own id of the product."
@@ -88,9 +88,7 @@ class Products(ApiView, generics.ListAPIView[Product]):
         filters=False,
     )
     def post(self, request: Request) -> Response:
-        form = ProductForm(data=request.data)
-        form.is_valid(raise_exception=True)
-        data = form.validated_data
+        data = checked(ProductForm, request.data)
         listing = intake.Listing(
             external_id=data["product_id"],
             text=data["text"],

@@ -15,7 +15,8 @@ from .decisions import Decisions
 from .docs import Redoc, Schema, SwaggerDocs, redoc_script
 from .health import Health
 from .products import ProductAnalyses, ProductDetail, Products
-from .review_actions import ReviewDecide, ReviewEscalate, ReviewSkip, ReviewUndo
+from .review_actions import ReviewEscalate, ReviewSkip, ReviewUndo
+from .review_decide import ReviewDecide
 from .reviews import Review, Reviews
 from .view import no_such_address
 

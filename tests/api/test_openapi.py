@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from clipmod.wsgi import application
-from moderation.services.integration import appeals
+from moderation.services.integration import appeal_filing
 from moderation.services.queue import review
 from moderation.services.running import setup
 from moderation.services.worker import heartbeat
@@ -141,7 +141,7 @@ def schema(
         review.decide(item, moderator=judge, verdict="dismiss", reason="matches")
         for item in decided
     ]
-    appeals.file(made[0], reference="APPEAL-77", statement="Yes, it is.", filed_by=judge)
+    appeal_filing.file(made[0], reference="APPEAL-77", statement="Yes, it is.", filed_by=judge)
     make_item("SKU-3001")
     heartbeat.beat("test/1/1")
     loaded = schemathesis.openapi.from_dict(document)

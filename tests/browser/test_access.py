@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from moderation.models import Decision, Explanation, ReviewItem, SimilarGroup, Skip
-from moderation.services.integration import appeals
+from moderation.services.integration import appeal_filing
 from moderation.services.queue import review
 from tests.browser.test_queue import browser
 from tests.support.factories import MakeItem, MakeUser
@@ -45,7 +45,9 @@ def shop(make_item: MakeItem, make_user: MakeUser) -> dict[str, int]:
     ReviewItem.objects.filter(pk=items[7].pk).update(in_audit=True)
     group = SimilarGroup.objects.create()
     ReviewItem.objects.filter(pk__in=[item.pk for item in items[3:6]]).update(group=group)
-    appeal, _ = appeals.file(wrong, reference="appeal-1", statement="It is red.", filed_by=ben)
+    appeal, _ = appeal_filing.file(
+        wrong, reference="appeal-1", statement="It is red.", filed_by=ben
+    )
     return {"blind": items[7].pk, "group": items[3].pk, "decided": items[0].pk, "appeal": appeal.pk}
 
 

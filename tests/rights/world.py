@@ -31,7 +31,7 @@ from moderation.models import (
     Webhook,
 )
 from moderation.services.catalogue import intake
-from moderation.services.integration import appeals
+from moderation.services.integration import appeal_filing
 from moderation.services.queue import review
 from moderation.services.registry import activation, registering
 from moderation.services.running import setup
@@ -147,7 +147,7 @@ def _outside(version: Any, decided: ReviewItem) -> None:
     decision = decided.decisions.get()
     # Nothing listens there: a test message is refused at once.
     hook = Webhook.objects.create(name="shop", url="http://127.0.0.1:9/told")
-    appeals.file(decision, reference="APPEAL-1", statement="It is a ball.", filed_by=None)
+    appeal_filing.file(decision, reference="APPEAL-1", statement="It is a ball.", filed_by=None)
     Delivery.objects.create(
         webhook=hook, event="decision", decision=decision, payload={}, due_at=timezone.now()
     )

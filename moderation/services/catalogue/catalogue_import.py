@@ -20,7 +20,7 @@ from moderation.models import ModelVersion, Product
 
 from ..registry import versions
 from ..scoring import analyze
-from . import intake
+from . import intake, intake_bulk
 from .catalogue_file import CatalogueFile, open_catalogue
 from .catalogue_photos import PhotoFolder
 from .intake import IntakeError, Listing, Outcome, Photo
@@ -190,7 +190,9 @@ class _Job:
 
     def _store_together(self, arrivals: Sequence[_Arrival]) -> list[Outcome]:
         with transaction.atomic():
-            stored = intake.store_many(arrivals, source=self.source, dry_run=self.version is None)
+            stored = intake_bulk.store_many(
+                arrivals, source=self.source, dry_run=self.version is None
+            )
             new = [product for product, outcome in stored if outcome is not Outcome.UNCHANGED]
             if new and self.version is not None:
                 analyze.request(new, version=self.version)

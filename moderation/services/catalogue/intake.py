@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from PIL import Image
 
 from moderation.clip.errors import ImageError
@@ -21,16 +19,6 @@ from ..rules import photos
 from ..scoring import analyze
 
 _SUFFIX = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
-# The columns of a product that a listing decides.
-_TAKEN_OVER = [
-    "text",
-    "image",
-    "image_sha256",
-    "content_hash",
-    "category",
-    "seller",
-    "updated_at",
-]
 
 
 class IntakeError(Exception):
@@ -167,13 +155,13 @@ def store(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
             raise IntakeError("The image is missing; a new product needs one.", field="image")
         product = Product(external_id=listing.external_id, source=source)
     photo = None if listing.image is None else store_photo(listing.image)
-    if not _fill(product, listing, photo=photo, category=category_named(listing.category or "")):
+    if not fill(product, listing, photo=photo, category=category_named(listing.category or "")):
         return product, Outcome.UNCHANGED
     product.save()
     return product, Outcome.CREATED if created else Outcome.UPDATED
 
 
-def _fill(
+def fill(
     product: Product, listing: Listing, *, photo: Photo | None, category: Category | None
 ) -> bool:
     """Take the listing over into the product, unsaved; True where that changed anything."""
@@ -187,53 +175,6 @@ def _fill(
         product.image_sha256, product.image.name = photo.sha256, photo.name
     product.refresh_content_hash()
     return before != (product.content_hash, product.category, product.seller)
-
-
-def store_many(
-    arrivals: Sequence[tuple[Listing, Photo]], *, source: str, dry_run: bool = False
-) -> list[tuple[Product, Outcome]]:
-    """`store` for many checked listings with distinct ids, in a handful of queries.
-
-    Call it in a transaction. A dry run says what would happen and writes nothing.
-    """
-    known = {
-        product.external_id: product
-        for product in Product.objects.select_for_update(of=("self",))
-        .select_related("category")
-        .filter(external_id__in=[listing.external_id for listing, _ in arrivals])
-        .order_by("pk")
-    }
-    categories = _categories({listing.category or "" for listing, _ in arrivals}, dry_run=dry_run)
-    stored = []
-    for listing, photo in arrivals:
-        product = known.get(listing.external_id)
-        outcome = Outcome.UPDATED if product else Outcome.CREATED
-        product = product or Product(external_id=listing.external_id, source=source)
-        category = categories.get((listing.category or "").lower())
-        if not _fill(product, listing, photo=photo, category=category):
-            outcome = Outcome.UNCHANGED
-        stored.append((product, outcome))
-    if not dry_run:
-        _save(stored)
-    return stored
-
-
-def _save(stored: Sequence[tuple[Product, Outcome]]) -> None:
-    Product.objects.bulk_create([p for p, outcome in stored if outcome is Outcome.CREATED])
-    updated = [p for p, outcome in stored if outcome is Outcome.UPDATED]
-    for product in updated:
-        product.updated_at = timezone.now()  # bulk_update leaves auto_now to its caller
-    Product.objects.bulk_update(updated, _TAKEN_OVER)
-
-
-def _categories(names: Iterable[str], *, dry_run: bool) -> dict[str, Category]:
-    """Lower-case name -> category, made where it is new (in a dry run: not saved)."""
-    known = {category.name.lower(): category for category in Category.objects.all()}
-    for name in sorted(names):
-        if name and name.lower() not in known:
-            make = Category if dry_run else Category.objects.create
-            known[name.lower()] = make(name=name)
-    return known
 
 
 def photo_of(data: bytes) -> Photo:

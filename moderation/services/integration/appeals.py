@@ -7,17 +7,17 @@ looks. Decisions stay append only: an appeal that succeeds adds a row that corre
 from __future__ import annotations
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from moderation.models import Appeal, Decision, Product
 
-from . import appeal_evidence, webhooks
+from . import webhooks
 
 CONFIRM, DISMISS = Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS
 OPEN, UPHELD, OVERTURNED = Appeal.State.OPEN, Appeal.State.UPHELD, Appeal.State.OVERTURNED
 
-STATEMENT_LENGTH, ANSWER_LENGTH = 2000, 1000
+ANSWER_LENGTH = 1000
 _NOTE_LENGTH = 500
 
 
@@ -33,58 +33,13 @@ class AppealConflict(AppealError):
     """Not possible in the present state: it was decided, or its decision stands no longer."""
 
 
-# ── Filing ────────────────────────────────────────────────────────────────────────────────────
-def file(
-    decision: Decision, *, reference: str, statement: str, filed_by: User | None
-) -> tuple[Appeal, bool]:
-    """The appeal under this reference, and whether it is new: to file twice is harmless.
-
-    Raises `AppealConflict` where the decision stands no longer, has an open appeal already, or
-    the reference is that of another appeal.
-    """
-    _check_length("statement", statement, most=STATEMENT_LENGTH)
-    with transaction.atomic():
-        # An undo locks the product, too: either it comes first, or it finds the appeal.
-        Product.objects.select_for_update().get(pk=decision.analysis.product_id)
-        if (known := Appeal.objects.filter(reference=reference).first()) is not None:
-            return _same(known, decision, statement), False
-        _check_may_be_appealed(decision)
-        if Appeal.objects.filter(decision=decision, state=OPEN).exists():
-            raise AppealConflict(
-                "This decision has an open appeal already; wait for its answer.", field="decision"
-            )
-        try:
-            with transaction.atomic():
-                appeal = Appeal.objects.create(
-                    decision=decision,
-                    reference=reference,
-                    statement=statement,
-                    evidence=appeal_evidence.of(decision),
-                    filed_by=filed_by,
-                )
-        except IntegrityError:  # the same reference, about another product, at the same moment
-            known = Appeal.objects.get(reference=reference)
-            return _same(known, decision, statement), False
-    return appeal, True
-
-
-def _same(known: Appeal, decision: Decision, statement: str) -> Appeal:
-    if (known.decision_id, known.statement) != (decision.pk, statement):
-        raise AppealConflict(
-            "This reference belongs to another appeal; send one of its own.", field="reference"
-        )
-    return known
-
-
-def _check_may_be_appealed(decision: Decision) -> None:
-    if decision.item.second_of_id is not None:
-        raise AppealConflict(
-            "This is a second opinion, which changed nothing; appeal against the first decision.",
-            field="decision",
-        )
-    if not stands(decision):
-        raise AppealConflict(
-            "This decision stands no longer: it was undone or corrected.", field="decision"
+def check_length(field: str, text: str, *, most: int) -> None:
+    """Raises `AppealError` for an empty text, or one of more than `most` characters."""
+    if not text.strip():
+        raise AppealError(f"The {field} is empty; write one.", field=field)
+    if len(text) > most:
+        raise AppealError(
+            f"The {field} has {len(text)} characters; at most {most} are kept.", field=field
         )
 
 
@@ -93,7 +48,6 @@ def stands(decision: Decision) -> bool:
     return Decision.objects.standing().filter(pk=decision.pk).exists()
 
 
-# ── Deciding ──────────────────────────────────────────────────────────────────────────────────
 def decide(
     appeal: Appeal,
     *,
@@ -110,13 +64,10 @@ def decide(
     `AppealError` for a missing answer or reason, or where `by` had a part in the decision, and
     `AppealConflict` where somebody else was faster or it stands no longer; then `close` is left.
     """
-    _check_length("answer", answer, most=ANSWER_LENGTH)
+    check_length("answer", answer, most=ANSWER_LENGTH)
     verdict = opposite(appeal.decision)
-    if overturn and reason not in verdict.reasons:
-        labels = ", ".join(str(one.label) for one in verdict.reasons)
-        raise AppealError(
-            f"The new decision is “{verdict.label}”; choose a reason of: {labels}.", field="reason"
-        )
+    if overturn:
+        _check_reason(verdict, reason)
     if wrong_side and wrong_side not in Decision.Side.values:
         raise AppealError("Choose photo, text or both, or leave it out.", field="wrong_side")
     if refusal := why_not(appeal, by=by):
@@ -129,18 +80,18 @@ def decide(
             )
         appeal.refresh_from_db()
         if overturn:
-            appeal.outcome = _correct(
-                appeal.decision,
-                by=by,
-                reason=reason,
-                wrong_side=wrong_side if verdict == CONFIRM else "",
-                note=f"Appeal {appeal.reference}: {answer}"[:_NOTE_LENGTH],
-            )
-            appeal.save(update_fields=["outcome"])
-            webhooks.hold_back([appeal.decision])
-            webhooks.announce([appeal.outcome])
+            wrong_side = wrong_side if verdict == CONFIRM else ""
+            _overturn(appeal, by=by, reason=reason, wrong_side=wrong_side)
         webhooks.announce_appeal(appeal)
     return appeal
+
+
+def _check_reason(verdict: Decision.Verdict, reason: str) -> None:
+    if reason not in verdict.reasons:
+        labels = ", ".join(str(one.label) for one in verdict.reasons)
+        raise AppealError(
+            f"The new decision is “{verdict.label}”; choose a reason of: {labels}.", field="reason"
+        )
 
 
 def close(appeal: Appeal, *, by: User, answer: str) -> Appeal:
@@ -150,7 +101,7 @@ def close(appeal: Appeal, *, by: User, answer: str) -> Appeal:
     turned the automatic action on also takes its decisions back. Raises `AppealError` for a missing
     answer or right, and `AppealConflict` where the decision stands or somebody else was faster.
     """
-    _check_length("answer", answer, most=ANSWER_LENGTH)
+    check_length("answer", answer, most=ANSWER_LENGTH)
     if refusal := _no_right(by):
         raise AppealError(refusal)
     with transaction.atomic():
@@ -199,27 +150,23 @@ def _no_right(by: User) -> str:
     return f"{by.get_username()} may not decide appeals; a lead may."
 
 
-def _correct(former: Decision, *, by: User, reason: str, wrong_side: str, note: str) -> Decision:
-    return Decision.objects.create(
+def _overturn(appeal: Appeal, *, by: User, reason: str, wrong_side: str) -> None:
+    """Add the decision that corrects the former one, and tell the shop that instead of it."""
+    former = appeal.decision
+    appeal.outcome = Decision.objects.create(
         item_id=former.item_id,
         analysis_id=former.analysis_id,
         moderator=by,
         verdict=opposite(former),
         reason=reason,
         wrong_side=wrong_side,
-        note=note,
+        note=f"Appeal {appeal.reference}: {appeal.answer}"[:_NOTE_LENGTH],
         mode=Decision.Mode.APPEAL,
         stratum=former.stratum,
         picked_by=former.picked_by,
         sampling_probability=former.sampling_probability,
         corrects=former,
     )
-
-
-def _check_length(field: str, text: str, *, most: int) -> None:
-    if not text.strip():
-        raise AppealError(f"The {field} is empty; write one.", field=field)
-    if len(text) > most:
-        raise AppealError(
-            f"The {field} has {len(text)} characters; at most {most} are kept.", field=field
-        )
+    appeal.save(update_fields=["outcome"])
+    webhooks.hold_back([former])
+    webhooks.announce([appeal.outcome])

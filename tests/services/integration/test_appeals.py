@@ -11,7 +11,7 @@ from django.test import Client
 
 from moderation.models import Appeal, Decision, Delivery, Product, ReviewItem, Webhook
 from moderation.services.catalogue import intake
-from moderation.services.integration import appeals, webhooks
+from moderation.services.integration import appeal_filing, appeals, webhooks
 from moderation.services.queue import review, review_undo
 from moderation.services.release import automatic_undo
 from tests.support.factories import MakeItem, MakeUser, as_user
@@ -40,7 +40,9 @@ def decision(make_item: MakeItem, make_user: MakeUser) -> Decision:
 
 
 def file(decision: Decision, reference: str = "A-1", statement: str = "It is red!") -> Appeal:
-    appeal, _ = appeals.file(decision, reference=reference, statement=statement, filed_by=None)
+    appeal, _ = appeal_filing.file(
+        decision, reference=reference, statement=statement, filed_by=None
+    )
     return appeal
 
 
@@ -86,7 +88,7 @@ def test_to_file_twice_is_harmless_and_a_reference_is_used_once(
     decision: Decision, make_item: MakeItem
 ) -> None:
     first = file(decision)
-    assert appeals.file(decision, reference="A-1", statement="It is red!", filed_by=None) == (
+    assert appeal_filing.file(decision, reference="A-1", statement="It is red!", filed_by=None) == (
         first,
         False,
     )
