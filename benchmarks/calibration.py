@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from moderation.clip.statistics.calibration import fit_calibration, flattened
+from moderation.clip.statistics.calibration_choice import fit_calibration
 from moderation.clip.statistics.labelled_scores import (
     Histogram,
     LabelledScores,
@@ -32,7 +32,10 @@ from moderation.clip.statistics.labelled_scores import (
     wilson,
 )
 from moderation.clip.statistics.metrics import Probabilities
-from moderation.clip.statistics.thresholds import Choice, by_precision, by_recall
+from moderation.clip.statistics.precision_threshold import by_precision
+from moderation.clip.statistics.recall_threshold import by_recall
+from moderation.clip.statistics.thresholds import ChosenThreshold
+from moderation.clip.statistics.weights import flattened
 
 from . import shop_vectors
 from .machine import machine
@@ -186,12 +189,12 @@ def targets(pairs: Pairs, *, resamplings: int) -> list[dict[str, Any]]:
             for target, confidence in PRECISIONS:
                 answer = by_precision(labels, target=target, confidence=confidence)
                 values = reached.setdefault((design, "precision", target, confidence), [])
-                if isinstance(answer, Choice):
+                if isinstance(answer, ChosenThreshold):
                     values.append(float(shop.wrong[shop.scores < answer.threshold].mean()))
             for target, sure in RECALLS:
                 answer = by_recall(labels, target=target, confidence=sure)
                 values = reached.setdefault((design, "recall", target, sure), [])
-                if isinstance(answer, Choice):
+                if isinstance(answer, ChosenThreshold):
                     values.append(float((shop.scores < answer.threshold)[shop.wrong].mean()))
             at = float(np.quantile(shop.scores, QUEUE).round(3))
             estimate = recall(labels, at)

@@ -22,11 +22,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from moderation.clip import scoring
+from moderation.clip import families, scoring
 from moderation.clip.backends.device import choose_precision
-from moderation.clip.checkpoints import checkpoint
+from moderation.clip.backends.torch import Torch
 from moderation.clip.encoder import Encoder
-from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.demo import demo_products
 
 from .machine import machine
@@ -92,14 +91,17 @@ def build(folder: Path) -> tuple[Any, dict[str, Encoder]]:
     torch.manual_seed(0)
     config = CLIPConfig.from_pretrained(folder, local_files_only=True)
     model = CLIPModel(config).eval()
+    family = families.of(folder)
     encoders = {}
     for precision in dict.fromkeys(("fp32", choose_precision("cpu"))):
-        encoders[precision] = Encoder(
+        backend = Torch(
+            family,
             model if precision == "fp32" else copy.deepcopy(model),
-            tokenizer=checkpoint.load_tokenizer(folder),
-            transform=ImageTransform.from_folder(folder),
+            family.load_transform(folder),
+            device="cpu",
             precision=precision,
         )
+        encoders[precision] = Encoder(backend, tokenizer=family.load_tokenizer(folder))
         encoders[precision].warm_up()
     return model, encoders
 

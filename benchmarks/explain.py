@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from moderation.clip.explanation import explain
+from moderation.clip.explanation import explain, explain_finding
 from moderation.clip.explanation.explain_category import standing
 from moderation.clip.explanation.explain_words import canonical_colour, terms
 from moderation.clip.prompts import DEFAULT_CATEGORIES, category_vectors
@@ -64,7 +64,7 @@ CATEGORY_OF = {
 class Pair:
     """A listing with what is true of its photo."""
 
-    listing: explain.Listing
+    listing: explain.EncodedListing
     kind: str
     true_text: str
     similarity: float
@@ -86,7 +86,7 @@ class Pair:
                     return start, canonical_colour(true[start : len(true) - tail])
         return None
 
-    def denies(self, word: explain.Word) -> bool:
+    def denies(self, word: explain_finding.Word) -> bool:
         """Whether the photo's own text says the word too, or other colours than those named."""
         own = {(term.kind, term.name) for term in terms(self.true_text)}
         colours = {name for kind, name in own if kind == "colour"}
@@ -154,7 +154,7 @@ def load(catalogue: Path, encoder: Any, *, sample: int | None = None) -> list[Pa
         odd = hashlib.sha256(title.lower().encode()).digest()[0] % 2
         pairs.append(
             Pair(
-                explain.Listing(image, text_vector, row["text"], threshold),
+                explain.EncodedListing(image, text_vector, row["text"], threshold),
                 row["kind"],
                 title,
                 float(image @ text_vector),
@@ -165,7 +165,7 @@ def load(catalogue: Path, encoder: Any, *, sample: int | None = None) -> list[Pa
     return pairs
 
 
-Explained = list[tuple[Pair, explain.Explained]]
+Explained = list[tuple[Pair, explain_finding.Explained]]
 
 
 def figures(explained: Explained) -> dict[str, Any]:
@@ -237,7 +237,7 @@ def own_categories(catalogue: Path, pairs: list[Pair], encoder: Any) -> dict[str
     return {"pairs": len(said["true"])} | {which: _share(hits) for which, hits in said.items()}
 
 
-def is_wrong(pair: Pair, word: explain.Word) -> bool:
+def is_wrong(pair: Pair, word: explain_finding.Word) -> bool:
     """Whether a claim is untrue: of a match every one is, of a swap all but that one word.
 
     A colour counts as wrong where the true one is not among those named, however near it is.
@@ -260,9 +260,9 @@ def other_margins(explained: Explained) -> list[dict[str, Any]]:
         "TWO_COLOURS": (0.65, 0.75, 0.85, 1.1),
         "TYPE_GAP": (5.0, 6.0, 7.0, 8.0, 9.0, 10.0),
     }.items():
-        shipped = getattr(explain, name)
+        shipped = getattr(explain_finding, name)
         for value in values:
-            setattr(explain, name, value)
+            setattr(explain_finding, name, value)
             row: dict[str, Any] = {"margin": name, "value": value}
             for kind in KINDS:
                 part = [
@@ -272,20 +272,22 @@ def other_margins(explained: Explained) -> list[dict[str, Any]]:
                 ]
                 row[kind] = {k: shown(part)[k] for k in ("shown", "wrong")}
             rows.append(row)
-        setattr(explain, name, shipped)
+        setattr(explain_finding, name, shipped)
     return rows
 
 
-def _again(one: explain.Explained) -> explain.Explained:
+def _again(one: explain_finding.Explained) -> explain_finding.Explained:
     """The same words judged by the margins as they are now."""
-    return explain.Explained(one.words, explain.most_wrong(one.words), None, one.texts_encoded)
+    return explain_finding.Explained(
+        one.words, explain_finding.most_wrong(one.words), None, one.texts_encoded
+    )
 
 
 def _swapped(pair: Pair) -> tuple[int, str] | None:
     return pair.changed() if pair.kind == "attribute" else None
 
 
-def _place(one: explain.Explained, start: int, true: str) -> int | None:
+def _place(one: explain_finding.Explained, start: int, true: str) -> int | None:
     """The place of the true colour among the alternatives of the word that was swapped."""
     for word in one.words:
         if word.term.spans[0][0] == start:

@@ -25,13 +25,13 @@ import numpy as np
 
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs
+from moderation.clip.finetune.decisions.head import IMAGE_MAP, MAPS_NAME, TEXT_MAP
 from moderation.clip.finetune.features import EncoderVectors, Remembered
-from moderation.clip.finetune.head import IMAGE_MAP, MAPS_NAME, TEXT_MAP
 from moderation.clip.finetune.read import divided
 from moderation.clip.finetune.run import finetune
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.statistics import gate
-from moderation.clip.statistics.assess import Judged, Scores
+from moderation.clip.statistics.assess import JudgedPairs, Scores
 from moderation.clip.statistics.calibration import Calibration
 
 from .machine import machine
@@ -192,7 +192,7 @@ class Bench:
             )
         )
         chosen = [self.pairs[row] for row in rows]
-        judged = Judged(
+        judged = JudgedPairs(
             labels=labels[rows],
             weights=np.ones(len(rows)),
             groups=[row["image_path"] for row in chosen],

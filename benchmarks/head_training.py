@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from moderation.clip.finetune.features import EncoderVectors, Remembered
-from moderation.clip.finetune.progress import Update
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.run import finetune
 from moderation.clip.finetune.settings import FinetuneSettings
+from moderation.clip.training.progress import Update
 
 from .machine import machine
 from .models import vit_b32_folder

@@ -5,7 +5,7 @@
 
 Fills the empty database of DATABASE_URL (see `million_shop`), or takes the one it filled before,
 and asks for each page ten times as a lead, through every middleware and template, after one
-request for which only that is held which the worker prepares. Ends with 1 where the median of a
+request for which only that is cached which the worker prepares. Ends with 1 where the median of a
 page is above the limit or a page does not answer with 200. `--explain` shows the longest query of
 each slow page with its plan.
 """
@@ -83,12 +83,13 @@ def main() -> int:
 
 def prepared() -> float:
     """Find what the worker finds before anybody asks, and nothing else; returns the seconds."""
-    from moderation.models import HeldAnswer
+    from django.core.cache import caches
+
     from moderation.services.measures import prepare
 
-    HeldAnswer.objects.all().delete()
+    caches["answers"].clear()
     started = time.perf_counter()
-    prepare.prepare()
+    prepare.prepare_figures()
     return time.perf_counter() - started
 
 
@@ -98,7 +99,7 @@ def measure(*, times: int, only: str) -> Iterator[Timing]:
     from django.contrib.auth.models import User
     from django.test import Client
 
-    from moderation.models import HeldAnswer
+    from moderation.models import CacheEntry
 
     from .million_pages import pages, save_views
 
@@ -109,21 +110,19 @@ def measure(*, times: int, only: str) -> Iterator[Timing]:
     client = Client()
     client.force_login(lead)
     client.get("/admin/moderation/category/")  # what the process itself does only once
-    by_worker = set(HeldAnswer.objects.values_list("pk", flat=True))
+    by_worker = set(CacheEntry.objects.values_list("pk", flat=True))
     for name, address in pages().items():
         if only in name:
-            # What pages have held for themselves.
-            HeldAnswer.objects.exclude(pk__in=by_worker).delete()
+            # What pages have cached for themselves.
+            CacheEntry.objects.exclude(pk__in=by_worker).delete()
             yield timed(client, name, address, times)
 
 
 def timed(client: Client, name: str, address: str, times: int) -> Timing:
     """One page: once with its queries looked at, then `times` times by the clock."""
-    from django.core.cache import cache
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    cache.clear()
     with CaptureQueriesContext(connection) as captured:
         first, status = _once(client, address)
     queries = captured.captured_queries  # the next request forgets them

@@ -31,11 +31,11 @@ from django.conf import settings  # noqa: E402 - the rules read their settings
 
 from moderation.clip.encoder import Encoder  # noqa: E402
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs  # noqa: E402
-from moderation.clip.finetune.processes import processes  # noqa: E402
+from moderation.clip.finetune.decisions.tune import tune  # noqa: E402
 from moderation.clip.finetune.settings import FinetuneSettings  # noqa: E402
-from moderation.clip.finetune.tune import tune  # noqa: E402
 from moderation.clip.statistics.calibration import PlattScaling  # noqa: E402
 from moderation.clip.statistics.metrics import average_precision  # noqa: E402
+from moderation.clip.training.processes import processes  # noqa: E402
 from moderation.models import ModelVersion  # noqa: E402
 from moderation.services.rules import mixture, sampling  # noqa: E402
 

@@ -25,7 +25,7 @@ import sys
 sys.argv = ["manage.py", "check"]
 import manage
 manage.main()
-print([name for name in ("torch", "transformers", "pandas") if name in sys.modules])
+print([name for name in ("torch", "transformers", "pandas", "scipy") if name in sys.modules])
 """
 
 

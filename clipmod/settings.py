@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from clipmod import env
+from moderation.clip import configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(os.environ.get("CLIPMOD_ENV_FILE", BASE_DIR / ".env"))
@@ -120,7 +121,8 @@ DATABASE_URL = env.matching(
 )
 _database = environ.Env.db_url_config(DATABASE_URL)
 if _database["ENGINE"].endswith("sqlite3"):
-    # Readers never wait for the writer, and writers queue instead of failing (DESIGN 5).
+    # Web server and worker write at the same moment: readers never wait for the writer (WAL), and
+    # writers queue (IMMEDIATE) instead of failing when a read turns into a write.
     _database["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         "transaction_mode": "IMMEDIATE",
@@ -155,28 +157,40 @@ Q_CLUSTER = {
     "poll": 0.5,
     "guard_cycle": 0.5,
     "log_level": env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
+    "cache": "django-q",
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
 }
+# Culled beyond so many; they are the answers below and one row for each user of the API.
+_CACHE_IN_DATABASE = {
+    "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+    "LOCATION": "moderation_cache",
+    "OPTIONS": {"MAX_ENTRIES": 1000},
+}
 CACHES = {
+    # What each request of the API counts up (API_RATE), so in Redis where there is one.
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
     }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else _CACHE_IN_DATABASE,
+    # What took long to find (services/queries/cache.py). Pages need it, and not Redis.
+    "answers": _CACHE_IN_DATABASE,
+    # django-q notes how it does twice a second, and nobody reads it: not in the database.
+    "django-q": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 ANALYSIS_LEASE_SECONDS = env.integer("ANALYSIS_LEASE_SECONDS", 300, low=5, high=86_400)
 ANALYSIS_MAX_ATTEMPTS = env.integer("ANALYSIS_MAX_ATTEMPTS", 3, low=1, high=20)
 WORKER_STALE_SECONDS = env.integer("WORKER_STALE_SECONDS", 60, low=5, high=3600)
 
 # ── CLIP ──────────────────────────────────────────────────────────────────────────────────────
-CLIP_MODEL_NAME = env.text("CLIP_MODEL_NAME", "openai/clip-vit-base-patch32")
+CLIP_MODEL_NAME = env.text("CLIP_MODEL_NAME", configuration.MODEL)
 CLIP_MODEL_PATH = env.text("CLIP_MODEL_PATH")
 # None: each model version's own threshold (0.25 for the OpenAI models).
 CLIP_SIMILARITY_THRESHOLD = env.optional_number("CLIP_SIMILARITY_THRESHOLD", low=-1, high=1)
-CLIP_BATCH_SIZE = env.integer("CLIP_BATCH_SIZE", 32, low=1, high=1024)
-CLIP_DEVICE = env.choice("CLIP_DEVICE", "auto", among=("auto", "cpu", "cuda", "mps"))
-CLIP_PRECISION = env.choice("CLIP_PRECISION", "auto", among=("auto", "fp32", "bf16", "fp16"))
+CLIP_BATCH_SIZE = env.integer("CLIP_BATCH_SIZE", configuration.BATCH_SIZE, low=1, high=1024)
+CLIP_DEVICE = env.choice("CLIP_DEVICE", configuration.AUTO, among=configuration.DEVICES)
+CLIP_PRECISION = env.choice("CLIP_PRECISION", configuration.AUTO, among=configuration.PRECISIONS)
 CLIP_PRELOAD = env.boolean("CLIP_PRELOAD", False)
 CLIP_IMAGE_ROOT = _folder("CLIP_IMAGE_ROOT", MEDIA_ROOT)
 CLIP_TRAIN_BATCH_SIZE = env.integer("CLIP_TRAIN_BATCH_SIZE", 16, low=1, high=4096)

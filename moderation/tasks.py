@@ -71,7 +71,7 @@ def sweep() -> int:
         with heartbeat.beating(heartbeat.me(), doing="telling the shop what was decided"):
             webhooks.send_due(seconds=SECONDS_TO_SEND)
     with heartbeat.beating(heartbeat.me(), doing="counting for the pages"):
-        prepare.prepare()
+        prepare.prepare_figures()
     heartbeat.beat(heartbeat.me())  # idle again
     return swept
 

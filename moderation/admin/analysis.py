@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib import admin
 from django.template.loader import render_to_string
 from django.utils.html import format_html
@@ -14,10 +13,6 @@ from moderation.templatetags import clipmod
 from . import cells
 from .keyset import KeysetAdmin
 from .lists import ReadOnlyAdmin
-
-
-def _picture(name: str) -> str:
-    return f"{settings.MEDIA_URL}{name}"
 
 
 @admin.register(Analysis)
@@ -55,11 +50,11 @@ class AnalysisAdmin(KeysetAdmin, ReadOnlyAdmin):
 
     @admin.display(description="Photo")
     def photo(self, row: Analysis) -> SafeString:
-        return cells.thumbnail(_picture(row.image))
+        return cells.thumbnail(row.image_url)
 
     @admin.display(description="Photo")
     def picture(self, row: Analysis) -> SafeString:
-        return format_html('<img class="picture" src="{}" alt="">', _picture(row.image))
+        return format_html('<img class="picture" src="{}" alt="">', row.image_url)
 
     @admin.display(description="Text")
     def text_cell(self, row: Analysis) -> SafeString:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from moderation.models import Appeal, Decision
 from moderation.services.integration import appeals
+from moderation.services.rules import photos
 
 from . import cells
 from .lists import ReadOnlyAdmin
@@ -106,7 +106,7 @@ class AppealAdmin(ReadOnlyAdmin):
             "appeal": appeal,
             "decision": appeal.decision,
             "kept": kept,
-            "kept_image": default_storage.url(kept["image"]),
+            "kept_image": photos.url(kept["image"]),
             "product": product,
             "is_changed": product.content_hash != kept["content_hash"],
             "is_fallen": is_fallen,
@@ -115,7 +115,7 @@ class AppealAdmin(ReadOnlyAdmin):
             "may_close": is_fallen and request.user.has_perm(DECIDE),
             "error": error,
             "verdict": verdict,
-            "reasons": [(one.value, one.label) for one in Decision.REASONS_FOR[verdict]],
+            "reasons": [(one.value, one.label) for one in verdict.reasons],
             "sides": Decision.Side.choices if verdict == Decision.Verdict.CONFIRM else [],
             "written": request.POST,
             "answer_length": appeals.ANSWER_LENGTH,

@@ -20,17 +20,11 @@ _SALT = "moderation.shown"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One button of the queue: a verdict with its reason, and the keys that press it."""
+class AnswerButton:
+    """One button of the queue: a reason (with its verdict), and the keys that press it."""
 
-    verdict: str
-    reason: str
-    label: str
+    reason: Decision.Reason
     keys: tuple[str, ...]
-
-    @property
-    def value(self) -> str:
-        return f"{self.verdict}:{self.reason}"
 
     @property
     def is_default(self) -> bool:
@@ -43,19 +37,17 @@ def answers(
     *,
     keys: Mapping[str, str],
     default: Decision.Reason | None = None,
-) -> list[Answer]:
+) -> list[AnswerButton]:
     """The buttons of one verdict, with this moderator's keys (`queue_keys`).
 
     The `default` reason, else the first, stands out and has the verdict's own key as well.
     """
-    reasons = Decision.REASONS_FOR[verdict]
-    default = default or reasons[0]
-    buttons = []
-    for reason in reasons:
-        own = keys[f"{verdict}:{reason}"]
-        both = (own, keys[str(verdict)]) if reason == default else (own,)
-        buttons.append(Answer(str(verdict), str(reason), str(reason.label), both))
-    return buttons
+    default = default or verdict.reasons[0]
+    both = {default: (keys[verdict],)}
+    return [
+        AnswerButton(reason, (keys[reason.answer], *both.get(reason, ())))
+        for reason in verdict.reasons
+    ]
 
 
 def shown_stamp(item: ReviewItem) -> str:
@@ -101,7 +93,7 @@ class DecisionForm(forms.Form):
     def clean_answer(self) -> str:
         """Split into `verdict` and `reason`; whether they go together the service checks."""
         verdict, _, reason = self.cleaned_data["answer"].partition(":")
-        if verdict not in (CONFIRM, DISMISS):
+        if verdict not in Decision.Verdict.answers():
             raise forms.ValidationError(
                 f"The decision “{verdict[:40]}” is not known; it must be confirm or dismiss."
             )

@@ -1,84 +1,72 @@
-"""The plots of an evaluation as numbers for inline SVG."""
+"""The plots of an evaluation: squares from 0 to 1 on both axes; and the bars of its slices."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from moderation.models import Evaluation
 
-WIDTH, HEIGHT = 420, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 408, 12, 256
+from .chart import Chart, Dot, Frame, Line
+
+_FRAME = Frame(width=420, height=300, left=44, right=408, top=12, bottom=256, tick_y=272)
 
 
-@dataclass
-class Plot:
-    """A square from 0 to 1 on both axes: lines of points, and dots with a text each."""
-
-    title: str
-    across: str
-    upward: str
-    summary: str
-    explanation: str
-    lines: list[tuple[str, str, str]] = field(default_factory=list)  # css, points, name
-    dots: list[tuple[str, str, str, str]] = field(default_factory=list)  # x, y, radius, text
-    width: int = WIDTH
-    height: int = HEIGHT
-
-    @property
-    def grid(self) -> list[dict[str, str]]:
-        """Five lines each way with their labels."""
-        return [
-            {"x": _x(part / 4), "y": _y(part / 4), "text": f"{part / 4:g}"} for part in range(5)
-        ]
-
-    @property
-    def frame(self) -> dict[str, int]:
-        return {"left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM}
-
-
-def precision_recall(found: Evaluation) -> Plot | None:
+def precision_recall(found: Evaluation) -> Chart | None:
     """The curve of the version and, behind it, of what it was compared with."""
     report = found.report
     if "curve" not in report:
         return None
-    plot = Plot(
+    plot = _plot(
         "Precision and recall",
-        "Recall",
-        "Precision",
+        ("Recall", "Precision"),
         f"Average precision {report['overall']['ap']['value']:.3f}",
         "Going down the list from the most suspicious on: the share of mismatches found, and how "
         "many of the listings looked at were mismatches.",
     )
-    before = report.get("baseline", {}).get("curve")
+    curve, before = report["curve"], report.get("baseline", {}).get("curve")
     if before and found.baseline:
-        plot.lines.append(("is-before", _points(before), found.baseline.name))
-    plot.lines.append(("is-own", _points(report["curve"]), found.version.name))
-    if len(report["curve"]) == 1:  # a line of one point draws nothing
-        ((recall, precision),) = report["curve"]
+        plot.lines.append(Line(plot.points(before), "is-before", found.baseline.name))
+    dots = []
+    if len(curve) == 1:  # a line of one point draws nothing
+        ((recall, precision),) = curve
         text = f"Recall {recall:.2f}: precision {precision:.2f}"
-        plot.dots.append((_x(recall), _y(precision), "4", text))
+        dots = [Dot(plot.x(recall), plot.y(precision), text)]
+    plot.lines.append(Line(plot.points(curve), "is-own", found.version.name, dots=dots))
     return plot
 
 
-def reliability(found: Evaluation) -> Plot | None:
+def reliability(found: Evaluation) -> Chart | None:
     """What the version gave as P(mismatch) against the share that were mismatches."""
     bins = found.report.get("reliability")
     if not bins:
         return None
-    plot = Plot(
+    plot = _plot(
         "Reliability",
-        "P(mismatch) as the model gave it",
-        "Share of mismatches",
+        ("P(mismatch) as the model gave it", "Share of mismatches"),
         f"ECE {found.report['overall']['ece']['value']:.3f}",
         "On the diagonal the probabilities are true. Below it mismatches are rarer than the model "
         "says, above it they are more frequent.",
     )
-    plot.lines.append(("is-diagonal", _points([(0, 0), (1, 1)]), ""))
-    plot.lines.append(("is-own", _points([(row["p"], row["share"]) for row in bins]), ""))
-    for row in bins:
-        text = f"P {row['p']:.2f}: {row['share']:.2f} of {row['count']} pairs were mismatches"
-        plot.dots.append((_x(row["p"]), _y(row["share"]), "4", text))
+    dots = [
+        Dot(
+            plot.x(row["p"]),
+            plot.y(row["share"]),
+            f"P {row['p']:.2f}: {row['share']:.2f} of {row['count']} pairs were mismatches",
+        )
+        for row in bins
+    ]
+    plot.lines.append(Line(plot.points([(0, 0), (1, 1)]), "is-diagonal"))
+    points = plot.points([(row["p"], row["share"]) for row in bins])
+    plot.lines.append(Line(points, "is-own", dots=dots))
+    return plot
+
+
+def _plot(title: str, names: tuple[str, str], summary: str, explanation: str) -> Chart:
+    """Five grid lines each way with their labels."""
+    plot = Chart(_FRAME, (0, 1), (0, 1), f"{title}: {summary}", title, explanation, names, radius=4)
+    quarters = [(part / 4, f"{part / 4:g}") for part in range(5)]
+    plot.levels = [(plot.y(value), text) for value, text in quarters]
+    plot.ticks = [(plot.x(value), text) for value, text in quarters]
     return plot
 
 
@@ -98,15 +86,3 @@ def bar(
 
 def _share(auc: float) -> str:
     return f"{100 * max(0.0, (auc - 0.5) / 0.5):.1f}%"
-
-
-def _points(points: list[Any]) -> str:
-    return " ".join(f"{_x(x)},{_y(y)}" for x, y in points)
-
-
-def _x(value: float) -> str:
-    return f"{_LEFT + value * (_RIGHT - _LEFT):.1f}"
-
-
-def _y(value: float) -> str:
-    return f"{_BOTTOM - value * (_BOTTOM - _TOP):.1f}"

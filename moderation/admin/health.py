@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
@@ -16,13 +15,10 @@ from moderation.templatetags import clipmod
 
 from . import quality_chart
 
-if TYPE_CHECKING:
-    from .site import ClipmodAdminSite
-
 SEE_TEAM = "moderation.view_team"
 
 
-def urls(site: ClipmodAdminSite) -> list[URLPattern]:
+def urls(site: AdminSite) -> list[URLPattern]:
     """The addresses of both; they need the right to see review items."""
     may_look = permission_required("moderation.view_reviewitem", raise_exception=True)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -15,16 +16,17 @@ from django.urls import URLPattern, path, reverse
 
 from moderation.clip.errors import ModelError
 from moderation.models import Product
-from moderation.services.catalogue.catalogue_formats import CatalogueFileError
+from moderation.services.catalogue.catalogue_formats import (
+    ENDINGS,
+    FORMATS,
+    CatalogueFileError,
+    listed,
+)
 from moderation.services.catalogue.catalogue_import import ImportReport, import_catalogue
 
 from . import upload
 from .upload import Upload, UploadError
 
-if TYPE_CHECKING:
-    from .catalog import ProductAdmin
-
-ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 ROWS_SHOWN = 500
 _KEY = "import_upload"
 
@@ -34,8 +36,8 @@ class UploadForm(forms.Form):
 
     catalogue = forms.FileField(
         label="Catalogue",
-        help_text="CSV, TSV, JSONL or Parquet with the columns product_id, image_path, text and, "
-        "where you have them, category and seller.",
+        help_text=f"{listed([one.title for one in FORMATS], by='or')} with the columns product_id, "
+        "image_path, text and, where you have them, category and seller.",
         widget=forms.ClearableFileInput(attrs={"accept": ",".join(ENDINGS)}),
     )
     photos = forms.FileField(
@@ -59,7 +61,7 @@ class UploadForm(forms.Form):
         return file
 
 
-def urls(model_admin: ProductAdmin) -> list[URLPattern]:
+def urls(model_admin: ModelAdmin[Product]) -> list[URLPattern]:
     """The addresses of the import; both ask for the right to add and to change products."""
     pages = ImportPages(model_admin)
 
@@ -85,7 +87,7 @@ def may_import(request: HttpRequest) -> bool:
 class ImportPages:
     """Choose a file and see what it would do; then do it."""
 
-    def __init__(self, model_admin: ProductAdmin) -> None:
+    def __init__(self, model_admin: ModelAdmin[Product]) -> None:
         self.model_admin = model_admin
 
     def choose(self, request: HttpRequest) -> HttpResponse:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
+from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -14,10 +13,8 @@ from django.views.decorators.http import require_GET
 from moderation.clip.statistics.audit_estimate import Figure
 from moderation.services.measures import quality
 
-from .quality_chart import Chart, chart, words
-
-if TYPE_CHECKING:
-    from .site import ClipmodAdminSite
+from .chart import Chart
+from .quality_chart import chart, words
 
 _CHARTS = (
     ("prevalence", "Wrong listings", "Share of all products whose photo and text do not match."),
@@ -26,7 +23,7 @@ _CHARTS = (
 )
 
 
-def urls(site: ClipmodAdminSite) -> list[URLPattern]:
+def urls(site: AdminSite) -> list[URLPattern]:
     """The address of the page; it needs the right to see evaluations."""
     may_look = permission_required("moderation.view_evaluation", raise_exception=True)
 
@@ -51,17 +48,15 @@ def urls(site: ClipmodAdminSite) -> list[URLPattern]:
     return [path("quality/", site.admin_view(may_look(require_GET(page))), name="quality")]
 
 
-def _charts(found: quality.Quality) -> list[Chart]:
-    return [
-        chart(
-            name,
-            explanation,
-            [(week.start, getattr(week.estimate, what)) for week in found.weeks],
-            present=getattr(found.overall, what),
-            from_zero_to_one=what != "prevalence",
-        )
-        for what, name, explanation in _CHARTS
-    ]
+def _charts(found: quality.Quality) -> list[tuple[Chart, str]]:
+    """Each with the figure of all weeks, in words; none where it is unknown."""
+    drawn = []
+    for what, name, explanation in _CHARTS:
+        weeks = [(week.start, getattr(week.estimate, what)) for week in found.weeks]
+        present: Figure | None = getattr(found.overall, what)
+        drawing = chart(name, explanation, weeks, from_zero_to_one=what != "prevalence")
+        drawn.append((drawing, words(present) if present else ""))
+    return drawn
 
 
 def _row(week: quality.Week) -> dict[str, object]:

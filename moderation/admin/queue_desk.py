@@ -2,68 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.urls import reverse
 
 from moderation.services.queue import review_claims
 from moderation.services.queue.desk import LEADS, Desk
+from moderation.services.queue.queue_field import QueueFilterError
 from moderation.services.queue.queue_filter import QueueFilter
 
 _LEADS = "leads"
+_NOTHING = QueueFilter()
 
 
-def desk(request: HttpRequest) -> Desk:
-    """The desk of this address. Raises `PermissionDenied` for the leads' where that is not yours.
+@dataclass(frozen=True)
+class DeskAddress:
+    """What an address says: the leads' desk, or a filter; one that cannot be read is none."""
 
-    A filter that cannot be read is none, and `problem` says so.
-    """
-    if request.GET.get("desk") == _LEADS:
-        if not request.user.has_perm(review_claims.RESOLVE):
-            raise PermissionDenied
-        return LEADS
-    chosen = _filter(request)
-    return Desk(narrowing=None if chosen is None or chosen.is_empty else chosen)
+    is_leads: bool
+    chosen: QueueFilter = _NOTHING
+    problem: str = ""  # what is wrong with the filter, as a sentence
 
+    @classmethod
+    def of(cls, request: HttpRequest) -> DeskAddress:
+        is_leads = request.GET.get("desk") == _LEADS
+        try:
+            return cls(is_leads, QueueFilter.parse(request.GET))
+        except QueueFilterError as error:
+            return cls(is_leads, problem=f"{error} This is the whole queue.")
 
-def problem(request: HttpRequest) -> str:
-    """What is wrong with the filter in this address, as a sentence; empty where nothing is."""
-    try:
-        QueueFilter.parse(request.GET)
-    except ValueError as error:
-        return f"{error} This is the whole queue."
-    return ""
+    def desk(self, moderator: User) -> Desk:
+        """Raises `PermissionDenied` for the leads' desk where that is not theirs."""
+        if self.is_leads:
+            if not moderator.has_perm(review_claims.RESOLVE):
+                raise PermissionDenied
+            return LEADS
+        return Desk(narrowing=None if self.chosen.is_empty else self.chosen)
 
+    @property
+    def query(self) -> str:
+        """What follows the “?” in the addresses of this desk; empty for the whole queue."""
+        return f"desk={_LEADS}" if self.is_leads else self.chosen.query
 
-def query(request: HttpRequest) -> str:
-    """What follows the “?” in the addresses of this desk; empty for the whole queue."""
-    if request.GET.get("desk") == _LEADS:
-        return f"desk={_LEADS}"
-    chosen = _filter(request)
-    return chosen.query if chosen else ""
+    @property
+    def words(self) -> str:
+        """The desk for people; empty for the whole queue."""
+        if self.is_leads:
+            return "Escalated items"
+        return "" if self.chosen.is_empty else self.chosen.words
 
-
-def words(request: HttpRequest) -> str:
-    """The desk for people; empty for the whole queue."""
-    if request.GET.get("desk") == _LEADS:
-        return "Escalated items"
-    chosen = _filter(request)
-    return "" if chosen is None or chosen.is_empty else chosen.words
-
-
-def address(request: HttpRequest) -> str:
-    """The page of this desk."""
-    wanted = query(request)
-    return reverse("admin:queue") + (f"?{wanted}" if wanted else "")
-
-
-def wants_json(request: HttpRequest) -> bool:
-    """Whether the page's script asks, which takes JSON only."""
-    return request.accepts("application/json") and not request.accepts("text/html")
-
-
-def _filter(request: HttpRequest) -> QueueFilter | None:
-    try:
-        return QueueFilter.parse(request.GET)
-    except ValueError:
-        return None
+    @property
+    def page(self) -> str:
+        """The address of the queue at this desk."""
+        return reverse("admin:queue") + (f"?{self.query}" if self.query else "")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.core import signing
@@ -20,20 +21,17 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from moderation.models import Category, Decision, ReviewItem
+from moderation.models import Category, ReviewItem
 from moderation.services.queue import review_batch, review_claims
 
 from .decision_form import CONFIRM, SECONDS_AT_MOST
-
-if TYPE_CHECKING:
-    from .site import ClipmodAdminSite
 
 KEYS = "123456789abc"
 
 _SALT = "moderation.grid"
 
 
-def urls(site: ClipmodAdminSite) -> list[URLPattern]:
+def urls(site: AdminSite) -> list[URLPattern]:
     """The addresses of the grid; each asks for a login and the right to decide."""
     may_decide = permission_required("moderation.add_decision", raise_exception=True)
 
@@ -52,7 +50,7 @@ def urls(site: ClipmodAdminSite) -> list[URLPattern]:
 class GridPages:
     """The grid within one admin site."""
 
-    def __init__(self, site: ClipmodAdminSite) -> None:
+    def __init__(self, site: AdminSite) -> None:
         self.site = site
 
     def page(self, request: HttpRequest) -> HttpResponse:
@@ -72,24 +70,22 @@ class GridPages:
             return self._decide(request, category)
         return self._batch(request, category)
 
-    def _batch(
-        self, request: HttpRequest, category: Category, *, error: str = "", status: int = 200
-    ) -> HttpResponse:
+    def _batch(self, request: HttpRequest, category: Category, *, error: str = "") -> HttpResponse:
+        """The page of a batch; where an `error` says why nothing was decided, with status 400."""
         items = review_batch.take(category, moderator=_moderator(request))
         shown = {"items": [item.pk for item in items], "at": time.time()}
-        marked, skipped = _keys(request, "mismatch"), _keys(request, "skip")
         context = {
             "category": category,
             "tiles": [(key, item) for key, item in zip(KEYS, items, strict=False)],
             "batch": signing.dumps(shown, salt=_SALT),
-            "reasons": Decision.REASONS_FOR[CONFIRM],
-            "marked": marked,
-            "skipped": skipped,
+            "reasons": CONFIRM.reasons,
+            "marked": _keys(request, "mismatch"),
+            "skipped": _keys(request, "skip"),
             "error": error,
         }
         if not items:
             context["choices"] = review_batch.choices()
-        return self._show(request, context, status=status)
+        return self._show(request, context, status=400 if error else 200)
 
     def _show(
         self, request: HttpRequest, context: dict[str, Any], *, status: int = 200
@@ -100,20 +96,12 @@ class GridPages:
     def _decide(self, request: HttpRequest, category: Category) -> HttpResponse:
         shown = _shown(request)
         if shown is None:
-            return self._batch(
-                request,
-                category,
-                error="This page is not one of ours; nothing was decided. Check the new one.",
-                status=400,
-            )
+            error = "This page is not one of ours; nothing was decided. Check the new one."
+            return self._batch(request, category, error=error)
         marked, reason = _keys(request, "mismatch"), request.POST.get("reason", "")
-        if marked and reason not in Decision.REASONS_FOR[CONFIRM]:
-            return self._batch(
-                request,
-                category,
-                error="Nothing was decided: choose a reason for the mismatches.",
-                status=400,
-            )
+        if marked and reason not in CONFIRM.reasons:
+            error = "Nothing was decided: choose a reason for the mismatches."
+            return self._batch(request, category, error=error)
         items = ReviewItem.objects.filter(pk__in=shown["items"]).select_related("product")
         passed = min(max(0.0, time.time() - shown["at"]), SECONDS_AT_MOST)
         outcome = review_batch.decide(
@@ -124,13 +112,7 @@ class GridPages:
             skipped=_keys(request, "skip"),
             seconds=round(passed / max(1, len(shown["items"])), 2),
         )
-        messages.success(
-            request,
-            f"{outcome.matches} let pass, {outcome.mismatches} confirmed as mismatch"
-            + (f", {outcome.skipped} left to others." if outcome.skipped else "."),
-        )
-        for problem in outcome.problems:
-            messages.warning(request, problem)
+        _tell(request, outcome)
         return HttpResponseRedirect(f"{reverse('admin:queue_grid')}?category={category.pk}")
 
     def hold(self, request: HttpRequest) -> HttpResponse:
@@ -144,6 +126,14 @@ class GridPages:
         """Give back what the page held and go on with the queue."""
         review_claims.release(_moderator(request))
         return HttpResponseRedirect(reverse("admin:queue"))
+
+
+def _tell(request: HttpRequest, outcome: review_batch.Outcome) -> None:
+    left = f", {outcome.skipped} left to others." if outcome.skipped else "."
+    decided = f"{outcome.matches} let pass, {outcome.mismatches} confirmed as mismatch"
+    messages.success(request, decided + left)
+    for problem in outcome.problems:
+        messages.warning(request, problem)
 
 
 def _shown(request: HttpRequest) -> dict[str, Any] | None:

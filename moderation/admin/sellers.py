@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -14,13 +13,10 @@ from moderation.services.measures import seller_panel
 
 from . import quality_chart
 
-if TYPE_CHECKING:
-    from .site import ClipmodAdminSite
-
 _LONGEST = 100
 
 
-def urls(site: ClipmodAdminSite) -> list[URLPattern]:
+def urls(site: AdminSite) -> list[URLPattern]:
     """The addresses of both; they need the right to see products."""
     may_look = permission_required("moderation.view_product", raise_exception=True)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.files.storage import default_storage
 from django.http import HttpRequest
 
 from moderation.models import ShadowReport
+from moderation.services.rules import photos
 
 from .lists import ReadOnlyAdmin
 
@@ -65,7 +65,7 @@ def _shown(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _example(example: dict[str, Any]) -> dict[str, Any]:
-    return example | {"image_url": default_storage.url(example["image"])}
+    return example | {"image_url": photos.url(example["image"])}
 
 
 def _histograms(report: dict[str, Any]) -> list[dict[str, Any]]:

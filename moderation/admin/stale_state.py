@@ -21,7 +21,7 @@ class StaleState:
 
     version: ModelVersion
     count: int
-    held_since: datetime | None  # None: as it is now
+    cached_since: datetime | None  # None: as it is now
     may_rescore: bool
 
     @property
@@ -38,7 +38,7 @@ def stale_state(request: HttpRequest) -> StaleState | None:
     except ModelError:
         return None
     count = stale.counted(version)
-    if not count.found:
+    if not count.value:
         return None
     may_rescore = request.user.has_perm(PROMOTE)
-    return StaleState(version, count.found, count.held_since, may_rescore)
+    return StaleState(version, count.value, count.cached_since, may_rescore)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from moderation.services.release.thresholds import Evidence, Target
+from moderation.services.release.threshold_targets import Evidence, Target
 
 KINDS = [
     ("budget", "Reviews a day"),

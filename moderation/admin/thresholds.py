@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,21 +19,19 @@ from django.views.decorators.http import require_GET, require_POST
 from moderation.clip.errors import ClipError
 from moderation.models import ModelVersion, VersionEvent
 from moderation.services.registry import versions
-from moderation.services.release import automatic_action, calibrate, thresholds
-from moderation.services.release.thresholds import Evidence, Proposal, ThresholdError
+from moderation.services.release import automatic_action, calibrate, threshold_targets
+from moderation.services.release.threshold_targets import Evidence, Proposal, ThresholdError
 
+from .chart import Chart
 from .stale_state import stale_state
-from .threshold_chart import Chart, chart
+from .threshold_chart import chart
 from .threshold_form import TargetForm, first_look
-
-if TYPE_CHECKING:
-    from .site import ClipmodAdminSite
 
 View = Callable[..., HttpResponse]
 EVENTS_SHOWN = 10
 
 
-def urls(site: ClipmodAdminSite) -> list[URLPattern]:
+def urls(site: AdminSite) -> list[URLPattern]:
     """The addresses of the page; looking needs the right to see versions, changing another."""
     may_look = permission_required("moderation.view_modelversion", raise_exception=True)
     may_set = permission_required("moderation.set_threshold", raise_exception=True)
@@ -56,7 +55,7 @@ def urls(site: ClipmodAdminSite) -> list[URLPattern]:
 class ThresholdPages:
     """The page within one admin site."""
 
-    def __init__(self, site: ClipmodAdminSite) -> None:
+    def __init__(self, site: AdminSite) -> None:
         self.site = site
 
     def show(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
@@ -66,7 +65,7 @@ class ThresholdPages:
         except ClipError as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(reverse("admin:index"))
-        found = thresholds.evidence(version)
+        found = threshold_targets.evidence(version)
         if "kind" not in request.GET:
             return self._page(request, found, TargetForm(first_look(found)))
         form = TargetForm(request.GET)
@@ -75,17 +74,17 @@ class ThresholdPages:
     def apply(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Set what the preview has shown; where it would differ by now, show it again."""
         version = get_object_or_404(ModelVersion, pk=pk)
-        found, form = thresholds.evidence(version), TargetForm(request.POST)
+        found, form = threshold_targets.evidence(version), TargetForm(request.POST)
         if not form.is_valid():
             return self._page(request, found, form, status=400)
         try:
-            proposal = thresholds.propose(found, form.target())
+            proposal = threshold_targets.propose(found, form.target())
         except ThresholdError as error:
             return self._page(request, found, form, problem=str(error), status=409)
         if request.POST.get("shown") != _stamp(proposal):
             messages.warning(request, "Scores or labels have changed meanwhile: look again.")
             return self._page(request, found, form, proposal=proposal, status=409)
-        thresholds.set_thresholds(version, proposal, by=_user(request))
+        threshold_targets.set_thresholds(version, proposal, by=_user(request))
         messages.success(
             request,
             "Set and logged. New analyses use it; Re-score now brings it to the finished ones and "
@@ -123,7 +122,7 @@ class ThresholdPages:
         if not form.is_valid():
             return self._page(request, found, form, status=400)
         try:
-            proposal = thresholds.propose(found, form.target())
+            proposal = threshold_targets.propose(found, form.target())
         except ThresholdError as error:
             return self._page(request, found, form, problem=str(error))
         return self._page(request, found, form, proposal=proposal)

@@ -9,12 +9,9 @@ import uuid
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from django.conf import settings
-
-if TYPE_CHECKING:
-    from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import UploadedFile
 
 KEPT_SECONDS = 24 * 3600
 FILES_AT_MOST = 20_000

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
@@ -14,18 +15,16 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from moderation.models import Category, ModelVersion, SavedView
+from moderation.models import SavedView
 from moderation.services.measures import saved_views
 from moderation.services.measures.saved_views import SavedViewError
-from moderation.services.queue.queue_filter import BANDS, REASONS, QueueFilter, QueueFilterError
-
-if TYPE_CHECKING:
-    from .site import ClipmodAdminSite
+from moderation.services.queue.queue_field import QueueFilterError
+from moderation.services.queue.queue_filter import QueueFilter
 
 View = Callable[..., HttpResponse]
 
 
-def urls(site: ClipmodAdminSite) -> list[URLPattern]:
+def urls(site: AdminSite) -> list[URLPattern]:
     """The addresses of the page; they need the right to see review items."""
     may_look = permission_required("moderation.view_reviewitem", raise_exception=True)
 
@@ -56,16 +55,26 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "chosen": None if chosen is None or chosen.is_empty else chosen,
         "problem": problem,
         "wrong": wrong,
-        "given": request.GET,
-        "bands": BANDS.items(),
-        "reasons": REASONS.items(),
-        "categories": Category.objects.values_list("pk", "name"),
-        "versions": ModelVersion.objects.values_list("pk", "name"),
+        "parts": _parts(request, chosen),
     }
     if context["chosen"]:
         context["open"] = saved_views.open_count(context["chosen"])
     context["views"] = saved_views.listed(_person(request))
     return context
+
+
+def _parts(request: HttpRequest, chosen: QueueFilter | None) -> list[dict[str, Any]]:
+    """What the form asks for, each with what is chosen of it and what was written."""
+    parts = [
+        {
+            "name": name,
+            "field": field,
+            "value": getattr(chosen, name, None),
+            "written": request.GET.get(name, ""),
+        }
+        for name, field in QueueFilter.fields().items()
+    ]
+    return sorted(parts, key=lambda part: part["field"].after_others)
 
 
 def _save(request: HttpRequest) -> HttpResponse:

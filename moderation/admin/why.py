@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import ordinal
-from django.core.files.storage import default_storage
 
 from moderation.models import Decision, Explanation, ReviewItem
 from moderation.services.queue import explain_evidence
+from moderation.services.rules import photos
 from moderation.templatetags.clipmod import percent
 
 Parts = list[tuple[str, bool]]  # pieces of a text, and whether each is marked
@@ -98,7 +98,7 @@ def _nearest(near: list[tuple[int, float]]) -> list[dict[str, Any]]:
             "item": row["item_id"],
             "product_id": row["item__product__external_id"],
             "text": row["analysis__text"],
-            "image_url": default_storage.url(row["analysis__image"]),
+            "image_url": photos.url(row["analysis__image"]),
             "verdict": row["verdict"],
             "said": _said(row["verdict"], row["reason"]),
             "similarity": similarity,

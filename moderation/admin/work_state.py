@@ -8,6 +8,7 @@ from datetime import datetime
 from moderation.clip.errors import ModelError
 from moderation.models import Analysis, ModelVersion
 from moderation.services.registry import versions
+from moderation.services.rules.thresholds import Thresholds
 from moderation.services.worker import heartbeat
 
 # Counting stops here, so that no page counts a million rows.
@@ -42,7 +43,7 @@ def work_state() -> WorkState:
     return WorkState(
         health=heartbeat.health(),
         model=model,
-        threshold=versions.threshold_for(model) if model else None,
+        threshold=Thresholds(model).general if model else None,
         model_error=problem,
         waiting=Analysis.objects.live().order_by()[: COUNTED_AT_MOST + 1].count(),
         last_finished=Analysis.objects.filter(status=Analysis.Status.DONE)

@@ -53,10 +53,22 @@ class OneOfFilter(filters.ChoiceFilter):
         super().__init__(choices=choices, error_messages={"invalid_choice": refusal}, **kwargs)
 
 
-class ProductFilters(filters.FilterSet):
-    category = filters.CharFilter(
-        field_name="category__name", lookup_expr="iexact", help_text="A category's name."
+def of_category(product: str = "") -> filters.CharFilter:
+    """By a category's name; `product` is the path to the product, such as `product__`."""
+    return filters.CharFilter(
+        field_name=f"{product}category__name", lookup_expr="iexact", help_text="A category's name."
     )
+
+
+def of_seller(product: str = "") -> filters.CharFilter:
+    """By the seller, with the same path."""
+    return filters.CharFilter(
+        field_name=f"{product}seller", help_text="The seller, exactly as it was given."
+    )
+
+
+class ProductFilters(filters.FilterSet):
+    category = of_category()
     status = OneOfFilter(
         field_name="newest_status",
         choices=Analysis.Status.choices,
@@ -65,7 +77,7 @@ class ProductFilters(filters.FilterSet):
     is_mismatch = TrueFalseFilter(
         field_name="analysis__is_mismatch", help_text="Verdict of the current analysis."
     )
-    seller = filters.CharFilter(help_text="The seller, exactly as it was given.")
+    seller = of_seller()
     source = OneOfFilter(choices=Product.Source.choices)
     updated_after = MomentFilter(
         field_name="updated_at", lookup_expr="gt", help_text="Such as 2026-01-31T12:00:00Z."

@@ -44,13 +44,13 @@ def _acted(action: Callable[[], Any]) -> Any:
 class DecideForm(serializers.Serializer[Any]):
     """A verdict with a reason that goes with it."""
 
-    verdict = OneOfField([Decision.Verdict.CONFIRM.value, Decision.Verdict.DISMISS.value])
+    verdict = OneOfField([verdict.value for verdict in Decision.Verdict.answers()])
     reason = OneOfField(Decision.Reason.choices)
     wrong_side = OneOfField(Decision.Side.choices, required=False, allow_blank=True, default="")
     note = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
     def validate(self, form: dict[str, Any]) -> dict[str, Any]:
-        allowed = Decision.REASONS_FOR[Decision.Verdict(form["verdict"])]
+        allowed = Decision.Verdict(form["verdict"]).reasons
         if form["reason"] not in allowed:
             raise invalid(
                 "reason",

@@ -18,7 +18,7 @@ from moderation.models import ReviewItem
 from .answers import responses
 from .paging import NewestFirst
 from .permissions import ReviewRights
-from .product_filters import TrueFalseFilter
+from .product_filters import TrueFalseFilter, of_category, of_seller
 from .review_answers import REVIEW_EXAMPLE, ReviewAnswer
 from .view import ApiView
 
@@ -26,12 +26,8 @@ EXAMPLE = OpenApiExample("An open one", value=REVIEW_EXAMPLE, response_only=True
 
 
 class ReviewFilters(filters.FilterSet):
-    category = filters.CharFilter(
-        field_name="product__category__name", lookup_expr="iexact", help_text="A category's name."
-    )
-    seller = filters.CharFilter(
-        field_name="product__seller", help_text="The seller, exactly as it was given."
-    )
+    category = of_category("product__")
+    seller = of_seller("product__")
     escalated = TrueFalseFilter(
         field_name="escalated_at",
         lookup_expr="isnull",

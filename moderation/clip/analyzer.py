@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,14 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from moderation.clip import scoring
+from moderation.clip import configuration, scoring
 from moderation.clip.category_cache import CategoryVectors
 from moderation.clip.checkpoints import checkpoint
-from moderation.clip.encoder import DEFAULT_BATCH_SIZE, Encoder, ImageSource
-from moderation.clip.errors import ClipError, ImageError
+from moderation.clip.encoder import Encoder, ImageSource
+from moderation.clip.errors import ImageError
 from moderation.clip.prompts import DEFAULT_CATEGORIES
-
-DEFAULT_MODEL = "openai/clip-vit-base-patch32"
 
 
 class CLIPAnalyzer:
@@ -30,18 +27,23 @@ class CLIPAnalyzer:
 
     `threshold` is `CLIP_SIMILARITY_THRESHOLD`, else the model's own (`clipmod.json`), else 0.25.
     Raises `ModelError`; its subclass `ModelUnavailable` says what to do without a network.
+
+    `compute_similarity`, `detect_mismatch`, `class_based_comparison` and `batch_analyze` are what
+    programs outside clipmod call: their names, arguments and answers stay, and so does the way to
+    them, `moderation.clip.analyzer.CLIPAnalyzer`.
     """
 
     def __init__(self, model_path: str | Path | None = None, device: str | None = None) -> None:
-        model = checkpoint.resolve(model_path or _configured_model())
+        configured = configuration.read()
+        model = checkpoint.resolve(model_path or configured.model)
         encoder = Encoder.load(
             model.folder,
-            device=device or os.environ.get("CLIP_DEVICE") or "auto",
-            precision=os.environ.get("CLIP_PRECISION") or "auto",
-            batch_size=int(_number("CLIP_BATCH_SIZE", DEFAULT_BATCH_SIZE)),
+            device=device or configured.device,
+            precision=configured.precision,
+            batch_size=configured.batch_size,
         )
         own = checkpoint.read_about(model.folder).get("threshold", scoring.DEFAULT_THRESHOLD)
-        threshold = _number("CLIP_SIMILARITY_THRESHOLD", own)
+        threshold = float(own) if configured.threshold is None else configured.threshold
         self._take(encoder, name=model.name, revision=model.revision, threshold=threshold)
 
     @classmethod
@@ -153,15 +155,3 @@ def set_clip_analyzer(analyzer: CLIPAnalyzer | None) -> None:
     global _shared
     with _shared_lock:
         _shared = analyzer
-
-
-def _configured_model() -> str:
-    return os.environ.get("CLIP_MODEL_PATH") or os.environ.get("CLIP_MODEL_NAME") or DEFAULT_MODEL
-
-
-def _number(name: str, default: float) -> float:
-    text = os.environ.get(name, "").strip()
-    try:
-        return float(text) if text else float(default)
-    except ValueError as error:
-        raise ClipError(f"{name} must be a number, but is {text!r}.") from error

@@ -14,7 +14,7 @@ from moderation.clip.errors import ModelError
 
 @contextmanager
 def whole_folder(folder: Path, *, what: str = "model") -> Iterator[Path]:
-    """Yield a temporary sibling to fill; it becomes `folder` at the end, or is removed on errors.
+    """`filled` with sentences for people.
 
     Raises `ModelError` if `folder` exists: a model that may be in use is never overwritten.
     `what` it is, for that sentence.
@@ -22,24 +22,29 @@ def whole_folder(folder: Path, *, what: str = "model") -> Iterator[Path]:
     if folder.exists():
         raise ModelError(f"{folder} exists already; choose another folder for the {what}.")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        with filled(folder) as unfinished:
+            yield unfinished
     except OSError as error:
-        raise _not_written(folder, what, error) from error
+        why = error.strerror or error
+        raise ModelError(f"The {what} cannot be written to {folder}: {why}.") from error
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[Path]:
+    """Yield a temporary sibling to fill; it becomes `folder` at the end, or is removed on errors.
+
+    An empty `folder` may be there. Raises `OSError`.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         yield unfinished
         unfinished.chmod(0o755)  # mkdtemp makes it private
         for path in unfinished.rglob("*"):
             _flush(path)
         unfinished.rename(folder)
-    except OSError as error:
-        raise _not_written(folder, what, error) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _not_written(folder: Path, what: str, error: OSError) -> ModelError:
-    return ModelError(f"The {what} cannot be written to {folder}: {error.strerror or error}.")
 
 
 def _flush(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pictures and texts to unit vectors, in batches, by any stock `CLIPModel`."""
+"""Pictures and texts to unit vectors, in batches: a family, a backend and a decoder, joined."""
 
 from __future__ import annotations
 
@@ -7,35 +7,28 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image
 
-from moderation.clip.backends.cores import CorePool
-from moderation.clip.backends.device import (
-    Device,
-    Precision,
-    choose_device,
-    choose_precision,
-    cpu_cores,
-    is_out_of_memory,
-)
+from moderation.clip import backends, families
+from moderation.clip.backends import Backend
+from moderation.clip.backends.device import cpu_cores
 from moderation.clip.checkpoints import checkpoint
+from moderation.clip.configuration import BATCH_SIZE
 from moderation.clip.errors import ImageError, ModelError
-from moderation.clip.pictures.images import MAX_PIXELS, Source, open_image, to_rgb
-from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
+from moderation.clip.pictures import pillow
+from moderation.clip.pictures.images import MAX_PIXELS, Decoder, Source, open_image, to_rgb
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from transformers import CLIPModel
 
 ImageSource = Source | Image.Image
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-DEFAULT_BATCH_SIZE = 32
 
 
 class Encoder:
@@ -48,29 +41,22 @@ class Encoder:
 
     def __init__(
         self,
-        model: CLIPModel,
+        backend: Backend,
         *,
         tokenizer: Tokenizer,
-        transform: ImageTransform,
-        device: Device = "cpu",
-        precision: Precision = "fp32",
-        batch_size: int = DEFAULT_BATCH_SIZE,
+        batch_size: int = BATCH_SIZE,
         max_pixels: int = MAX_PIXELS,
+        decode: Decoder = pillow.decode,
     ) -> None:
-        import torch
-
-        dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-        self.device, self.precision = device, precision
-        self.batch_size = max(1, batch_size)
-        self.max_pixels = max_pixels
-        self.transform = transform
-        self.logit_scale = float(model.logit_scale.detach().float().exp())
-        self.image_size: int = model.config.vision_config.image_size
-        self.dim: int = model.config.projection_dim
-        self._model = model.to(device=device, dtype=dtypes[precision]).eval()
+        self.device, self.precision = backend.device, backend.precision
+        self.batch_size, self.max_pixels = max(1, batch_size), max_pixels
+        self.transform = backend.transform
+        family, config = backend.family, backend.model.config
+        self.logit_scale = backend.logit_scale
+        self.image_size, self.dim = family.image_size(config), family.dim(config)
+        self._backend, self._cores, self._decoder = backend, backend.cores, decode
         self._tokenizer = tokenizer
-        self._tokenizer.enable_truncation(model.config.text_config.max_position_embeddings)
-        self._cores = CorePool(cpu_cores() if device == "cpu" else 1)
+        self._tokenizer.enable_truncation(family.text_length(config))
 
     @classmethod
     def load(
@@ -79,27 +65,28 @@ class Encoder:
         *,
         device: str = "auto",
         precision: str = "auto",
-        batch_size: int = DEFAULT_BATCH_SIZE,
+        batch_size: int = BATCH_SIZE,
         max_pixels: int = MAX_PIXELS,
+        backend: str = "torch",
+        decode: Decoder = pillow.decode,
     ) -> Encoder:
         """Load a model folder and try it once. Raises `ModelError` naming what is wrong."""
-        chosen = choose_device(device)
-        transform = ImageTransform.from_folder(folder)
+        family = families.of(folder)
+        transform = family.load_transform(folder)
+        model, tokenizer = checkpoint.load_model(folder), family.load_tokenizer(folder)
+        family.check_tokenizer(model.config, tokenizer)
         encoder = cls(
-            checkpoint.load_model(folder),
-            tokenizer=checkpoint.load_tokenizer(folder),
-            transform=transform,
-            device=chosen,
-            precision=choose_precision(chosen, precision),
+            backends.named(backend)(family, model, transform, device=device, precision=precision),
+            tokenizer=tokenizer,
             batch_size=batch_size,
             max_pixels=max_pixels,
+            decode=decode,
         )
         encoder.warm_up()
         return encoder
 
     def warm_up(self) -> None:
         """Run both towers once, so that the first user does not wait and a bad model shows now."""
-        self._check_end_token()
         try:
             image = self.encode_images([Image.new("RGB", (self.image_size,) * 2, "grey")])
             text = self.encode_texts(["a photo"])
@@ -110,17 +97,6 @@ class Encoder:
             ) from error
         if not (np.isfinite(image).all() and np.isfinite(text).all()):
             raise ModelError("The model gives no numbers (NaN); its weights are damaged.")
-
-    def _check_end_token(self) -> None:
-        """A text's vector is taken at this token: with a wrong one all texts look alike."""
-        expected = self._model.config.text_config.eos_token_id
-        found = self._tokenizer.encode("a").ids[-1]
-        # 2 stands in OpenAI's configs, and makes transformers look for the highest token instead.
-        if expected not in (2, found):
-            raise ModelError(
-                f"config.json says that a text ends with token {expected}, but tokenizer.json ends "
-                f"it with {found}; the two belong to different models."
-            )
 
     def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
         """RGB pictures to unit vectors, float32 [n, dim], in order."""
@@ -148,7 +124,8 @@ class Encoder:
         unique = list(dict.fromkeys(texts))
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(unique)]
         order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
-        vectors = self._encode([ids[index] for index in order], self._token_rows)
+        run = partial(self._vectors, self._backend.texts)
+        vectors = self._encode([ids[index] for index in order], run)
         rows = {unique[index]: row for row, index in enumerate(order)}
         return vectors[[rows[text] for text in texts]]
 
@@ -182,7 +159,9 @@ class Encoder:
             if isinstance(source, Image.Image):
                 return self.transform(to_rgb(source))
             edge, most = self.transform.target_edge, self.max_pixels
-            return self.transform(open_image(source, shortest_edge=edge, max_pixels=most))
+            return self.transform(
+                open_image(source, shortest_edge=edge, max_pixels=most, decode=self._decoder)
+            )
         except ImageError as error:
             return error
 
@@ -200,51 +179,22 @@ class Encoder:
 
     def _files(self, decoded: list[np.ndarray | ImageError]) -> list[np.ndarray | ImageError]:
         pixels = [item for item in decoded if not isinstance(item, ImageError)]
-        vectors = iter(self._pixels(pixels) if pixels else ())
+        vectors = iter(self._vectors(self._backend.images, pixels) if pixels else ())
         return [item if isinstance(item, ImageError) else next(vectors) for item in decoded]
 
     def _images(self, images: list[Image.Image]) -> np.ndarray:
-        return self._pixels([self.transform(image) for image in images])
+        return self._vectors(self._backend.images, [self.transform(image) for image in images])
 
-    def _pixels(self, arrays: list[np.ndarray]) -> np.ndarray:
-        def features(batch: list[np.ndarray]) -> Any:
-            values = pixel_values(batch, self.transform)
-            values = values.to(device=self.device, dtype=self._model.dtype)
-            return self._model.get_image_features(pixel_values=values)
-
-        return self._unit(features, arrays)
-
-    def _token_rows(self, rows: list[list[int]]) -> np.ndarray:
-        import torch
-
-        def features(batch: list[list[int]]) -> Any:
-            # Padded with each row's own end token. No attention mask: attention is causal and the
-            # vector is taken at the first end token, which cannot see what follows it.
-            longest = max(map(len, batch))
-            padded = [row + row[-1:] * (longest - len(row)) for row in batch]
-            return self._model.get_text_features(input_ids=torch.tensor(padded).to(self.device))
-
-        return self._unit(features, rows)
-
-    def _unit(self, features: Callable[[list[Item]], Any], batch: list[Item]) -> np.ndarray:
+    def _vectors(self, run: Callable[[list[Item]], np.ndarray], batch: list[Item]) -> np.ndarray:
         """Unit vectors of a batch; out of memory, it goes on in halves and remembers the size."""
-        import torch
-
         try:
-            with torch.inference_mode():
-                vectors = features(batch).pooler_output.float()
-                return torch.nn.functional.normalize(vectors, dim=-1).cpu().numpy()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
+            return run(batch)
+        except MemoryError as error:
             if len(batch) == 1:
                 raise ModelError(
                     f"The {self.device} has too little memory for one item; free some, or use a "
                     "smaller model."
                 ) from error
-        if self.device == "cuda":
-            torch.cuda.empty_cache()
         half = len(batch) // 2
         self.batch_size = max(1, min(self.batch_size, half))
-        parts = (batch[:half], batch[half:])
-        return np.concatenate([self._unit(features, part) for part in parts])
+        return np.concatenate([self._vectors(run, part) for part in (batch[:half], batch[half:])])

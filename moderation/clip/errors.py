@@ -37,13 +37,13 @@ class ModelError(ClipError):
     """A model folder or checkpoint cannot be used."""
 
 
-class ModelUnavailable(ModelError):  # noqa: N818 - the sentence is the name's point
+class ModelUnavailable(ModelError):
     """The hub cannot be reached and nothing is cached."""
 
 
-class UnsafeWeights(ModelError):  # noqa: N818
+class UnsafeWeights(ModelError):
     """The weights are a pickle, which can run code when read."""
 
 
-class BatcherFull(ClipError):  # noqa: N818
+class BatcherFull(ClipError):
     """More requests wait for the model than the queue may hold."""

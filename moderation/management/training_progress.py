@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from django.core.management.base import OutputWrapper
 from tqdm import tqdm
 
-from moderation.clip.finetune.progress import Report, Update
+from moderation.clip.training.progress import Report, Update
 
 _SECONDS_BETWEEN_LINES = 30.0
 

@@ -2,11 +2,12 @@
 
 from .analysis import Analysis, Embedding, WorkerBeat
 from .appeal import Appeal
+from .cache import CacheEntry
 from .catalog import Category, Product
+from .decision import Decision, Skip
 from .explanation import Explanation
-from .held import HeldAnswer
 from .outgoing import Delivery, Webhook
-from .review import Decision, ReviewItem, Skip
+from .review import ReviewItem
 from .similar import PhotoSignature, SimilarGroup
 from .training import TrainingRun
 from .versions import AutomaticAction, Evaluation, ModelVersion, ShadowReport, VersionEvent
@@ -16,13 +17,13 @@ __all__ = [
     "Analysis",
     "Appeal",
     "AutomaticAction",
+    "CacheEntry",
     "Category",
     "Decision",
     "Delivery",
     "Embedding",
     "Evaluation",
     "Explanation",
-    "HeldAnswer",
     "ModelVersion",
     "PhotoSignature",
     "Product",

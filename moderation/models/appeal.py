@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from .review import Decision
+from .decision import Decision
 
 
 class Appeal(models.Model):

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from .appeal import Appeal
-from .review import Decision
+from .decision import Decision
 
 
 def new_secret() -> str:

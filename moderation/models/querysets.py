@@ -9,12 +9,15 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
+from .verdicts import Reason
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
     # The linter takes the names in QuerySet["Analysis"] for plain text.
     from .analysis import Analysis  # noqa: F401
-    from .review import Decision, ReviewItem  # noqa: F401
+    from .decision import Decision  # noqa: F401
+    from .review import ReviewItem  # noqa: F401
 
 
 class AnalysisQuerySet(models.QuerySet["Analysis"]):
@@ -87,6 +90,18 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
         """Verdicts that hold: not themselves an undo, and not corrected by a later row."""
         corrected = self.model._default_manager.filter(corrects=OuterRef("pk"))
         return self.exclude(verdict="undo").filter(~Exists(corrected))
+
+    def labels(self) -> DecisionQuerySet:
+        """What counts as a label: verdicts of people that stand and say whether the pair matches.
+
+        The model's own word (a band's automatic action) is none. What was taken over for a similar
+        item is one, though a copy: `by_people` leaves it out.
+        """
+        return self.standing().exclude(mode="automatic").telling()
+
+    def telling(self) -> DecisionQuerySet:
+        """Without those whose reason leaves open whether photo and text match."""
+        return self.exclude(reason__in=Reason.no_labels())
 
     def by_people(self) -> DecisionQuerySet:
         """Without what a band's automatic action or a similar item decided."""

@@ -35,12 +35,6 @@ def tenth_percent(share: float) -> str:
 
 
 @register.filter
-def add_px(value: float, more: int) -> str:
-    """A pixel position moved down, with one decimal."""
-    return f"{value + more:.1f}"
-
-
-@register.filter
 def p_at(similarity: float, calibration: Calibration) -> str:
     """P(mismatch) at a similarity, in percent."""
     return percent(calibration.p_mismatch(similarity))

@@ -13,6 +13,7 @@ from django.test import Client
 from PIL import Image
 
 from moderation.models import Analysis, Category, Product
+from moderation.services.datasets.formats import DEFAULT, FORMATS
 from moderation.services.queue import review
 from tests.support.factories import MakeItem, MakeProduct, MakeUser
 from tests.support.photos import photo
@@ -217,6 +218,19 @@ def test_labels_of_the_chosen_products_come_as_a_zip(
     archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
     labels = archive.read("labels.csv").decode()
     assert "A1" in labels and "A2" not in labels
+
+
+@pytest.mark.parametrize("format", [name for name in FORMATS if name != DEFAULT])
+def test_labels_come_in_every_format(
+    lead_client: Client, make_item: MakeItem, make_user: MakeUser, format: str
+) -> None:
+    item = make_item("A1")
+    review.decide(item, moderator=make_user("anna"), verdict="confirm", reason="other_colour")
+
+    answer = action(lead_client, f"export_labels_{format}", item.product)
+
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+    assert f"labels.{format}" in archive.namelist()
 
 
 def test_without_decisions_the_export_says_so(lead_client: Client, make_item: MakeItem) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import caches
 from django.test import Client
 from django.utils.html import escape
 from playwright.sync_api import expect, sync_playwright
 
-from moderation.models import Category, Decision, HeldAnswer, ReviewItem, Skip
-from moderation.services.queries import held
+from moderation.models import Category, Decision, ReviewItem, Skip
+from moderation.services.queries import cache
 from moderation.services.queue import review, review_claims, review_undo
 from tests.support.factories import MakeItem, MakeUser
 
@@ -217,13 +218,13 @@ def test_a_page_does_not_take_back_what_was_skipped_on_it(
 def test_in_a_large_queue_the_categories_are_counted_now_and_then(
     page: Client, mugs: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "LONG", -1.0)
-    monkeypatch.setattr(held, "TIMES", 1e9)
+    monkeypatch.setattr(cache, "LONG", -1.0)
+    monkeypatch.setattr(cache, "TIMES", 1e9)
     mugs(2)
     assert [choice.waiting for choice in page.get(GRID).context["choices"]] == [2]
     ReviewItem.objects.filter(pk=item_of("M0").pk).update(state="decided")
     assert [choice.waiting for choice in page.get(GRID).context["choices"]] == [2]
-    HeldAnswer.objects.all().delete()
+    caches["answers"].clear()
     assert [choice.waiting for choice in page.get(GRID).context["choices"]] == [1]
 
 

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from moderation.models import Analysis, AutomaticAction, ModelVersion, VersionEvent
-from moderation.services.release import thresholds
-from moderation.services.release.thresholds import Target
+from moderation.services.release import threshold_targets
+from moderation.services.release.threshold_targets import Target
 from tests.support.factories import MakeUser
 from tests.support.scored_shop import fill, judge
 
@@ -112,13 +112,13 @@ def test_the_chart_splits_a_bar_at_the_threshold(bundled: ModelVersion) -> None:
     from moderation.admin.threshold_chart import chart
 
     fill(bundled, count=200)
-    found = thresholds.evidence(bundled)
+    found = threshold_targets.evidence(bundled)
     drawn = chart(found.catalogue, threshold=0.251, clear=0.1, former=0.3)
 
     assert drawn is not None
     assert {bar.band for bar in drawn.bars} == {"clear", "review", "pass"}
     assert all(bar.x >= 0 and bar.x + bar.width <= 100.001 for bar in drawn.bars)
-    marks = {line.css: line.x for line in drawn.lines}
+    marks = {mark.css: mark.x for mark in drawn.marks}
     assert marks["is-clear"] < marks["is-review"] < marks["is-former"]
     for bar in drawn.bars:
         assert (bar.x < marks["is-review"] - 1e-6) == (bar.band != "pass")
@@ -135,8 +135,8 @@ def test_the_automatic_action_needs_a_reason_and_a_band(
     assert "no band of clear mismatches" in switch(on="1", reason="enough labels")
     assert not AutomaticAction.objects.exists()
 
-    proposal = thresholds.Proposal(Target("value", 0.3), 0.3, 0.1, [])
-    thresholds.set_thresholds(bundled, proposal)
+    proposal = threshold_targets.Proposal(Target("value", 0.3), 0.3, 0.1, [])
+    threshold_targets.set_thresholds(bundled, proposal)
     said = switch(on="1", reason="95% precise for a month")
     assert "confirmed without a person" in said
     assert "lena" in said

@@ -190,10 +190,10 @@ def test_the_curve_stays_within_its_frame_and_falls_to_the_right() -> None:
         places = [tuple(map(float, place.split(","))) for place in line.points.split()]
         assert [x for x, _ in places] == sorted(x for x, _ in places)
         assert [y for _, y in places] == sorted(y for _, y in places)  # down is less loss
-        assert all(panel.left <= x <= panel.right for x, _ in places)
-        assert all(panel.top <= y <= panel.bottom for _, y in places)
-    assert 2 <= len(panel.losses) <= 7
-    assert [text for _, text in panel.steps] == ["0", "20", "40"]
+        assert all(panel.frame.left <= x <= panel.frame.right for x, _ in places)
+        assert all(panel.frame.top <= y <= panel.frame.bottom for _, y in places)
+    assert 2 <= len(panel.levels) <= 7
+    assert [text for _, text in panel.ticks] == ["0", "20", "40"]
 
 
 def test_each_part_of_a_training_has_a_panel_of_its_own() -> None:

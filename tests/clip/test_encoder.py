@@ -154,15 +154,20 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
     photos = [photo(seed) for seed in range(16)]
     expected = encoder.encode_images(photos)
     sizes: list[int] = []
-    real = encoder._model.get_image_features
-    monkeypatch.setattr(encoder._model, "get_image_features", out_of_memory_above(2, real, sizes))
+    model = encoder._backend.model
+    real = model.get_image_features
+    monkeypatch.setattr(
+        encoder._backend.model, "get_image_features", out_of_memory_above(2, real, sizes)
+    )
     np.testing.assert_allclose(encoder.encode_images(photos), expected, atol=1e-5)
     assert encoder.batch_size == 2
     sizes.clear()
     encoder.encode_images(photos)
     assert max(sizes) == 2, "the size that fits is remembered"
 
-    monkeypatch.setattr(encoder._model, "get_image_features", out_of_memory_above(0, real, sizes))
+    monkeypatch.setattr(
+        encoder._backend.model, "get_image_features", out_of_memory_above(0, real, sizes)
+    )
     with pytest.raises(ModelError, match="too little memory"):
         encoder.encode_images(photos[:3])
 
@@ -173,7 +178,7 @@ def test_other_errors_of_the_model_are_not_taken_for_lack_of_memory(
     def broken(**_: Any) -> Any:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr(encoder._model, "get_image_features", broken)
+    monkeypatch.setattr(encoder._backend.model, "get_image_features", broken)
     with pytest.raises(RuntimeError, match="shapes"):
         encoder.encode_images([photo(1)] * 6)
 

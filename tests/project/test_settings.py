@@ -94,7 +94,8 @@ def test_the_example_file_starts_as_it_is(tmp_path: Path) -> None:
 def test_a_start_imports_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys, clipmod.urls; "
-        "print([m for m in ('torch', 'transformers', 'pandas', 'pyarrow') if m in sys.modules])"
+        "heavy = ('torch', 'transformers', 'pandas', 'pyarrow', 'scipy'); "
+        "print([m for m in heavy if m in sys.modules])"
     )
     answer = start(tmp_path, code)
 

@@ -9,15 +9,24 @@ from typing import Any
 from django.db import connection, transaction
 from django.urls import reverse
 
+from moderation.models import CacheEntry
+
 from .roles import Rule
 from .world import Visitor
 
+# Django's cache (settings.CACHES) lies in a table. A page may keep there what took it long to find,
+# as it may in a process's memory or in Redis: no answer but its speed depends on it, all of it may
+# be deleted at any time, and whether a page writes it depends on the load of the machine.
+NO_STATE = frozenset({CacheEntry._meta.db_table})
 _WRITE = re.compile(r'^\s*(?:INSERT INTO|UPDATE|DELETE FROM|REPLACE INTO)\s+"?(\w+)', re.I)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a request: allowed, refused, missing (404), unanswered (405) or broken."""
+    """What came of a request: allowed, refused, missing (404), unanswered (405) or broken.
+
+    `writes` has the tables whose rows it changed, but for `NO_STATE`.
+    """
 
     kind: str
     status: str
@@ -44,7 +53,7 @@ def ask(visitor: Visitor, method: str, path: str, rule: Rule) -> Answer:
             if response.streaming:
                 response.getvalue()  # closes its file
         transaction.set_rollback(True)
-    return Answer(kind, status, frozenset(writes))
+    return Answer(kind, status, frozenset(writes) - NO_STATE)
 
 
 def judge(response: Any, path: str, rule: Rule) -> str:

@@ -186,7 +186,7 @@ def runs(visitor: Visitor, label: str, action: str, address: str) -> bool:
 
 def _counts() -> dict[str, int]:
     """How many rows each table has; sessions hold messages, not what an action did."""
-    skipped = ("django_session",)
+    skipped = {"django_session"} | rights_ask.NO_STATE
     found = {}
     with connection.cursor() as cursor:
         for name in connection.introspection.table_names():

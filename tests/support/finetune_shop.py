@@ -43,10 +43,10 @@ def main() -> None:
     import os
     import signal
 
-    from moderation.clip.finetune.progress import Update
     from moderation.clip.finetune.read import read_csvs
     from moderation.clip.finetune.run import finetune
     from moderation.clip.finetune.settings import FinetuneSettings
+    from moderation.clip.training.progress import Update
 
     base, table, output, mode, last = sys.argv[1:]
     steps = 0

@@ -7,6 +7,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Literal, cast
 
+from moderation.clip.configuration import DEVICES, PRECISIONS
 from moderation.clip.errors import ModelError
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 Device = Literal["cpu", "cuda", "mps"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 # Tensor cores for fp16 came with compute capability 7.0.
 _FP16_CAPABILITY = (7, 0)
 # bf16 costs digits, so a gain within what clocks and clouds vary by is not worth it.

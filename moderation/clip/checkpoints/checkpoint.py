@@ -6,31 +6,36 @@ Weights are read from safetensors only; a pickle can run code when it is read.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moderation.clip import families
 from moderation.clip.atomic import whole_folder
 from moderation.clip.checkpoints import hub
 from moderation.clip.checkpoints.hub import PINNED
-from moderation.clip.errors import ModelError, UnsafeWeights
+from moderation.clip.checkpoints.weights import WEIGHTS_NAME, weight_files, weights_sha256
+from moderation.clip.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
     from tokenizers import Tokenizer
-    from transformers import CLIPModel
+    from transformers import PreTrainedModel
+
+    from moderation.clip.pictures.preprocess import ImageTransform
 
 __all__ = [
     "BUNDLED",
     "BUNDLED_FOLDER",
     "PINNED",
+    "WEIGHTS_NAME",
     "ResolvedModel",
     "load_model",
     "load_tokenizer",
+    "load_transform",
+    "logit_scale",
     "read_about",
     "resolve",
     "save_model",
@@ -43,8 +48,6 @@ BUNDLED = "bundled"
 BUNDLED_FOLDER = Path(__file__).parents[1] / "bundled"
 # What clipmod knows of a model beyond the stock files: its threshold, calibration and figures.
 ABOUT_NAME = "clipmod.json"
-WEIGHTS_NAME = "model.safetensors"
-_SHARDS_NAME = "model.safetensors.index.json"
 
 
 @dataclass(frozen=True)
@@ -87,31 +90,9 @@ def resolve(
     return ResolvedModel(_checked(folder), name, commit)
 
 
-def weights_sha256(folder: Path) -> str:
-    """SHA-256 (hex) over the folder's safetensors, in the order of their names."""
-    digest = hashlib.sha256()
-    for path in weight_files(folder):
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
-
-
 def logit_scale(folder: Path) -> float:
-    """The factor of the cosines in a softmax: the exponential of the weights' `logit_scale`.
-
-    Only that number is read, without torch. Raises `ModelError`.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    for path in weight_files(folder):
-        try:
-            with safe_open(path, framework="numpy") as weights:
-                if "logit_scale" in weights.keys():  # noqa: SIM118 - no mapping
-                    return math.exp(float(weights.get_tensor("logit_scale")))
-        except (OSError, SafetensorError) as error:
-            raise ModelError(f"{path} is damaged; restore the file.") from error
-    raise ModelError(f"{folder} has no logit_scale among its weights; this is no CLIP model.")
+    """The factor of the cosines in a softmax, read without torch. Raises `ModelError`."""
+    return families.of(_checked(folder)).read_logit_scale(folder)
 
 
 def read_about(folder: Path) -> dict[str, Any]:
@@ -128,77 +109,25 @@ def read_about(folder: Path) -> dict[str, Any]:
     return about
 
 
-def load_model(folder: Path, *, dtype: torch.dtype | None = None) -> CLIPModel:
-    """The stock `CLIPModel` of a folder, in eval mode, float32 unless `dtype` says otherwise.
+def load_model(folder: Path, *, dtype: torch.dtype | None = None) -> PreTrainedModel:
+    """The model of a folder, in eval mode, float32 unless `dtype` says otherwise.
 
     Nothing is asked of the network. Raises `ModelError` naming the file that is wrong.
     """
-    _checked(folder)
-    hub.keep_quiet()
-    import torch
-    from safetensors import SafetensorError
-    from transformers import CLIPConfig, CLIPModel
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()  # loading takes a fifth of a second
-    try:
-        config = CLIPConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"{folder / 'config.json'} is not a valid model configuration.") from error
-    try:
-        model, found = CLIPModel.from_pretrained(
-            folder,
-            config=config,
-            dtype=dtype or torch.float32,
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
-        raise ModelError(
-            f"{_weights(folder)[0]} is damaged or does not fit config.json; restore the file or "
-            "download the model again."
-        ) from error
-    # Left alone, transformers would fill the gaps with random numbers and go on.
-    if missing := sorted({*found["missing_keys"], *found.get("mismatched_keys", ())}, key=str):
-        raise ModelError(
-            f"{_weights(folder)[0]} lacks {len(missing)} of the model's weights "
-            f"({missing[0]}, ...); this is not a whole CLIP model."
-        )
-    return model.eval()
+    return families.of(_checked(folder)).load_model(folder, dtype=dtype)
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The folder's tokenizer, equal to the stock `CLIPTokenizer`, without padding or truncation."""
-    path = folder / "tokenizer.json"
-    if path.is_file():
-        from tokenizers import Tokenizer
-
-        try:
-            tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # tokenizers raises bare Exception for a bad file
-            raise ModelError(f"{path} is not a valid tokenizer; restore the file.") from error
-    else:
-        tokenizer = _old_tokenizer(folder)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
+    """The folder's tokenizer, without padding or truncation. Raises `ModelError`."""
+    return families.of(folder).load_tokenizer(folder)
 
 
-def _old_tokenizer(folder: Path) -> Tokenizer:
-    """From vocab.json and merges.txt. Without them transformers would make up an empty one."""
-    if not all((folder / name).is_file() for name in ("vocab.json", "merges.txt")):
-        raise ModelError(f"{folder} has no tokenizer.json, nor vocab.json and merges.txt.")
-    hub.keep_quiet()
-    from transformers import CLIPTokenizer
-
-    try:
-        return CLIPTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"{folder / 'vocab.json'} is not a valid tokenizer.") from error
+def load_transform(folder: Path) -> ImageTransform:
+    """How a picture becomes the pixels of this model. Raises `ModelError`."""
+    return families.of(folder).load_transform(folder)
 
 
-def save_model(model: CLIPModel, folder: Path) -> None:
+def save_model(model: PreTrainedModel, folder: Path) -> None:
     """Write `config.json` and `model.safetensors` to a folder that must not exist yet.
 
     The folder appears whole or not at all; to add other files (tokenizer, preprocessor), fill a
@@ -206,34 +135,6 @@ def save_model(model: CLIPModel, folder: Path) -> None:
     """
     with whole_folder(folder) as unfinished:
         model.save_pretrained(unfinished)
-
-
-def _weights(folder: Path) -> list[Path]:
-    if (folder / WEIGHTS_NAME).is_file():
-        return [folder / WEIGHTS_NAME]
-    if not (folder / _SHARDS_NAME).is_file():
-        return []
-    try:
-        shards = json.loads((folder / _SHARDS_NAME).read_text(encoding="utf-8"))["weight_map"]
-        return [folder / name for name in sorted(set(shards.values()))]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{folder / _SHARDS_NAME} is damaged; restore the file.") from error
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The folder's safetensors in the order of their names. Raises `ModelError`."""
-    weights = _weights(folder)
-    if not weights:
-        if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
-            raise UnsafeWeights(
-                f"{folder} has its weights in a pickle file only, which can run code when read; "
-                f"save the model as {WEIGHTS_NAME}."
-            )
-        raise ModelError(f"{folder} has no {WEIGHTS_NAME}; this is not a model folder.")
-    for path in weights:
-        if not path.is_file():
-            raise ModelError(f"{path} is missing; restore the file or download the model again.")
-    return weights
 
 
 def _checked(folder: Path) -> Path:

@@ -31,7 +31,7 @@ Severity = Literal["error", "warning"]
 Progress = Callable[[int, int], None]
 
 
-class DatasetRefused(ClipError):  # noqa: N818 - the sentence is the name's point
+class DatasetRefused(ClipError):
     """A CSV that cannot be read or divided at all; `str(error)` is a sentence for people."""
 
 

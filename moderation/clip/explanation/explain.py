@@ -8,9 +8,9 @@ times `logit_scale`, so that a gap of 4 means e^4 = 55 times likelier by the mod
   own text with the word swapped in place, the mean of both;
 - leave one out: does the text fit better without the word (occlusion, Zeiler and Fergus 2014)?
 
-Only what passes the margins below is said. They were chosen on one half of real photos and
-measured on the other (`benchmarks/explain.py`, `docs/explanations.md`). No heat map is made: for
-such a small model we could not show that one is true.
+Only what passes the margins in `explain_finding` is said. They were chosen on one half of real
+photos and measured on the other (`benchmarks/explain.py`, `docs/explanations.md`). No heat map is
+made: for such a small model we could not show that one is true.
 """
 
 from __future__ import annotations
@@ -21,27 +21,10 @@ from functools import cached_property
 
 import numpy as np
 
-from moderation.clip.explanation.explain_words import (
-    PALETTE,
-    TYPES,
-    Kind,
-    Term,
-    replaced,
-    terms,
-    without,
-)
+from .explain_finding import Explained, Word, most_wrong, suggestion
+from .explain_words import PALETTE, TYPES, Kind, Term, replaced, terms, without
 
 EncodeTexts = Callable[[Sequence[str]], np.ndarray]
-
-# Logits by which the best other colour, or kind of product, must lead over the one that is said.
-COLOUR_GAP = 4.0
-TYPE_GAP = 8.0
-ONE_COLOUR = 0.6  # the least share of the best colour to name it alone
-TWO_COLOURS = 0.75  # the least share of the best two to name both
-# Where the photo looks more like another kind by this much, a colour is not all that is wrong.
-TYPE_DOUBT = 3.0
-# A kind counts less than a colour in the order of words: its gap is wide on true pairs as well.
-_TYPE_OFFSET = 4.0
 
 # What bounds the texts of one listing: 18 + (2 + 2) x 6 = 42 at most.
 _WORDS = 18
@@ -53,67 +36,13 @@ _TYPE_PROMPTS = ("{}", "a photo of {}", "a photo of a {}", "an item of the categ
 
 
 @dataclass(frozen=True)
-class Listing:
+class EncodedListing:
     """What is to be explained: unit vectors [d] of photo and text, the text, its threshold."""
 
     image: np.ndarray
     text_vector: np.ndarray
     text: str
     threshold: float
-
-
-@dataclass(frozen=True)
-class Word:
-    """A word and how badly it fits, in logits; the higher, the worse.
-
-    `drop`: what the text gains without it. `gap`: the lead of the best alternative over it, None
-    for words without alternatives. `shares`: the alternatives with the softmax over them and the
-    word itself, likeliest first.
-    """
-
-    term: Term
-    drop: float
-    gap: float | None = None
-    shares: tuple[tuple[str, float], ...] = ()
-    said_share: float | None = None
-    best_swap: tuple[str, float] | None = None  # the text with the best colour, and its cosine
-
-    @property
-    def suspicion(self) -> float:
-        """The order of words: what is gained without it, plus the lead of an alternative."""
-        if self.gap is None:
-            return self.drop
-        offset = _TYPE_OFFSET if self.term.kind == "type" else 0.0
-        return self.drop + max(self.gap - offset, 0.0)
-
-    @property
-    def looks_like(self) -> tuple[str, ...]:
-        """The one or two colours that the photo surely has; empty where that cannot be said."""
-        if self.term.kind != "colour" or not self.shares:
-            return ()
-        if self.shares[0][1] >= ONE_COLOUR:
-            return (self.shares[0][0],)
-        pair = self.shares[:2]
-        return tuple(name for name, _ in pair) if sum(s for _, s in pair) >= TWO_COLOURS else ()
-
-    @property
-    def is_trusted(self) -> bool:
-        """Whether it may be said that this word does not fit."""
-        if self.gap is None or self.drop <= 0:
-            return False
-        if self.term.kind == "type":
-            return self.gap >= TYPE_GAP
-        return self.gap >= COLOUR_GAP and bool(self.looks_like)
-
-
-@dataclass(frozen=True)
-class Explained:
-    """All judged words, the most wrong one first, and the one that may be shown, if any."""
-
-    words: tuple[Word, ...]
-    finding: Word | None
-    suggestion: str | None
-    texts_encoded: int
 
 
 class Explainer:
@@ -125,7 +54,7 @@ class Explainer:
     def __init__(self, encode_texts: EncodeTexts, *, logit_scale: float) -> None:
         self._encode, self._scale = encode_texts, logit_scale
 
-    def explain(self, listings: Sequence[Listing]) -> list[Explained]:
+    def explain(self, listings: Sequence[EncodedListing]) -> list[Explained]:
         """One answer for each listing, in order; the texts of all are encoded in one call."""
         questions = [self._questions(listing) for listing in listings]
         asked = list(dict.fromkeys(text for one in questions for text in one.texts))
@@ -140,7 +69,7 @@ class Explainer:
             for listing, one in zip(listings, questions, strict=True)
         ]
 
-    def _questions(self, listing: Listing) -> _Questions:
+    def _questions(self, listing: EncodedListing) -> _Questions:
         found = terms(listing.text)
         # Words that say most come first where a long text has more of them than are asked about.
         found.sort(key=lambda term: not term.kind)
@@ -161,7 +90,9 @@ class Explainer:
         drops = {term: without(listing.text, term) for term in found}
         return _Questions({term: text for term, text in drops.items() if text}, swaps)
 
-    def _answer(self, listing: Listing, asked: _Questions, cosines: dict[str, float]) -> Explained:
+    def _answer(
+        self, listing: EncodedListing, asked: _Questions, cosines: dict[str, float]
+    ) -> Explained:
         own = float(listing.text_vector @ listing.image)
         words = [
             self._judged(listing, term, text, asked.swaps.get(term), own, cosines)
@@ -172,13 +103,13 @@ class Explainer:
         return Explained(
             tuple(words),
             finding,
-            _suggestion(finding, words, threshold=listing.threshold),
+            suggestion(finding, words, threshold=listing.threshold),
             len(set(asked.texts)),
         )
 
     def _judged(
         self,
-        listing: Listing,
+        listing: EncodedListing,
         term: Term,
         text_without: str,
         swaps: dict[str, str] | None,
@@ -206,7 +137,7 @@ class Explainer:
             best_swap=(best, cosines[best]),
         )
 
-    def _by_prompt(self, listing: Listing, kind: Kind) -> dict[str, float]:
+    def _by_prompt(self, listing: EncodedListing, kind: Kind) -> dict[str, float]:
         """Each colour, or kind of product, with its prompts' cosine, the likeliest first."""
         names, vectors = self._colours if kind == "colour" else self._types
         cosines = vectors @ listing.image
@@ -241,18 +172,3 @@ class _Questions:
             *self.drops.values(),
             *(text for swaps in self.swaps.values() for text in swaps.values()),
         ]
-
-
-def most_wrong(words: Sequence[Word]) -> Word | None:
-    """The word that may be shown, of words in their order; None where none is trusted."""
-    return next((word for word in words if word.is_trusted), None)
-
-
-def _suggestion(finding: Word | None, words: Sequence[Word], *, threshold: float) -> str | None:
-    """The text with the right colour, where that alone is wrong and it would not be flagged."""
-    if finding is None or finding.best_swap is None or len(finding.looks_like) != 1:
-        return None
-    if any(word.term.kind == "type" and (word.gap or 0.0) >= TYPE_DOUBT for word in words):
-        return None
-    text, cosine = finding.best_swap
-    return text if cosine >= threshold else None

@@ -54,8 +54,8 @@ def chosen(data: FinetuneData, *, model: Path, settings: FinetuneSettings) -> Pl
 def plan(data: FinetuneData, *, model: Path, device: str) -> Plan:
     """What to do with this data and the model in the folder `model`.
 
-    The shop's listings teach most (DESIGN 7), the decisions beside them as hard negatives and as
-    judges. Without enough listings the decisions teach alone.
+    The shop's listings teach most (docs/training.md), the decisions beside them as hard negatives
+    and as judges. Without enough listings the decisions teach alone.
     """
     listings = len(data.listings) if data.listings is not None else 0
     if listings >= MIN_LISTINGS:

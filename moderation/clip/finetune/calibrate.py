@@ -16,19 +16,16 @@ from moderation.clip.finetune.carry_over import (
     threshold_of_same_share,
 )
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs, together
+from moderation.clip.finetune.decisions.head import IMAGE_MAP, TEXT_MAP
 from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors, opens
 from moderation.clip.finetune.fingerprint import fingerprint
-from moderation.clip.finetune.head import IMAGE_MAP, TEXT_MAP
-from moderation.clip.finetune.progress import Update
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.scoring import DEFAULT_THRESHOLD
-from moderation.clip.statistics.calibration import (
-    Calibration,
-    PlattScaling,
-    fit_calibration,
-    flattened,
-)
+from moderation.clip.statistics.calibration import Calibration, PlattScaling
+from moderation.clip.statistics.calibration_choice import fit_calibration
 from moderation.clip.statistics.metrics import average_precision, roc_auc
+from moderation.clip.statistics.weights import flattened
+from moderation.clip.training.progress import Update
 
 if TYPE_CHECKING:
     import torch

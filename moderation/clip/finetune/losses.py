@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moderation.clip.statistics.calibration import fit_platt
+from moderation.clip.statistics.platt import fit_platt
 
 if TYPE_CHECKING:
     import torch

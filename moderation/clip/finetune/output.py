@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moderation.clip.atomic import whole_folder
 from moderation.clip.checkpoints import checkpoint
-from moderation.clip.finetune.head import MAPS_NAME
+from moderation.clip.finetune.decisions.head import MAPS_NAME
 
 if TYPE_CHECKING:
     import torch

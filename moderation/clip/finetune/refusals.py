@@ -18,7 +18,7 @@ MIN_OF_EACH = 20
 MAX_UNREADABLE = 0.02
 
 
-class DataRefused(ClipError):  # noqa: N818 - the sentence is the name's point
+class DataRefused(ClipError):
     """The labelled pairs cannot be trained on; the message says why and what to do."""
 
 

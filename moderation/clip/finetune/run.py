@@ -14,6 +14,7 @@ from moderation.clip.errors import ModelError
 from moderation.clip.finetune.auto import by_decisions, chosen
 from moderation.clip.finetune.calibrate import calibrated
 from moderation.clip.finetune.data import FinetuneData
+from moderation.clip.finetune.decisions.tune import Tuned, tune
 from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors
 from moderation.clip.finetune.fingerprint import check_same
 from moderation.clip.finetune.output import (
@@ -25,11 +26,10 @@ from moderation.clip.finetune.output import (
     compose_maps,
     write_model,
 )
-from moderation.clip.finetune.processes import Processes, processes
-from moderation.clip.finetune.progress import Report, Update, in_silence, rising
 from moderation.clip.finetune.refusals import DataRefused, check_counts
 from moderation.clip.finetune.settings import FinetuneSettings
-from moderation.clip.finetune.tune import Tuned, tune
+from moderation.clip.training.processes import Processes, processes
+from moderation.clip.training.progress import Report, Update, in_silence, rising
 
 if TYPE_CHECKING:
     import torch
@@ -187,7 +187,7 @@ class _Job:
         vectors: Vectors | None,
     ) -> Tuned:
         """The contrastive adaptation to the shop's listings; each process does all of it."""
-        from moderation.clip.finetune.adapt import adapt
+        from moderation.clip.finetune.adaptation.run import adapt
 
         if not self.data.listings:
             raise DataRefused(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from moderation.clip.errors import ModelError
 
 MODES = ("auto", "calibrate", "adapt", "head", "last", "full")
-# Below this many labels any change of weights is as likely to harm as to help (DESIGN 7).
+# Below this many labels any change of weights is as likely to harm as to help (docs/training.md).
 MIN_LABELS = 100
 # The bundled model has 4 million weights, the smallest published CLIP 150 million.
 SMALL = 20_000_000

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,11 +71,17 @@ class ImageTransform:
         )
 
     @classmethod
-    def from_folder(cls, folder: Path) -> ImageTransform:
-        """Read the folder's `preprocessor_config.json`. Raises `ModelError`."""
+    def from_folder(
+        cls, folder: Path, *, defaults: Mapping[str, Any] = MappingProxyType({})
+    ) -> ImageTransform:
+        """Read the folder's `preprocessor_config.json`, which may leave out what `defaults` say.
+
+        Raises `ModelError`.
+        """
         path = folder / CONFIG_NAME
         try:
-            return cls.from_config(json.loads(path.read_text(encoding="utf-8")))
+            config = json.loads(path.read_text(encoding="utf-8"))
+            return cls.from_config({**defaults, **config})
         except FileNotFoundError as error:
             raise ModelError(f"The model folder has no {CONFIG_NAME}: {folder}") from error
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:

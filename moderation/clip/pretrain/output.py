@@ -14,8 +14,9 @@ import numpy as np
 
 from moderation.clip.data.product_rows import Pairs
 from moderation.clip.pretrain.model import encode_images, encode_texts
-from moderation.clip.statistics.calibration import fit_platt, review_threshold
 from moderation.clip.statistics.metrics import roc_auc
+from moderation.clip.statistics.platt import fit_platt
+from moderation.clip.statistics.thresholds import review_threshold
 
 if TYPE_CHECKING:
     from transformers import CLIPModel, PreTrainedTokenizerFast

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moderation.clip.backends.device import choose_device, cpu_has_fast_bf16
-from moderation.clip.pretrain.loop import Trainer, run
 from moderation.clip.pretrain.model import PretrainSettings
 from moderation.clip.pretrain.output import (
     calibrate,
@@ -24,9 +23,10 @@ from moderation.clip.pretrain.output import (
     save_model,
     similarities,
 )
+from moderation.clip.pretrain.task import Trainer, run
 
 if TYPE_CHECKING:
-    from moderation.clip.pretrain.prepare import PretrainData
+    from moderation.clip.pretrain.read import PretrainData
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ def kappa(table: np.ndarray, *, level: float = 0.95) -> Figure | None:
 
 
 def _kappa(shares: np.ndarray) -> np.ndarray:
-    """[n, 2, 2] shares to [n]."""
+    """[n, 2, 2] shares to [n]; scikit-learn's takes the verdicts of one table at a time."""
     observed = shares[:, 0, 0] + shares[:, 1, 1]
     first, second = shares.sum(axis=2), shares.sum(axis=1)
     expected = (first * second).sum(axis=1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .bootstrap import Resampling, interval
-from .metrics import Flags, Probabilities, Ranking, precision_recall
+from .metrics import Flags, Probabilities, RankedPairs, precision_recall
 
 RECALLS = (0.8, 0.9)
 # Fewer of a class than this, and a figure would say more about chance than about the model.
@@ -18,7 +18,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedPairs:
     """n labelled pairs; each list has one entry per pair. Groups never count as separate draws."""
 
     labels: np.ndarray  # [n] 1 match, 0 mismatch
@@ -59,7 +59,9 @@ class Scores:
     p_mismatch: np.ndarray | None = None  # [n], None while nothing was calibrated
 
 
-def assess(judged: Judged, scores: Scores, *, times: int = 1000, seed: int = 0) -> dict[str, Any]:
+def assess(
+    judged: JudgedPairs, scores: Scores, *, times: int = 1000, seed: int = 0
+) -> dict[str, Any]:
     """Counts, `overall` figures as {value, low, high}, the slices, and the points of the plots.
 
     Where a class has fewer than `FEWEST` pairs there are no figures but a sentence, `too_few`.
@@ -90,7 +92,7 @@ def assess(judged: Judged, scores: Scores, *, times: int = 1000, seed: int = 0) 
     return report
 
 
-def too_few(judged: Judged, *, fewest: int = FEWEST) -> str:
+def too_few(judged: JudgedPairs, *, fewest: int = FEWEST) -> str:
     """The sentence that says what is missing, or nothing where there is enough of both classes."""
     if judged.matches >= fewest and judged.mismatches >= fewest:
         return ""
@@ -100,7 +102,7 @@ def too_few(judged: Judged, *, fewest: int = FEWEST) -> str:
     )
 
 
-def _slices(judged: Judged) -> dict[str, np.ndarray]:
+def _slices(judged: JudgedPairs) -> dict[str, np.ndarray]:
     """“category:NAME” and “kind:NAME” -> the positions of its pairs, with enough of both classes.
 
     A kind that has one class only (“colour swapped”) is measured against all of the other class.
@@ -122,7 +124,7 @@ def _slices(judged: Judged) -> dict[str, np.ndarray]:
 
 
 def _measured(
-    judged: Judged, scores: Scores, slices: dict[str, np.ndarray], *, times: int, seed: int
+    judged: JudgedPairs, scores: Scores, slices: dict[str, np.ndarray], *, times: int, seed: int
 ) -> dict[str, dict[str, Any]]:
     """Each slice with its counts and figures; all slices are read off the same resamples."""
     parts = {name: _Part(judged, scores, rows) for name, rows in slices.items()}
@@ -149,10 +151,10 @@ def _measured(
 class _Part:
     """The rows of one slice, ready to be measured under many weights."""
 
-    def __init__(self, judged: Judged, scores: Scores, rows: np.ndarray) -> None:
+    def __init__(self, judged: JudgedPairs, scores: Scores, rows: np.ndarray) -> None:
         self.rows = rows
         self.labels = np.asarray(judged.labels)[rows]
-        self.ranking = Ranking.of(self.labels, np.asarray(scores.similarity)[rows])
+        self.ranking = RankedPairs.of(self.labels, np.asarray(scores.similarity)[rows])
         self.flags = Flags(self.labels, np.asarray(scores.flagged)[rows])
         p = scores.p_mismatch
         self.probabilities = Probabilities(self.labels, p[rows]) if p is not None else None

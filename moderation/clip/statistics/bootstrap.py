@@ -2,7 +2,8 @@
 
 Whole groups are drawn, since pairs of one product family rise and fall together. They are drawn
 within strata (groups of matches only, of mismatches only, mixed; by the caller's own stratum too),
-so that every resample holds both classes in about the proportion of the data.
+so that every resample holds both classes in about the proportion of the data. SciPy's bootstrap
+knows neither groups nor strata.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _CELLS = 4_000_000  # of one block of resamples: 32 MB in float64
 _TOO_MANY_UNKNOWN = 0.05
 
 # Weights [b, n] to the b values of each figure.
-Figures = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+Measure = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Resampling:
             own[group] = number  # a group across strata counts to that of its last pair
         return group, own * 4 + kind[:, 0] * 2 + kind[:, 1]
 
-    def spread(self, figures: Figures) -> dict[str, np.ndarray]:
+    def spread(self, figures: Measure) -> dict[str, np.ndarray]:
         """Each figure's value in every resample, [times]."""
         found = [figures(block) for block in self.blocks()]
         return {name: np.concatenate([part[name] for part in found]) for name in found[0]}

@@ -1,4 +1,4 @@
-"""From a similarity to the probability of a mismatch, and to a threshold with a known cost."""
+"""From a similarity to the probability of a mismatch: what a model version carries with it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -114,112 +109,3 @@ class Calibration:
         if any(x0 >= x1 or y0 <= y1 for (x0, y0), (x1, y1) in pairwise(knots)):
             raise ValueError("This is no calibration: its knots must rise and their logits fall.")
         return cls(platt, knots, offsets, found.get("fitted", {}))
-
-
-def fit_platt(
-    similarities: ArrayLike,
-    labels: ArrayLike,
-    *,
-    prior: float | None = None,
-    weights: ArrayLike | None = None,
-) -> PlattScaling:
-    """Fit on labelled pairs (1 match, 0 mismatch) by logistic regression.
-
-    `prior` is the share of mismatches where the model will be used: classes are weighted so that
-    the labelled pairs have that share (None: as they come). `weights` are those of the pairs,
-    such as 1 / sampling probability; only their ratios count. Targets are Platt's smoothed ones,
-    so a perfect separation gives finite values. Raises ValueError when a class is missing.
-    """
-    similarity = np.asarray(similarities, dtype=np.float64)
-    wrong = ~np.asarray(labels).astype(bool)
-    if similarity.shape != wrong.shape or similarity.ndim != 1:
-        raise ValueError("Similarities and labels must be two lists of the same length.")
-    weight = scaled(weights, len(wrong))
-    if wrong.all() or not wrong.any():
-        raise ValueError("Calibration needs at least one match and one mismatch.")
-    bad, good = float(weight[wrong].sum()), float(weight[~wrong].sum())
-    target = np.where(wrong, (bad + 1) / (bad + 2), 1 / (good + 2))
-    if prior is not None:
-        weight = weight * np.where(wrong, prior / bad, (1 - prior) / good) * (bad + good)
-    return PlattScaling(*_newton(similarity, target, weight))
-
-
-def scaled(weights: ArrayLike | None, count: int) -> np.ndarray:
-    """The weights [count], scaled to sum to the effective number of labels (Kish 1965).
-
-    So a few labels of great weight are not taken for many labels. Raises ValueError.
-    """
-    if weights is None:
-        return np.ones(count)
-    weight = np.asarray(weights, dtype=np.float64)
-    if weight.shape != (count,) or not (np.isfinite(weight) & (weight > 0)).all():
-        raise ValueError("Each label needs a weight, a finite number above 0.")
-    return np.asarray(weight * weight.sum() / (weight**2).sum()) if count else weight
-
-
-def flattened(weights: ArrayLike) -> np.ndarray:
-    """The roots of 1 / probability weights, for fitting (Shimodaira 2000).
-
-    What is judged depends on the similarity, which the curve knows: whole weights would only
-    throw most of the flagged labels away for the few that were drawn by lot, none at all would
-    trust the curve's shape too far.
-    """
-    return np.sqrt(np.asarray(weights, dtype=np.float64))
-
-
-def _newton(x: np.ndarray, target: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """Weighted logistic regression on one standardised feature, with halved steps where needed."""
-    centre, spread = float(x.mean()), float(x.std()) or 1.0
-    design = np.stack([(x - centre) / spread, np.ones_like(x)], axis=1)  # [n, 2]
-
-    def loss(theta: np.ndarray) -> float:
-        z = design @ theta
-        return float(weight @ (np.logaddexp(0, z) - target * z))
-
-    theta = np.zeros(2)
-    for _step in range(100):
-        p = 1 / (1 + np.exp(-(design @ theta)))
-        gradient = design.T @ (weight * (p - target))
-        hessian = (design * (weight * p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
-        move = np.linalg.solve(hessian, gradient)
-        while loss(theta - move) > loss(theta) and np.abs(move).max() > 1e-12:
-            move /= 2
-        theta = theta - move
-        if np.abs(move).max() < 1e-9:
-            break
-    a = theta[0] / spread
-    return float(a), float(theta[1] - a * centre)
-
-
-def review_threshold(match_similarities: ArrayLike, *, flagged: float = 0.05) -> float:
-    """The threshold at which this share of true matches is flagged (similarity < threshold)."""
-    found = np.asarray(match_similarities, dtype=np.float64)
-    if not found.size:
-        raise ValueError("A threshold needs the similarity of at least one match.")
-    return float(np.quantile(found, flagged, method="lower"))
-
-
-def fit_calibration(
-    similarities: ArrayLike,
-    labels: ArrayLike,
-    *,
-    weights: ArrayLike | None = None,
-    categories: Sequence[str] | None = None,
-    prior: float | None = None,
-) -> Calibration:
-    """The calibration for these labels (1 match, 0 mismatch); `fitted` says which, and why.
-
-    Platt's curve, unless an isotonic one (from `calibration_choice.ISOTONIC_FROM` labels on) or
-    category offsets do clearly better on labels left out. `weights` and `prior` as in `fit_platt`.
-    Where higher similarities are not rarer mismatches, the curve is flat: the share of mismatches.
-    Raises ValueError when a class is missing.
-    """
-    from . import calibration_choice  # it builds on this file
-
-    return calibration_choice.choose(
-        np.asarray(similarities, dtype=np.float64),
-        np.asarray(labels).astype(bool),
-        weights=None if weights is None else np.asarray(weights, dtype=np.float64),
-        categories=categories,
-        prior=prior,
-    )

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .calibration import Calibration, PlattScaling, fit_platt, scaled
+from .calibration import Calibration, PlattScaling
 from .category_offsets import fit_offsets
-from .isotonic import effective_size, fit_isotonic
+from .isotonic import fit_isotonic
+from .platt import fit_platt
+from .weights import effective_size, scaled
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 ISOTONIC_FROM = 1000  # below, a free curve fits chance (Niculescu-Mizil and Caruana 2005)
 FOLDS = 5
@@ -47,16 +52,28 @@ class _Shape:
 PLATT = _Shape("platt")
 
 
-def choose(
-    similarities: np.ndarray,
-    matches: np.ndarray,
+def fit_calibration(
+    similarities: ArrayLike,
+    labels: ArrayLike,
     *,
-    weights: np.ndarray | None,
-    categories: Sequence[str] | None,
-    prior: float | None,
+    weights: ArrayLike | None = None,
+    categories: Sequence[str] | None = None,
+    prior: float | None = None,
 ) -> Calibration:
-    """See `calibration.fit_calibration`."""
-    sample = _sample(similarities, matches, weights, categories, prior)
+    """The calibration for these labels (1 match, 0 mismatch); `fitted` says which, and why.
+
+    Platt's curve, unless an isotonic one (from `ISOTONIC_FROM` labels on) or category offsets do
+    clearly better on labels left out. `weights` and `prior` as in `fit_platt`. Where higher
+    similarities are not rarer mismatches, the curve is flat: the share of mismatches. Raises
+    ValueError when a class is missing.
+    """
+    sample = _sample(
+        np.asarray(similarities, dtype=np.float64),
+        np.asarray(labels).astype(bool),
+        weights,
+        categories,
+        prior,
+    )
     candidates = [PLATT]
     if categories is not None and any(categories):
         candidates.append(_Shape("platt with category offsets", offsets=True))
@@ -69,7 +86,7 @@ def choose(
         "chosen": chosen.name,
         "why": why,
         "labels": len(sample),
-        "mismatches": int((~matches).sum()),
+        "mismatches": int((~sample.matches).sum()),
         "effective_labels": round(effective_size(sample.weights), 1),
         "log_loss": {name: round(loss, 5) for name, loss in losses.items()},
     }
@@ -82,7 +99,7 @@ def choose(
 def _sample(
     similarities: np.ndarray,
     matches: np.ndarray,
-    weights: np.ndarray | None,
+    weights: ArrayLike | None,
     categories: Sequence[str] | None,
     prior: float | None,
 ) -> _Sample:

@@ -18,36 +18,22 @@ Pure statistics; the services bring the pairs. The rule, and why it is as strict
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from .assess import FEWEST, Judged, Scores, too_few
-from .bootstrap import holm, interval, lower_bound, p_fallen
-from .metrics import Probabilities, Ranking
+from .assess import FEWEST, JudgedPairs, Scores, too_few
+from .bootstrap import holm, interval, p_fallen
+from .gate_better import Check as Check  # part of what a gate is
+from .gate_better import better, signed
+from .metrics import RankedPairs
 
 FEWEST_TO_PROMOTE = 20
-CONFIDENCE = 0.99
-SMALLEST_GAIN = 0.005
 ZERO_SHOT_MARGIN = 0.03
 RECALL_MARGIN = 0.1
 ZERO_SHOT_FEWEST = 50
 CATEGORY_LEVEL = 0.05
 TIMES = 4000
-
-
-@dataclass(frozen=True)
-class Check:
-    """One condition of the gate: `passed` is None where it could not be asked."""
-
-    name: str
-    passed: bool | None
-    sentence: str
-    figures: dict[str, Any] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -59,7 +45,7 @@ class ZeroShot:
 
 
 def judge(
-    judged: Judged,
+    judged: JudgedPairs,
     *,
     active: Scores,
     candidate: Scores,
@@ -75,7 +61,7 @@ def judge(
     counts = f"{judged.mismatches} mismatches and {judged.matches} matches"
     return [
         Check("labels", True, f"Judged on {counts}."),
-        _better(judged, active, candidate, times=times, seed=seed),
+        better(judged, active, candidate, times=times, seed=seed),
         _categories(judged, active, candidate, times=times, seed=seed),
         _zero_shot(zero_shot),
         calibrated,
@@ -88,67 +74,8 @@ def passed(checks: list[Check]) -> bool:
     return all(check.passed is not False for check in checks)
 
 
-def _better(judged: Judged, active: Scores, candidate: Scores, *, times: int, seed: int) -> Check:
-    if same_order(active.similarity, candidate.similarity):
-        return _better_probabilities(judged, active, candidate, times=times, seed=seed)
-    old = Ranking.of(judged.labels, active.similarity)
-    new = Ranking.of(judged.labels, candidate.similarity)
-
-    def gain(weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {"ap": new.under(weights)["ap"] - old.under(weights)["ap"]}
-
-    values = judged.resampling(times=times, seed=seed).spread(gain)["ap"]
-    weights = np.asarray(judged.weights, dtype=np.float64)
-    before, after = (float(ranking.under(weights)["ap"]) for ranking in (old, new))
-    low = lower_bound(values, level=CONFIDENCE)
-    ok = after - before >= SMALLEST_GAIN and low > 0
-    figures = _figures(before, after, values) | {"lower_bound": low}
-    moved = "rises" if after >= before else "falls"
-    return Check(
-        "better",
-        ok,
-        f"Average precision {moved} from {before:.3f} to {after:.3f}. With {CONFIDENCE:.0%} "
-        f"confidence the change is above {_signed(low)}; it must be above 0, and the change at "
-        f"least {SMALLEST_GAIN}.",
-        figures,
-    )
-
-
-def _better_probabilities(
-    judged: Judged, active: Scores, candidate: Scores, *, times: int, seed: int
-) -> Check:
-    if candidate.p_mismatch is None:
-        return Check("better", False, "The candidate ranks as the active version does.")
-    if active.p_mismatch is None:
-        return Check("better", True, "The ranking is the same, and now it is calibrated.")
-    old = Probabilities(judged.labels, active.p_mismatch)
-    new = Probabilities(judged.labels, candidate.p_mismatch)
-
-    def gain(weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {"brier": old.under(weights)["brier"] - new.under(weights)["brier"]}
-
-    values = judged.resampling(times=times, seed=seed).spread(gain)["brier"]
-    weights = np.asarray(judged.weights, dtype=np.float64)
-    before, after = (float(side.under(weights)["brier"]) for side in (old, new))
-    low = lower_bound(values, level=CONFIDENCE)
-    return Check(
-        "better",
-        after < before and low > 0,
-        "The ranking is that of the active version, so the probabilities are compared: Brier "
-        f"score {before:.4f} before, {after:.4f} now (lower is better). With {CONFIDENCE:.0%} "
-        f"confidence it falls by more than {_signed(low, digits=4)}; that must be above 0.",
-        _figures(before, after, -values) | {"lower_bound": low},
-    )
-
-
-def same_order(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two models put the pairs in the same order."""
-    first, second = (np.unique(side, return_inverse=True)[1] for side in (one, other))
-    return bool(np.array_equal(first, second))
-
-
 def _categories(
-    judged: Judged, active: Scores, candidate: Scores, *, times: int, seed: int
+    judged: JudgedPairs, active: Scores, candidate: Scores, *, times: int, seed: int
 ) -> Check:
     labels, names = np.asarray(judged.labels), np.asarray(judged.categories)
     rows = {name: np.flatnonzero(names == name) for name in sorted(set(judged.categories) - {""})}
@@ -160,7 +87,10 @@ def _categories(
     if not rows:
         return Check("categories", None, f"No category has {FEWEST} labels of each class yet.")
     sides = [
-        {name: Ranking.of(labels[place], scores.similarity[place]) for name, place in rows.items()}
+        {
+            name: RankedPairs.of(labels[place], scores.similarity[place])
+            for name, place in rows.items()
+        }
         for scores in (active, candidate)
     ]
 
@@ -182,7 +112,7 @@ def _categories(
         for name in rows
     }
     sentence = (
-        f"Falls in {', '.join(f'{name} (ROC-AUC {_signed(points[name])})' for name in lost)}."
+        f"Falls in {', '.join(f'{name} (ROC-AUC {signed(points[name])})' for name in lost)}."
         if lost
         else f"None of {len(rows)} categories falls significantly."
     )
@@ -214,7 +144,7 @@ def _calibrated(candidate: Scores) -> Check:
     return Check("calibration", True, "The candidate is calibrated.")
 
 
-def _flags(judged: Judged, active: Scores, candidate: Scores) -> Check:
+def _flags(judged: JudgedPairs, active: Scores, candidate: Scores) -> Check:
     """A better ranking is worth nothing with a threshold that flags nothing."""
     wrong = np.asarray(judged.labels) == 0
     weights = np.asarray(judged.weights, dtype=np.float64) * wrong
@@ -228,16 +158,3 @@ def _flags(judged: Judged, active: Scores, candidate: Scores) -> Check:
         f"{after:.0%} now; {RECALL_MARGIN:.0%} fewer at most. `set_threshold` chooses another.",
         {"before": before, "after": after, "change": after - before},
     )
-
-
-def _figures(before: float, after: float, values: np.ndarray) -> dict[str, Any]:
-    return {
-        "before": before,
-        "after": after,
-        "change": after - before,
-        "interval": interval(values),
-    }
-
-
-def _signed(value: float, *, digits: int = 3) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")

@@ -16,7 +16,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from .isotonic import effective_size
+from .weights import effective_size
 
 STEP = 0.001  # thresholds lie on this grid
 AUDITED_FROM = 20  # audit labels below which nothing is said of what passed
@@ -133,7 +133,7 @@ def precision(
     below = labels.similarities < threshold
     if not below.any():
         return None
-    share, size = _share(labels, below)
+    share, size = mismatch_share(labels, below)
     return Estimate(share, *wilson(share, size, confidence=confidence), labels=int(below.sum()))
 
 
@@ -159,7 +159,8 @@ def recall(
     return Estimate(value, min(float(low), value), max(float(high), value), labels=count)
 
 
-def _share(labels: LabelledScores, chosen: np.ndarray) -> tuple[float, float]:
+def mismatch_share(labels: LabelledScores, chosen: np.ndarray) -> tuple[float, float]:
+    """Share of mismatches among the chosen, and how many equally weighted labels say so."""
     weights = labels.weights[chosen]
     return float(weights @ labels.wrong[chosen] / weights.sum()), effective_size(weights)
 
@@ -168,13 +169,13 @@ def _drawn(labels: LabelledScores, chosen: np.ndarray, random: np.random.Generat
     """Draws of how many mismatches there are in one part of the catalogue."""
     if not chosen.any():
         return np.zeros(_DRAWS)
-    share, size = _share(labels, chosen)
+    share, size = mismatch_share(labels, chosen)
     rate = random.beta(share * size + 0.5, (1 - share) * size + 0.5, _DRAWS)
     return np.asarray(labels.weights[chosen].sum() * rate)
 
 
 def wilson(share: float, size: float, *, confidence: float) -> tuple[float, float]:
-    """Wilson's interval (1927) of a share seen in `size` labels."""
+    """Wilson's interval (1927) of a share in `size` labels, whole or not (SciPy wants counts)."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     centre = (share + z * z / (2 * size)) / (1 + z * z / size)
     half = z / (1 + z * z / size) * math.sqrt(share * (1 - share) / size + (z / (2 * size)) ** 2)

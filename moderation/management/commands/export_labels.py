@@ -9,8 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from moderation.management.arguments import moment
 from moderation.management.progress import progress_bar
 from moderation.models import Decision
-from moderation.services.datasets import dataset, dataset_files, dataset_rows, snapshots
+from moderation.services.datasets import dataset, snapshots
 from moderation.services.datasets.dataset_manifest import Filters, Manifest
+from moderation.services.datasets.formats import DEFAULT, FORMATS
 from moderation.services.datasets.snapshot_manifest import SnapshotManifest
 from moderation.services.queries import lookup
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--output-dir", type=Path, required=True, metavar="DIR")
-        parser.add_argument("--format", choices=dataset_files.FORMATS, default="csv")
+        parser.add_argument("--format", choices=FORMATS, default=DEFAULT)
         parser.add_argument(
             "--snapshot",
             action="store_true",
@@ -45,7 +46,7 @@ class Command(BaseCommand):
         parser.add_argument("--until", type=moment, metavar="TIME", help="decided before TIME")
         parser.add_argument("--category", metavar="NAME")
         parser.add_argument("--model", metavar="NAME", help="judged with this model version")
-        parser.add_argument("--verdict", choices=[str(verdict) for verdict in dataset_rows.LABELS])
+        parser.add_argument("--verdict", choices=[str(one) for one in Decision.Verdict.answers()])
         parser.add_argument(
             "--no-images",
             action="store_true",
@@ -76,7 +77,7 @@ class Command(BaseCommand):
         self.show(manifest, options["output_dir"])
 
     def snapshot(self, filters: Filters, options: dict[str, Any]) -> None:
-        if options["format"] != "csv":
+        if options["format"] != DEFAULT:
             raise CommandError("A snapshot is CSV only; leave out --format.")
         with progress_bar("Reading photos", unit="photos") as progress:
             manifest = snapshots.build(
@@ -97,9 +98,7 @@ class Command(BaseCommand):
                 f"{counts['mismatches']:7,} mismatches in {counts['groups']:,} groups"
             )
         self.stdout.write(f"  {'listings.csv':16} {manifest.listings['rows']:7,} products")
-        if unclear := manifest.left_out["unclear"]:
-            reason = Decision.Reason.UNCLEAR.label
-            self.stdout.write(f"{unclear:,} left out: “{reason}” is no label.")
+        self.show_unclear(manifest.left_out["unclear"])
         if disputed := manifest.left_out["disagreement"]:
             self.stdout.write(f"{disputed:,} left out, because two people disagree.")
         self.show_lost(manifest.without_photo)
@@ -109,10 +108,13 @@ class Command(BaseCommand):
             f"{manifest.rows:,} labels in {folder / manifest.label_file}: "
             f"{manifest.matches:,} matches, {manifest.mismatches:,} mismatches."
         )
-        if manifest.unclear:
-            reason = Decision.Reason.UNCLEAR.label
-            self.stdout.write(f"{manifest.unclear:,} left out: “{reason}” is no label.")
+        self.show_unclear(manifest.unclear)
         self.show_lost(manifest.without_photo)
+
+    def show_unclear(self, number: int) -> None:
+        if number:
+            reasons = "” or “".join(str(reason.label) for reason in Decision.Reason.no_labels())
+            self.stdout.write(f"{number:,} left out: “{reasons}” is no label.")
 
     def show_lost(self, lost: list[str]) -> None:
         if lost:

@@ -1,4 +1,4 @@
-"""`manage.py import_products FILE`: products from a CSV, TSV, JSONL or Parquet file."""
+"""`manage.py import_products FILE`: products from a catalogue file."""
 
 import csv
 from argparse import ArgumentParser
@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from moderation.clip.errors import ModelError
 from moderation.management.progress import progress_bar
 from moderation.models import Product
-from moderation.services.catalogue.catalogue_formats import CatalogueFileError
+from moderation.services.catalogue.catalogue_formats import ENDINGS, CatalogueFileError
 from moderation.services.catalogue.catalogue_import import BadRow, ImportReport, import_catalogue
 
 SHOWN = 50
@@ -18,7 +18,7 @@ SHOWN = 50
 
 class Command(BaseCommand):
     help = (
-        "Import products from FILE (.csv, .tsv, .jsonl, .parquet) with the columns product_id, "
+        f"Import products from FILE ({', '.join(ENDINGS)}) with the columns product_id, "
         "image_path, text and, where wanted, category and seller. Running it again updates."
     )
 

@@ -61,9 +61,9 @@ class Command(BaseCommand):
     def _train(self, settings: Any, options: dict[str, Any]) -> dict[str, Any]:
         from tqdm import tqdm
 
-        from moderation.clip.pretrain.loop import Trainer
-        from moderation.clip.pretrain.prepare import prepare
+        from moderation.clip.pretrain.read import prepare
         from moderation.clip.pretrain.run import pretrain
+        from moderation.clip.pretrain.task import Trainer
         from moderation.demo import training_products
 
         def progress(items: Sequence[Any], what: str) -> Iterable[Any]:

@@ -12,8 +12,8 @@ from moderation.clip.statistics.labelled_scores import Estimate
 from moderation.management.arguments import cosine, positive, share
 from moderation.services.queries import lookup
 from moderation.services.registry import versions
-from moderation.services.release import thresholds
-from moderation.services.release.thresholds import Effect, Evidence, Proposal, Target
+from moderation.services.release import threshold_targets
+from moderation.services.release.threshold_targets import Effect, Evidence, Proposal, Target
 
 
 class Command(BaseCommand):
@@ -59,15 +59,15 @@ class Command(BaseCommand):
         name = options["model"]
         try:
             version = lookup.version_by_name(name) if name else versions.current()
-            found = thresholds.evidence(version)
-            proposal = thresholds.propose(found, target(options))
+            found = threshold_targets.evidence(version)
+            proposal = threshold_targets.propose(found, target(options))
         except (ClipError, lookup.UnknownName) as error:
             raise CommandError(str(error)) from error
         self.show(found, proposal)
         if options["dry_run"]:
             self.stdout.write("Nothing was set (--dry-run).")
             return
-        thresholds.set_thresholds(version, proposal)
+        threshold_targets.set_thresholds(version, proposal)
         self.stdout.write(
             "Set and logged. New analyses use it; for the finished ones run: "
             "python manage.py reanalyze --stale"
@@ -84,8 +84,8 @@ class Command(BaseCommand):
             f"Model: {version.name}, {found.catalogue.total:,} products scored, {len(labels):,} "
             f"of them judged ({labels.audited:,} drawn by lot), {found.arrivals:,.1f} new a day."
         )
-        if found.held_since is not None:
-            self.stdout.write(f"As it was at {timezone.localtime(found.held_since):%H:%M}.")
+        if found.cached_since is not None:
+            self.stdout.write(f"As it was at {timezone.localtime(found.cached_since):%H:%M}.")
         for sentence in proposal.sentences:
             self.stdout.write(sentence)
         self.line("Now", found.effect(version.threshold))

@@ -1,9 +1,9 @@
-"""Read a catalogue file (CSV, TSV, JSONL, Parquet) chunk by chunk, as pandas frames of texts."""
+"""Read a catalogue file chunk by chunk, as pandas frames of texts."""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from numbers import Integral
@@ -12,26 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from .catalogue_formats import (
     COLUMNS,
+    ENDINGS,
     REQUIRED,
     BadCell,
     CatalogueFileError,
-    Format,
+    Content,
     Record,
-    csv_format,
-    jsonl_format,
-    parquet_format,
+    format_of,
+    listed,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMATS: Mapping[str, Callable[[Path], Format]] = {
-    ".csv": csv_format,
-    ".tsv": lambda path: csv_format(path, "\t"),
-    ".jsonl": jsonl_format,
-    ".ndjson": jsonl_format,
-    ".parquet": parquet_format,
-}
 _FOREIGN = (
     (b"\xff\xfe", "is UTF-16 text"),
     (b"\xfe\xff", "is UTF-16 text"),
@@ -47,7 +40,7 @@ class CatalogueFile:
 
     ignored: tuple[str, ...]
     row_count: int
-    format: Format
+    content: Content
 
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
         """Frames of at most `size` rows with `line`, each of `COLUMNS` and `problem`.
@@ -56,39 +49,39 @@ class CatalogueFile:
         `problem` is a `BadCell` or None. `line` is where the row starts, counted from 1 with the
         header (Parquet, which has no lines: the row's number).
         """
-        records = self.format.records()
+        records = self.content.records()
         while chunk := list(islice(records, size)):
             yield _frame(chunk)
 
 
 def open_catalogue(path: Path) -> CatalogueFile:
     """Look through the whole file once. Raises `CatalogueFileError`."""
-    kind = path.suffix.lower()
     if not path.is_file():
         raise CatalogueFileError(f"{path} is not a file; give the path of a catalogue file.")
-    if kind not in _FORMATS:
+    format = format_of(path)
+    if format is None:
         raise CatalogueFileError(
-            f"{path.name} has the ending {kind or '(none)'}; .csv, .tsv, .jsonl and .parquet "
-            "are accepted."
+            f"{path.name} has the ending {path.suffix.lower() or '(none)'}; "
+            f"{listed(ENDINGS, by='and')} are accepted."
         )
-    if kind != ".parquet":
+    if format.is_text:
         _check_encoding(path)
-    format = _FORMATS[kind](path)
-    _check_columns(path, format)
-    row_count = sum(1 for _ in format.records())
+    content = format.read(path)
+    _check_columns(path, content)
+    row_count = sum(1 for _ in content.records())
     if not row_count:
         raise CatalogueFileError(f"{path.name} has no rows.")
-    ignored = tuple(name for name in format.names if name and name not in COLUMNS)
-    return CatalogueFile(ignored, row_count, format)
+    ignored = tuple(name for name in content.names if name and name not in COLUMNS)
+    return CatalogueFile(ignored, row_count, content)
 
 
-def _check_columns(path: Path, format: Format) -> None:
-    names = format.names
+def _check_columns(path: Path, content: Content) -> None:
+    names = content.names
     missing = [column for column in REQUIRED if column not in names]
     if missing:
         raise CatalogueFileError(
             f"{path.name} lacks the column {' and '.join(missing)}; it has: "
-            f"{', '.join(name for name in names if name) or 'nothing'}.{format.hint}"
+            f"{', '.join(name for name in names if name) or 'nothing'}.{content.hint}"
         )
     if twice := [column for column in COLUMNS if list(names).count(column) > 1]:
         raise CatalogueFileError(

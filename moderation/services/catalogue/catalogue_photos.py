@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from ..rules import photos
 from . import intake
 from .intake import IntakeError, Photo
 
@@ -47,11 +48,7 @@ class PhotoFolder:
         Raises `IntakeError`. Touches no database, so that threads may run it.
         """
         data = _read(self.locate(image_path), name=image_path.strip())
-        if (
-            known
-            and known.sha256 == hashlib.sha256(data).hexdigest()
-            and (Path(settings.MEDIA_ROOT) / known.name).exists()
-        ):
+        if known and known.sha256 == hashlib.sha256(data).hexdigest() and photos.exists(known.name):
             return known
         intake.check_image(data)
         return intake.store_photo(data) if keep else intake.photo_of(data)

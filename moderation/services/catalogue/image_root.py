@@ -11,7 +11,7 @@ from django.conf import settings
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
 
 
-class ForbiddenPath(Exception):  # noqa: N818 - the sentence is the name's point
+class ForbiddenPath(Exception):
     """A path that leads, or could lead, out of the image folder; `str()` says what to do."""
 
 

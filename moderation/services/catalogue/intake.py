@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
-from pathlib import Path
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -19,6 +17,7 @@ from moderation.clip.errors import ImageError
 from moderation.clip.pictures import images
 from moderation.models import Category, Product
 
+from ..rules import photos
 from ..scoring import analyze
 
 _SUFFIX = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
@@ -64,7 +63,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo in the media folder: the SHA-256 of its bytes, and its name there."""
+    """A photo in the storage: the SHA-256 of its bytes, and its name there."""
 
     sha256: str
     name: str
@@ -250,16 +249,9 @@ def photo_of(data: bytes) -> Photo:
 
 
 def store_photo(data: bytes) -> Photo:
-    """Store a checked photo in the media folder under its own hash, once."""
+    """Store a checked photo under its own hash, once."""
     photo = photo_of(data)
-    path = Path(settings.MEDIA_ROOT) / photo.name
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Written aside and renamed: a process that dies here leaves no half photo of that name.
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(data)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(path)
+    photos.store(photo.name, data)
     return photo
 
 

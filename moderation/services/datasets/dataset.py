@@ -26,13 +26,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from django.conf import settings
-
+from moderation.clip.atomic import filled
 from moderation.models import Decision, ReviewItem
 
-from .dataset_files import COLUMNS, FORMATS, Row, label_file, zip_folder
+from ..rules import photos
+from .dataset_files import COLUMNS, zip_folder
 from .dataset_manifest import Filters, Manifest, utc_text
-from .dataset_rows import LABELS, chosen, walk
+from .dataset_rows import chosen, label_of, walk
+from .formats import DEFAULT, FORMATS, Row
 
 EVERYTHING = Filters()
 
@@ -47,7 +48,7 @@ def export(
     folder: Path,
     *,
     filters: Filters = EVERYTHING,
-    format: str = "csv",
+    format: str = DEFAULT,
     with_images: bool = True,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -56,13 +57,13 @@ def export(
     Without images, `image_path` is the photo's path in the media folder. `progress` is called
     with (decisions done, decisions in all). Raises `DatasetError`, `UnknownName`.
     """
-    with whole_folder(folder) as unfinished:
+    with new_folder(folder) as unfinished:
         return _write(unfinished, filters, format, with_images, progress)
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Yields the path of a folder yet to be made, which becomes `folder` at the end.
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yields a folder to fill, which becomes `folder` at the end.
 
     Raises `DatasetError` where there is something already, or where it cannot be written.
     """
@@ -70,11 +71,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DatasetError(f"{folder} exists and is not empty; choose a new folder.")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-            unfinished = Path(scratch) / "export"
+        with filled(folder) as unfinished:
             yield unfinished
-            unfinished.rename(folder)
     except OSError as error:
         raise DatasetError(
             f"{folder} cannot be written ({error.strerror}); choose another folder."
@@ -85,15 +83,14 @@ def export_zip(
     target: IO[bytes],
     *,
     filters: Filters = EVERYTHING,
-    format: str = "csv",
+    format: str = DEFAULT,
     with_images: bool = True,
     progress: Progress | None = None,
 ) -> Manifest:
     """The same as a zip archive, written into an open binary file; same decisions, same bytes."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "export"
-        manifest = _write(folder, filters, format, with_images, progress)
-        zip_folder(folder, target)
+        manifest = _write(Path(scratch), filters, format, with_images, progress)
+        zip_folder(Path(scratch), target)
     return manifest
 
 
@@ -104,10 +101,9 @@ def _write(
         raise DatasetError(f"The format {format} is unknown; choose {', '.join(FORMATS)}.")
     decisions = chosen(filters)
     total = decisions.count()
-    folder.mkdir()
     labels = folder / f"labels.{format}"
     manifest = Manifest(filters, labels.name, with_images)
-    with label_file(labels) as write:
+    with FORMATS[format](labels, COLUMNS) as write:
         for done, decision in enumerate(walk(decisions), 1):
             if row := _label(decision, manifest, folder=folder):
                 write(row)
@@ -124,14 +120,14 @@ def _write(
 
 def _label(decision: Mapping[str, Any], manifest: Manifest, *, folder: Path) -> Row | None:
     """The row of a decision, its photo copied; None (and a count) where it gives no label."""
-    if decision["reason"] == Decision.Reason.UNCLEAR:
+    if not Decision.Reason.are_labels(decision["reason"]):
         manifest.unclear += 1
         return None
     image_path = _photo(decision, manifest, folder=folder)
     if image_path is None:
         manifest.without_photo.append(decision["product_id"])
         return None
-    label = LABELS[decision["verdict"]]
+    label = label_of(decision["verdict"])
     manifest.matches += label
     manifest.mismatches += 1 - label
     row = {
@@ -149,14 +145,14 @@ def _label(decision: Mapping[str, Any], manifest: Manifest, *, folder: Path) -> 
 
 def _photo(decision: Mapping[str, Any], manifest: Manifest, *, folder: Path) -> str | None:
     """The `image_path` of the row, or None where the photo that was judged is not there."""
-    stored, sha256 = Path(settings.MEDIA_ROOT) / decision["image"], decision["image_sha256"]
+    stored, sha256 = decision["image"], decision["image_sha256"]
     if not manifest.with_images:
-        return decision["image"] if stored.is_file() else None
-    name = f"images/{sha256[:2]}/{sha256}{stored.suffix}"
+        return stored if photos.exists(stored) else None
+    name = f"images/{sha256[:2]}/{sha256}{Path(stored).suffix}"
     if name in manifest.images:
         return name
     try:
-        data = stored.read_bytes()
+        data = photos.read(stored)
     except FileNotFoundError:
         return None
     if hashlib.sha256(data).hexdigest() != sha256:

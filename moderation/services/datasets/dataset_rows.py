@@ -13,7 +13,10 @@ from moderation.models.querysets import DecisionQuerySet
 from ..queries.lookup import category_by_name, version_by_name
 from .dataset_manifest import Filters
 
-LABELS = {Decision.Verdict.DISMISS: 1, Decision.Verdict.CONFIRM: 0}
+
+def label_of(verdict: str) -> int:
+    """1 where photo and text match, 0 where not."""
+    return int(Decision.Verdict(verdict).is_match)
 
 
 def chosen(filters: Filters) -> DecisionQuerySet:
@@ -22,30 +25,23 @@ def chosen(filters: Filters) -> DecisionQuerySet:
     A verdict that a person took over for a similar item is one too; its `mode` says so. Raises
     `UnknownName`.
     """
-    newer = (
-        Decision.objects.standing()
-        .exclude(mode=Decision.Mode.AUTOMATIC)
-        .filter(
-            analysis__product=OuterRef("analysis__product"),
-            analysis__content_hash=OuterRef("analysis__content_hash"),
-            pk__gt=OuterRef("pk"),
-        )
-    )
     by_hand = Decision.objects.standing().exclude(mode=Decision.Mode.AUTOMATIC)
-    found = by_hand.filter(~Exists(newer), verdict__in=LABELS)
-    if filters.since is not None:
-        found = found.filter(created_at__gte=filters.since)
-    if filters.until is not None:
-        found = found.filter(created_at__lt=filters.until)
-    if filters.category is not None:
-        found = found.filter(analysis__product__category=category_by_name(filters.category))
-    if filters.model is not None:
-        found = found.filter(analysis__model_version=version_by_name(filters.model))
-    if filters.verdict is not None:
-        found = found.filter(verdict=filters.verdict)
-    if filters.decision_ids is not None:
-        found = found.filter(pk__in=filters.decision_ids)
-    return found
+    newer = by_hand.filter(
+        analysis__product=OuterRef("analysis__product"),
+        analysis__content_hash=OuterRef("analysis__content_hash"),
+        pk__gt=OuterRef("pk"),
+    )
+    found = by_hand.filter(~Exists(newer))
+    category, model = filters.category, filters.model
+    conditions = {
+        "created_at__gte": filters.since,
+        "created_at__lt": filters.until,
+        "analysis__product__category": None if category is None else category_by_name(category),
+        "analysis__model_version": None if model is None else version_by_name(model),
+        "verdict": filters.verdict,
+        "pk__in": filters.decision_ids,
+    }
+    return found.filter(**{name: value for name, value in conditions.items() if value is not None})
 
 
 def walk(decisions: DecisionQuerySet) -> Iterator[Mapping[str, Any]]:

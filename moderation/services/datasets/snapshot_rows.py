@@ -15,7 +15,7 @@ from moderation.models import Decision, ModelVersion, Product, ReviewItem
 from ..queries.lookup import category_by_name
 from ..rules import sampling
 from .dataset_manifest import Filters, utc_text
-from .dataset_rows import LABELS, chosen, walk
+from .dataset_rows import chosen, label_of, walk
 from .snapshot_manifest import SnapshotManifest
 
 # 1/p beyond it would let a handful of rows decide: ten labels of weight 50 among a thousand of
@@ -46,7 +46,7 @@ def labels(filters: Filters, manifest: SnapshotManifest) -> Iterator[Label]:
         other = others.get(row["second_of"] or row["second"])
         if other and (not _is_of_another(other, row) or row["mode"] == GROUP):
             other = None
-        if Decision.Reason.UNCLEAR in (row["reason"], other and other["reason"]):
+        if not Decision.Reason.are_labels(row["reason"], other["reason"] if other else ""):
             manifest.left_out["unclear"] += 1
         elif other and other["verdict"] != row["verdict"]:
             manifest.left_out["disagreement"] += 1
@@ -57,8 +57,8 @@ def labels(filters: Filters, manifest: SnapshotManifest) -> Iterator[Label]:
 
 def _opinions() -> dict[int, Mapping[str, Any]]:
     """The standing decision of a person on each item of a pair of first and second opinion."""
-    paired = Decision.objects.standing().by_people().filter(verdict__in=LABELS)
-    paired = paired.filter(Q(item__second_of__isnull=False) | Q(item__second_opinion__isnull=False))
+    is_paired = Q(item__second_of__isnull=False) | Q(item__second_opinion__isnull=False)
+    paired = Decision.objects.standing().by_people().filter(is_paired)
     rows = paired.order_by("pk").values(
         "item_id", "moderator_id", "verdict", "reason", content_hash=F("analysis__content_hash")
     )
@@ -76,7 +76,7 @@ def _label(row: Mapping[str, Any], *, is_gold: bool) -> Label:
     worth = settings.GROUP_LABEL_WEIGHT if row["mode"] == GROUP else 1.0
     return {
         **row,
-        "label": LABELS[row["verdict"]],
+        "label": label_of(row["verdict"]),
         "category": row["category"] or "",
         "decision_id": row["pk"],
         "decided_at": utc_text(row["created_at"]),

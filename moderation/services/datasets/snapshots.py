@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,9 +32,10 @@ from moderation.clip.data import grouping, partition
 from moderation.clip.errors import ImageError
 from moderation.clip.pictures import images
 
-from .dataset import EVERYTHING, DatasetError, Progress, whole_folder
-from .dataset_files import csv_file
+from ..rules import photos
+from .dataset import EVERYTHING, DatasetError, Progress, new_folder
 from .dataset_manifest import Filters
+from .formats.csv import csv_file
 from .snapshot_manifest import SnapshotManifest
 from .snapshot_rows import WEIGHT_RULE, labels, listings
 
@@ -101,8 +101,7 @@ def build(
     manifest = SnapshotManifest(
         filters, seed, with_images, max_listings, settings.GOLD_SHARE, WEIGHT_RULE
     )
-    with whole_folder(folder) as unfinished:
-        unfinished.mkdir()
+    with new_folder(folder) as unfinished:
         judged = list(labels(filters, manifest))
         if not judged:
             raise DatasetError("No decision gives a label here; decide some items or filter less.")
@@ -153,9 +152,8 @@ def _photos(
 
 
 def _photo(sha256: str, image: str, *, folder: Path | None) -> np.ndarray | None:
-    stored = Path(settings.MEDIA_ROOT) / image
     try:
-        data = stored.read_bytes()
+        data = photos.read(image)
         if hashlib.sha256(data).hexdigest() != sha256:
             return None
         found = grouping.signature(images.open_image(data, shortest_edge=grouping.SIDE))
@@ -164,10 +162,8 @@ def _photo(sha256: str, image: str, *, folder: Path | None) -> np.ndarray | None
     if folder is not None:
         copy = folder / _name(sha256, image)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            copy.hardlink_to(stored.resolve())  # of a symbolic link the file
-        except OSError:
-            shutil.copyfile(stored, copy)
+        if not photos.link(image, copy):
+            copy.write_bytes(data)
     return found
 
 

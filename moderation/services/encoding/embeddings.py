@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +22,8 @@ from ..queries.one_parameter import among
 from .head_maps import Forebear, lineage
 
 if TYPE_CHECKING:
+    from moderation.clip.encoder import ImageSource
+
     from .engine import Engine
 
 
@@ -98,14 +99,14 @@ def _stored_precision(forebears: Sequence[Forebear]) -> str:
 
 
 def image_vectors(
-    engine: Engine, photos: Sequence[tuple[str, Path]]
+    engine: Engine, photos: Sequence[tuple[str, ImageSource]]
 ) -> dict[str, np.ndarray | ImageError]:
-    """SHA-256 -> unit vector [d], or why the photo cannot be used; `photos` are (sha256, path)."""
-    paths = dict(photos)
-    vectors: dict[str, np.ndarray | ImageError] = {**known_of(engine).find("image", list(paths))}
-    missing = [sha for sha in paths if sha not in vectors]
+    """SHA-256 -> unit vector [d], or why the photo cannot be used; `photos` are (sha256, file)."""
+    files = dict(photos)
+    vectors: dict[str, np.ndarray | ImageError] = {**known_of(engine).find("image", list(files))}
+    missing = [sha for sha in files if sha not in vectors]
     for sha, encoded in zip(
-        missing, engine.encoder.encode_files([paths[sha] for sha in missing]), strict=True
+        missing, engine.encoder.encode_files([files[sha] for sha in missing]), strict=True
     ):
         vectors[sha] = encoded if isinstance(encoded, ImageError) else rounded(encoded)
     _store(engine, "image", {sha: vectors[sha] for sha in missing})

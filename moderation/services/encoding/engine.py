@@ -20,6 +20,7 @@ from moderation.clip.errors import ModelError
 from moderation.models import Category, ModelVersion
 
 from ..registry import files, versions
+from ..rules.thresholds import Thresholds
 from .head_maps import Forebear, lineage
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def engine_for(version: ModelVersion) -> Engine:
         _engines.move_to_end(_key(version))
         if versions.is_current(version):
             # So `get_clip_analyzer()` follows an activation, and loads no second copy.
-            engine.analyzer.threshold = versions.threshold_for(version)
+            engine.analyzer.threshold = Thresholds(version).general
             set_clip_analyzer(engine.analyzer)
         return engine
 

@@ -16,19 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
+from moderation.clip.checkpoints.head_maps import FILE_NAME, NAMES, Maps, read
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
 
 logger = logging.getLogger(__name__)
 
-FILE_NAME = "head_maps.safetensors"
-NAMES = {"image": "M_image", "text": "M_text"}
-
 # Rounding puts a cached vector off by 0.0003 or so; this many times as much changes nothing.
 WORST_CONDITION = 30.0
 MOST_COUSINS = 8
-
-Maps = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -137,32 +133,3 @@ def _inverse(maps: Maps | None) -> Maps | None:
     if any(np.linalg.cond(matrix) > WORST_CONDITION for matrix in maps.values()):
         raise np.linalg.LinAlgError("ill-conditioned")
     return {tower: np.linalg.inv(matrix) for tower, matrix in maps.items()}
-
-
-def read(folder: Path) -> Maps | None:
-    """The maps [d, d] of a model folder by tower, float32; None where it has none.
-
-    Raises `ModelError` where they are damaged, or where the whole folder is gone.
-    """
-    path = folder / FILE_NAME
-    if not path.is_file():
-        if not folder.is_dir():
-            raise ModelError(f"The model folder {folder} is gone; restore it.")
-        return None
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        stored = load_file(path)
-        maps = {tower: stored[name].astype(np.float32) for tower, name in NAMES.items()}
-    except (OSError, KeyError, SafetensorError) as error:
-        raise ModelError(
-            f"{path} is damaged: it must hold M_image and M_text; restore it."
-        ) from error
-    shapes = {matrix.shape for matrix in maps.values()}
-    (shape, *others) = shapes
-    if others or len(shape) != 2 or shape[0] != shape[1]:
-        raise ModelError(f"{path} must hold two square matrices of one size; restore it.")
-    if not all(np.isfinite(matrix).all() for matrix in maps.values()):
-        raise ModelError(f"{path} holds numbers that are not finite; restore it.")
-    return maps

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
-from django.conf import settings
 from django.db.models import Q
 
 from moderation.clip.data import grouping, similar
@@ -17,6 +15,7 @@ from moderation.clip.pictures.images import open_image
 from moderation.models import Analysis, PhotoSignature
 
 from ..queries.one_parameter import among
+from ..rules import photos
 from .embeddings import Known
 
 logger = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ def signature_of(row: Analysis) -> np.ndarray:
 
 def _read(row: Analysis) -> np.ndarray:
     try:
-        data = (Path(settings.MEDIA_ROOT) / row.image).read_bytes()
+        data = photos.read(row.image)
         if hashlib.sha256(data).hexdigest() == row.image_sha256:
             return grouping.signature(open_image(data, shortest_edge=grouping.SIDE))
     except (OSError, ImageError):

@@ -29,7 +29,7 @@ class AppealError(Exception):
         self.field = field
 
 
-class AppealConflict(AppealError):  # noqa: N818 - as the API calls its 409
+class AppealConflict(AppealError):
     """Not possible in the present state: it was decided, or its decision stands no longer."""
 
 
@@ -112,8 +112,8 @@ def decide(
     """
     _check_length("answer", answer, most=ANSWER_LENGTH)
     verdict = opposite(appeal.decision)
-    if overturn and reason not in Decision.REASONS_FOR[verdict]:
-        labels = ", ".join(str(one.label) for one in Decision.REASONS_FOR[verdict])
+    if overturn and reason not in verdict.reasons:
+        labels = ", ".join(str(one.label) for one in verdict.reasons)
         raise AppealError(
             f"The new decision is “{verdict.label}”; choose a reason of: {labels}.", field="reason"
         )

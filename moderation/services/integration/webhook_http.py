@@ -45,12 +45,12 @@ _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # nothing else of IPv6 is gi
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class NotAnswered(Exception):  # noqa: N818 - it may have arrived all the same
+class NotAnswered(Exception):
     """No HTTP answer came; `str(error)` says why."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """The status of an answer; what it says is not read."""
 
     status: int
@@ -89,7 +89,7 @@ def _key(secret: str) -> bytes:
 
 
 # ── The request ───────────────────────────────────────────────────────────────────────────────
-def post(url: str, *, secret: str, event_id: str, payload: dict[str, Any]) -> Answer:
+def post(url: str, *, secret: str, event_id: str, payload: dict[str, Any]) -> HttpAnswer:
     """Send one message and wait for the answer's status, `WEBHOOK_TIMEOUT_SECONDS` at most.
 
     Raises `NotAnswered`, also where the address must not be asked and nothing was sent.
@@ -108,7 +108,7 @@ def post(url: str, *, secret: str, event_id: str, payload: dict[str, Any]) -> An
     }
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        return Answer(_exchange(parts, address, target, body, headers, deadline))
+        return HttpAnswer(_exchange(parts, address, target, body, headers, deadline))
     except TimeoutError as error:
         raise NotAnswered(
             f"No answer within {settings.WEBHOOK_TIMEOUT_SECONDS:g} seconds."

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from moderation.clip.finetune.progress import Report, Update
+from moderation.clip.training.progress import Report, Update
 from moderation.models import ModelVersion, ReviewItem, TrainingRun, VersionEvent
 
 from ..registry import version_log, versions

@@ -19,8 +19,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from moderation.clip.errors import ClipError
-from moderation.clip.finetune.progress import Cancelled, Report, in_silence
 from moderation.clip.finetune.refusals import DataRefused
+from moderation.clip.training.progress import Cancelled, Report, in_silence
 from moderation.models import ModelVersion, TrainingRun
 
 from ..datasets.dataset import DatasetError
@@ -39,7 +39,7 @@ ATTEMPTS = 3
 SILENCE = timedelta(minutes=15)
 
 
-class TrainingRefused(ClipError):  # noqa: N818 - the sentence is the name's point
+class TrainingRefused(ClipError):
     """A training that cannot be had now."""
 
 

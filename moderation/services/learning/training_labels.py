@@ -11,7 +11,7 @@ from moderation.models import Decision, Product
 
 from ..datasets import dataset_rows
 from ..datasets.dataset import EVERYTHING
-from ..queries import held
+from ..queries import cache
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ def counts() -> Labels:
     verdict = Decision.Verdict
     found = (
         dataset_rows.chosen(EVERYTHING)
-        .exclude(reason=Decision.Reason.UNCLEAR)
+        .telling()
         .exclude(mode=Decision.Mode.GROUP)
         .aggregate(
             matches=Count("pk", filter=Q(verdict=verdict.DISMISS)),
             mismatches=Count("pk", filter=Q(verdict=verdict.CONFIRM)),
         )
     )
-    return Labels(**found, products=held.held("products", [], Product.objects.count))
+    return Labels(**found, products=cache.value("products", [], Product.objects.count))

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.models import F
 from django.utils import timezone
 
-from moderation.clip.finetune.progress import Cancelled, Report, Update, in_silence
+from moderation.clip.training.progress import Cancelled, Report, Update, in_silence
 from moderation.models import TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -23,11 +23,11 @@ LONGEST_LOG = 100_000  # characters; its end is kept
 Status = TrainingRun.Status
 
 
-class Interrupted(Exception):  # noqa: N818 - nothing went wrong
+class Interrupted(Exception):
     """The process that trains shall end; the training goes on in another one."""
 
 
-class Lost(Exception):  # noqa: N818 - the sentence is the name's point
+class Lost(Exception):
     """The row is no longer this process': it was silent for so long that it was taken for dead."""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from moderation.clip.errors import ModelError
-from moderation.clip.finetune.progress import Report, Update
+from moderation.clip.training.progress import Report, Update
 from moderation.models import ModelVersion, TrainingRun
 
 from ..registry import files

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from moderation.clip.errors import ModelError
 
-from ..queries import held
 from ..registry import versions
 from ..release import known_scores
 from ..scoring import stale
 from . import quality
 
 
-def prepare() -> None:
+def prepare_figures() -> None:
     """Find anew what was found some minutes ago; what is found quickly costs no more than that."""
-    held.forget_old()
-    quality.prepare()
+    quality.prepare_quality()
     try:
         version = versions.current()
     except ModelError:
         return  # the pages say so; there are no scores to count
-    known_scores.prepare(version)
-    stale.prepare(version)
+    known_scores.prepare_known_scores(version)
+    stale.prepare_stale(version)

@@ -18,11 +18,10 @@ from moderation.clip.statistics import agreement, drift
 from moderation.clip.statistics.audit_estimate import AuditEstimate, Figure, estimate
 from moderation.models import Decision, Product, ReviewItem
 
-from ..queries import held
+from ..queries import cache
 from .quality_strata import Counts, Key, groups_since, of_weeks, strata_of
 
 CONFIRM, DISMISS = Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS
-UNCLEAR = Decision.Reason.UNCLEAR
 
 WEEKS = 26
 # The last weeks are held against those before.
@@ -64,20 +63,20 @@ class Quality:
     agreement: Agreement
     alarms: list[str]
     is_watched: bool
-    held_since: datetime | None = None  # None: as it is now
+    cached_since: datetime | None = None  # None: as it is now
 
 
 def quality(*, weeks: int = WEEKS) -> Quality:
     """The figures of the last weeks, the present one included; of many as they were a while ago."""
     monday = _monday()
-    known = held.answer("quality", _depends_on(monday, weeks), lambda: _find(monday, weeks))
-    return replace(known.found, held_since=known.held_since)
+    known = cache.entry("quality", _depends_on(monday, weeks), lambda: _find(monday, weeks))
+    return replace(known.value, cached_since=known.cached_since)
 
 
-def prepare(*, weeks: int = WEEKS) -> None:
+def prepare_quality(*, weeks: int = WEEKS) -> None:
     """In the worker: so that no page waits for the figures."""
     monday = _monday()
-    held.prepare("quality", _depends_on(monday, weeks), lambda: _find(monday, weeks))
+    cache.prepare("quality", _depends_on(monday, weeks), lambda: _find(monday, weeks))
 
 
 def _depends_on(monday: datetime, weeks: int) -> Any:
@@ -140,7 +139,7 @@ def _agreement(since: datetime) -> Agreement:
     table: Counter[tuple[str, str]] = Counter()
     unclear = 0
     for before, after, *reasons, count in rows:
-        if before and UNCLEAR in reasons:
+        if before and not Decision.Reason.are_labels(*reasons):
             unclear += count  # said to be neither, though it is filed as a dismissal
         elif before:
             table[before, after] += count

@@ -61,10 +61,9 @@ def groups_since(since: datetime) -> dict[Key, Counts]:
     for row in items:
         at(row).items += row["count"]
     decisions = (
-        Decision.objects.standing()
+        Decision.objects.labels()
         .by_people()
         .filter(item__opened_at__gte=since, item__second_of=None, item__in_audit=True)
-        .exclude(reason=Decision.Reason.UNCLEAR)
         .order_by()
         .annotate(week=TruncWeek("item__opened_at"), share=F("item__sampling_probability"))
         .values("week", "share", "verdict", entered=F("item__stratum"))

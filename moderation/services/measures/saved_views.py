@@ -16,15 +16,16 @@ from django.db.models import Case, Q, QuerySet, Value, When
 from moderation.models import ReviewItem, SavedView
 
 from ..queries.in_time import in_time
-from ..queue.queue_filter import QueueFilter, QueueFilterError
+from ..queue.queue_field import QueueFilterError
+from ..queue.queue_filter import QueueFilter
 from .queue_health import Count
 
 MOST_VIEWS = 50  # of one person
 LISTED = 200
 COUNTED_AT_MOST = 1_000
-# A page counts for so long at most, and what it counted holds a while; so a few pages count all.
+# A page counts for so long at most, and what it counted is cached; so a few pages count all.
 _COUNTING_SECONDS = 0.15
-_HELD_SECONDS = 300
+_CACHED_SECONDS = 300
 
 
 class SavedViewError(Exception):
@@ -116,37 +117,45 @@ def _save(view: SavedView) -> None:
 def listed(user: User) -> list[ListedView]:
     """A person's own views first, then the shared ones, with how many items wait in each."""
     own_first = Case(When(owner=user, then=Value(0)), default=Value(1))
-    views = visible_to(user).order_by(own_first, "name", "pk")[:LISTED]
+    views = [_parsed(view) for view in visible_to(user).order_by(own_first, "name", "pk")[:LISTED]]
+    known: dict[str, Count] = cache.get_many([_key(part) for _, part, _ in views if part])
     until = time.monotonic() + _COUNTING_SECONDS
-    return [_listed(view, until=until) for view in views]
+    return [
+        ListedView(view, "", "", open=None, problem=problem)
+        if part is None
+        else ListedView(view, part.words, part.query, known.get(_key(part)) or _count(part, until))
+        for view, part, problem in views
+    ]
 
 
-def _listed(view: SavedView, *, until: float) -> ListedView:
+def _parsed(view: SavedView) -> tuple[SavedView, QueueFilter | None, str]:
+    """The view, its part of the queue, and what is wrong where it cannot be read any longer."""
     try:
-        chosen = QueueFilter.parse(_as_mapping(view.query))
+        return view, QueueFilter.parse(dict(parse_qsl(view.query))), ""
     except QueueFilterError as error:
-        return ListedView(view, words="", query="", open=None, problem=str(error))
-    return ListedView(
-        view, chosen.words, chosen.query, open_count(chosen, seconds=until - time.monotonic())
-    )
+        return view, None, str(error)
 
 
-def _as_mapping(query: str) -> dict[str, str]:
-    return dict(parse_qsl(query))
-
-
-def open_count(chosen: QueueFilter, *, seconds: float = _COUNTING_SECONDS) -> Count | None:
+def open_count(part: QueueFilter) -> Count | None:
     """How many items wait in a part of the queue, as of a while ago; None: not counted in time."""
-    key = f"clipmod:view:{sha256(chosen.query.encode()).hexdigest()}"
-    known: Count | None = cache.get(key)
-    if known is not None or seconds <= 0:
-        return known
-    items = chosen.matching(ReviewItem.objects.open().not_escalated()).order_by()
+    known: Count | None = cache.get(_key(part))
+    return known or _count(part, time.monotonic() + _COUNTING_SECONDS)
+
+
+def _count(part: QueueFilter, until: float) -> Count | None:
+    """Count and cache what waits, where that is done until then."""
+    if (seconds := until - time.monotonic()) <= 0:
+        return None
+    items = part.matching(ReviewItem.objects.open().not_escalated()).order_by()
     found = in_time(
         items.values_list("pk", flat=True)[: COUNTED_AT_MOST + 1], timedelta(seconds=seconds)
     )
     if found is None:
         return None
     counted = Count(min(len(found), COUNTED_AT_MOST), is_more=len(found) > COUNTED_AT_MOST)
-    cache.set(key, counted, timeout=_HELD_SECONDS)
+    cache.set(_key(part), counted, timeout=_CACHED_SECONDS)
     return counted
+
+
+def _key(part: QueueFilter) -> str:
+    return f"clipmod:view:{sha256(part.query.encode()).hexdigest()}"

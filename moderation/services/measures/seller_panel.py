@@ -19,7 +19,7 @@ from moderation.clip.statistics.audit_estimate import Figure
 from moderation.models import Decision, Product, ReviewItem
 from moderation.models.querysets import ReviewItemQuerySet
 
-from ..queries import held
+from ..queries import cache
 from ..queue.queue_filter import QueueFilter
 from .queue_health import Count, count
 from .team_figures import share
@@ -30,7 +30,6 @@ TOP_SINCE = timedelta(days=7)
 TOP, FOUND = 20, 50
 _PRODUCTS_AT_MOST, _OPEN_AT_MOST = 10_000, 200
 CONFIRM = Decision.Verdict.CONFIRM
-UNCLEAR = Decision.Reason.UNCLEAR
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,10 @@ def seller_panel(seller: str) -> SellerPanel | None:
 def _verdicts(products: list[int]) -> Counter[tuple[str, str]]:
     """(verdict, reason) -> number, of first opinions by people that stand."""
     rows = (
-        Decision.objects.standing()
+        Decision.objects.labels()
         .by_people()
         .may_be_shown()
         .filter(item__product__in=products, item__second_of=None)
-        .exclude(reason=UNCLEAR)
         .order_by()
         .values_list("verdict", "reason")
         .annotate(number=CountOf("pk"))
@@ -133,16 +131,15 @@ def _judged_blind() -> ReviewItemQuerySet:
 # ── Many sellers ──────────────────────────────────────────────────────────────────────────────
 def top_sellers() -> list[SellerCount]:
     """Those with the most mismatches confirmed in the last week; from decisions alone."""
-    return held.held("sellers", [TOP, TOP_SINCE.days], _top_sellers)
+    return cache.value("sellers", [TOP, TOP_SINCE.days], _top_sellers)
 
 
 def _top_sellers() -> list[SellerCount]:
     rows = (
-        Decision.objects.standing()
+        Decision.objects.labels()
         .by_people()
         .may_be_shown()
         .filter(created_at__gte=timezone.now() - TOP_SINCE, item__second_of=None)
-        .exclude(reason=UNCLEAR)
         .exclude(item__product__seller="")
         .order_by()
         .values_list("item__product__seller")

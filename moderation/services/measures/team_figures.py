@@ -20,7 +20,7 @@ from moderation.clip.statistics.audit_estimate import Figure
 from moderation.clip.statistics.labelled_scores import wilson
 from moderation.models import Decision, ReviewItem, Skip
 
-from ..queries import held
+from ..queries import cache
 
 PERIODS = (1, 7, 30)  # days
 LONGEST_GAP = timedelta(minutes=2)
@@ -73,7 +73,7 @@ class _Acts:
 
 def team_figures(*, days: int, only: User | None = None) -> list[Figures]:
     """Everybody who did something in the last days, by name; or `only` this person."""
-    return held.held(
+    return cache.value(
         "team", [days, only.pk if only else None], lambda: _figures(days=days, only=only)
     )
 
@@ -166,12 +166,8 @@ def _add_pairs(acts: dict[int, _Acts], since: datetime) -> None:
     """
     asked = ReviewItem.objects.filter(second_of__isnull=False, opened_at__gte=since)
     pairs = list(asked.order_by("-opened_at").values_list("second_of", "pk")[:MOST_PAIRS])
-    told = (
-        Decision.objects.standing()
-        .filter(item__in=[item for pair in pairs for item in pair])
-        .exclude(reason=Decision.Reason.UNCLEAR)
-        .order_by("pk")
-    )
+    in_pairs = [item for pair in pairs for item in pair]
+    told = Decision.objects.labels().filter(item__in=in_pairs).order_by("pk")
     said = {
         item: (moderator, verdict)
         for item, moderator, verdict in told.values_list("item", "moderator", "verdict")

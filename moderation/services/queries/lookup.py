@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from moderation.models import Category, ModelVersion
 
 
-class UnknownName(LookupError):  # noqa: N818 - the sentence is the name's point
+class UnknownName(LookupError):
     """`str(error)` is a sentence that lists near names."""
 
     def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:

@@ -22,21 +22,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.conf import settings
 
 from moderation.clip.errors import ImageError, ModelError
 from moderation.clip.explanation import explain_category
-from moderation.clip.explanation.explain import Explained, Explainer, Listing
+from moderation.clip.explanation.explain import EncodedListing, Explainer
+from moderation.clip.explanation.explain_finding import Explained
 from moderation.models import Analysis, Category, Explanation, ReviewItem
 from moderation.models.querysets import ReviewItemQuerySet
 
 from ..encoding import embeddings
 from ..encoding.engine import Engine, engine_for
 from ..registry import versions
+from ..rules import photos
 from .explain_evidence import Evidence, evidence_for
 
 if TYPE_CHECKING:
@@ -119,13 +119,12 @@ def _explain_batch(batch: Sequence[Analysis]) -> None:
 
 
 def _found(engine: Engine, batch: Sequence[Analysis]) -> dict[int, dict[str, Any]]:
-    root = Path(settings.MEDIA_ROOT)
     images = embeddings.image_vectors(
-        engine, [(row.image_sha256, root / row.image) for row in batch]
+        engine, [(row.image_sha256, photos.source(row.image)) for row in batch]
     )
     texts = embeddings.text_vectors(engine, [row.text for row in batch])
     listings = {
-        row.pk: Listing(image, texts[row.text], row.text, row.threshold_used)
+        row.pk: EncodedListing(image, texts[row.text], row.text, row.threshold_used)
         for row in batch
         if not isinstance(image := images[row.image_sha256], ImageError)
         and row.threshold_used is not None
@@ -193,7 +192,7 @@ class _Categories:
         return {"category": {"name": category.name, "rank": standing.rank, "of": standing.of}}
 
 
-def _compared(evidence: Evidence, row: Analysis, listing: Listing) -> dict[str, Any]:
+def _compared(evidence: Evidence, row: Analysis, listing: EncodedListing) -> dict[str, Any]:
     found: dict[str, Any] = {}
     category = row.product.category
     if category is not None and row.similarity is not None:

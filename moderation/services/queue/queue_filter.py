@@ -10,22 +10,23 @@ them in. The blind items of two such filters never differ by what the model said
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Exists, F, FloatField, OuterRef, Q, Value
-from django.db.models.expressions import Case, Combinable, When
-from django.db.models.functions import Least
+from django.db.models import Exists, Model, OuterRef, Q
 from django.utils import timezone
 
 from moderation.clip.errors import ModelError
 from moderation.models import Category, ModelVersion, ReviewItem, Skip
 from moderation.models.querysets import ReviewItemQuerySet
 
-from ..queries import held
+from ..queries import cache
 from ..registry import versions
+from ..rules.thresholds import Thresholds
+from .queue_field import QueueField, QueueFilterError, key, narrows, one_of
 
 BANDS = {"review": "Flagged, not clearly", "clear": "Clear mismatches"}
 REASONS = {
@@ -33,34 +34,121 @@ REASONS = {
     "reopened": "Decided before, then changed",
     "skipped": "Skipped by somebody",
 }
-_LARGEST_KEY = 2**63 - 1
+_BY_REASON = {
+    "flagged": Q(stratum=ReviewItem.Stratum.FLAGGED),
+    # Not by its stratum, which says that the model did not flag it.
+    "reopened": Q(reopens__isnull=False),
+    "skipped": Q(Exists(Skip.objects.filter(item=OuterRef("pk")))),
+}
 _UNITS = {"h": "hours", "d": "days"}
 _MOST = {"h": 24 * 3650, "d": 3650}
 _LONGEST_SELLER = 100
 _FEW = 1000
 _LONG_FOR_A_PAGE = 0.15  # seconds
-_FEW_HOLD = timedelta(minutes=1)
-_ABOVE_ALL = 2.0  # of a threshold: no cosine reaches it, so the band itself is the limit
+_FEW_CACHED = timedelta(minutes=1)
 
 
-class QueueFilterError(ValueError):
-    """A value that is no filter; `str(error)` is a sentence, `field` the name in the address."""
+def _seller(name: str, text: str) -> str:
+    if len(text) > _LONGEST_SELLER or "\0" in text:
+        raise QueueFilterError(name, "No seller has this name; it is too long or unreadable.")
+    return text
 
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
+
+def _older(name: str, text: str) -> str:
+    found = re.fullmatch(r"([0-9]{1,6})([hd])", text.lower())
+    if found is None or not 0 < int(found[1]) <= _MOST[found[2]]:
+        raise QueueFilterError(
+            name, f"“{text.lower()[:40]}” is no age; write hours or days, such as 12h or 3d."
+        )
+    return f"{int(found[1])}{found[2]}"
+
+
+def _span(older: str) -> timedelta:
+    return timedelta(**{_UNITS[older[-1]]: int(older[:-1])})
+
+
+def _waiting(older: str) -> str:
+    number, unit = int(older[:-1]), _UNITS[older[-1]]
+    return f"Waiting {number} {unit if number != 1 else unit[:-1]} or longer"
+
+
+def _name(model: type[Model], pk: int) -> str | None:
+    return model._default_manager.filter(pk=pk).values_list("name", flat=True).first()
 
 
 @dataclass(frozen=True)
 class QueueFilter:
-    """What an item must be; an empty field asks for nothing."""
+    """What an item must be. In addresses and words the fields stand in this order."""
 
-    band: str = ""
-    category: int | None = None
-    seller: str = ""
-    reason: str = ""
-    version: int | None = None
-    older: str = ""  # such as 12h or 3d
+    band: str | None = narrows(
+        QueueField(
+            title="Band",
+            parse=one_of(BANDS),
+            apply=lambda items, band: _in_band(items, band),
+            words=BANDS.__getitem__,
+            choices=BANDS.items,
+            after_others=True,
+            tells_of_the_model=bool,
+            asks_for_analyses=True,
+        )
+    )
+    category: int | None = narrows(
+        QueueField(
+            title="Category",
+            parse=key,
+            apply=lambda items, pk: items.filter(product__category_id=pk),
+            words=lambda pk: _name(Category, pk) or "A category that is gone",
+            choices=lambda: Category.objects.values_list("pk", "name"),
+        )
+    )
+    seller: str | None = narrows(
+        QueueField(
+            title="Seller",
+            parse=_seller,
+            apply=lambda items, seller: items.filter(product__seller=seller),
+            words="Seller {}".format,
+            longest=_LONGEST_SELLER,
+        )
+    )
+    reason: str | None = narrows(
+        QueueField(
+            title="Why it waits",
+            parse=one_of(REASONS),
+            apply=lambda items, reason: items.filter(_BY_REASON[reason]),
+            words=REASONS.__getitem__,
+            choices=REASONS.items,
+            anything="Any reason",
+            tells_of_the_model="flagged".__eq__,
+        )
+    )
+    version: int | None = narrows(
+        QueueField(
+            title="Model version",
+            parse=key,
+            apply=lambda items, pk: items.filter(analysis__model_version_id=pk),
+            words=lambda pk: f"Scored by {_name(ModelVersion, pk) or 'a version that is gone'}",
+            choices=lambda: ModelVersion.objects.values_list("pk", "name"),
+            after_others=True,
+            tells_of_the_model=bool,
+            asks_for_analyses=True,
+        )
+    )
+    older: str | None = narrows(  # such as 12h or 3d
+        QueueField(
+            title="Waiting for at least",
+            parse=_older,
+            apply=lambda items, age: items.filter(opened_at__lte=timezone.now() - _span(age)),
+            words=_waiting,
+            example="12h or 3d",
+            help="hours or days, such as 12h or 3d",
+            after_others=True,
+        )
+    )
+
+    @classmethod
+    def fields(cls) -> dict[str, QueueField[Any]]:
+        """Each field by its name in the address."""
+        return {one.name: one.metadata["about"] for one in fields(cls)}
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> QueueFilter:
@@ -68,33 +156,42 @@ class QueueFilter:
 
         Raises `QueueFilterError`.
         """
-        given = {
-            one.name: value for one in fields(cls) if (value := query.get(one.name, "").strip())
-        }
+        given = {name: query.get(name, "").strip() for name in cls.fields()}
         return cls(
-            band=_one_of("band", given, BANDS),
-            category=_key("category", given),
-            seller=_seller(given),
-            reason=_one_of("reason", given, REASONS),
-            version=_key("version", given),
-            older=_older(given),
+            **{name: cls.fields()[name].parse(name, text) for name, text in given.items() if text}
         )
+
+    def _chosen(self) -> Iterator[tuple[str, QueueField[Any], Any]]:
+        for name, field in self.fields().items():
+            value = getattr(self, name)
+            if value not in ("", None):
+                yield name, field, value
 
     @property
     def query(self) -> str:
         """The filter as it stands in an address; the same for the same filter."""
-        chosen = ((one.name, getattr(self, one.name)) for one in fields(self))
-        return urlencode([(name, value) for name, value in chosen if value not in ("", None)])
+        return urlencode([(name, value) for name, _, value in self._chosen()])
 
     @property
     def is_empty(self) -> bool:
         """Whether it is the whole queue."""
-        return self == QueueFilter()
+        return not any(self._chosen())
 
     @property
     def tells_of_the_model(self) -> bool:
         """Whether to be in it says what the model said, or which one; see above."""
-        return bool(self.band or self.version is not None or self.reason == "flagged")
+        return any(field.tells_of_the_model(value) for _, field, value in self._chosen())
+
+    @property
+    def asks_for_analyses(self) -> bool:
+        """Whether an item alone does not tell if it is let through."""
+        return any(field.asks_for_analyses for _, field, _ in self._chosen())
+
+    @property
+    def words(self) -> str:
+        """The filter for people."""
+        parts = [field.words(value) for _, field, value in self._chosen()]
+        return " · ".join(parts) or "The whole queue"
 
     def apply(self, items: ReviewItemQuerySet) -> ReviewItemQuerySet:
         """Those of `items` that it lets through, for a page that looks for the first of them.
@@ -104,7 +201,7 @@ class QueueFilter:
         matching = self.matching(items)
         if not self.asks_for_analyses:
             return matching
-        few = held.held("few", self.query, self._few, long=_LONG_FOR_A_PAGE, at_least=_FEW_HOLD)
+        few = cache.value("few", self.query, self._few, long=_LONG_FOR_A_PAGE, at_least=_FEW_CACHED)
         return matching if few is None else matching.filter(pk__in=few)
 
     def _few(self) -> list[int] | None:
@@ -117,89 +214,13 @@ class QueueFilter:
         some = list(found[: _FEW + 1])
         return some if len(some) <= _FEW else None
 
-    @property
-    def asks_for_analyses(self) -> bool:
-        """Whether an item alone does not tell if it is let through."""
-        return bool(self.band or self.version is not None)
-
     def matching(self, items: ReviewItemQuerySet) -> ReviewItemQuerySet:
         """Those of `items` that it lets through."""
         if self.tells_of_the_model:
             items = items.in_the_open()
-        if self.category is not None:
-            items = items.filter(product__category_id=self.category)
-        if self.seller:
-            items = items.filter(product__seller=self.seller)
-        if self.version is not None:
-            items = items.filter(analysis__model_version_id=self.version)
-        if self.older:
-            items = items.filter(opened_at__lte=timezone.now() - _span(self.older))
-        if self.reason == "flagged":
-            items = items.filter(stratum=ReviewItem.Stratum.FLAGGED)
-        elif self.reason == "reopened":
-            # Not by its stratum, which says that the model did not flag it.
-            items = items.filter(reopens__isnull=False)
-        elif self.reason == "skipped":
-            items = items.filter(Exists(Skip.objects.filter(item=OuterRef("pk"))))
-        return _in_band(items, self.band) if self.band else items
-
-    @property
-    def words(self) -> str:
-        """The filter for people."""
-        parts = [BANDS[self.band]] if self.band else []
-        if self.category is not None:
-            name = Category.objects.filter(pk=self.category).values_list("name", flat=True).first()
-            parts.append(name or "A category that is gone")
-        if self.seller:
-            parts.append(f"Seller {self.seller}")
-        if self.reason:
-            parts.append(REASONS[self.reason])
-        if self.version is not None:
-            known = ModelVersion.objects.filter(pk=self.version).values_list("name", flat=True)
-            parts.append(f"Scored by {known.first() or 'a version that is gone'}")
-        if self.older:
-            number, unit = int(self.older[:-1]), _UNITS[self.older[-1]]
-            parts.append(f"Waiting {number} {unit if number != 1 else unit[:-1]} or longer")
-        return " · ".join(parts) or "The whole queue"
-
-
-def _one_of(field: str, given: Mapping[str, str], known: Mapping[str, str]) -> str:
-    value = given.get(field, "")
-    if value and value not in known:
-        raise QueueFilterError(
-            field, f"There is no {field} “{value[:40]}”; choose one of: {', '.join(known)}."
-        )
-    return value
-
-
-def _key(field: str, given: Mapping[str, str]) -> int | None:
-    value = given.get(field)
-    if value is None:
-        return None
-    if not (value.isascii() and value.isdigit()) or not 0 < int(value) <= _LARGEST_KEY:
-        raise QueueFilterError(field, f"The {field} is “{value[:40]}”; it must be a number.")
-    return int(value)
-
-
-def _seller(given: Mapping[str, str]) -> str:
-    value = given.get("seller", "")
-    if len(value) > _LONGEST_SELLER or "\0" in value:
-        raise QueueFilterError("seller", "No seller has this name; it is too long or unreadable.")
-    return value
-
-
-def _older(given: Mapping[str, str]) -> str:
-    value = given.get("older", "").lower()
-    found = re.fullmatch(r"([0-9]{1,6})([hd])", value)
-    if value and (found is None or not 0 < int(found[1]) <= _MOST[found[2]]):
-        raise QueueFilterError(
-            "older", f"“{value[:40]}” is no age; write hours or days, such as 12h or 3d."
-        )
-    return f"{int(found[1])}{found[2]}" if found else ""
-
-
-def _span(older: str) -> timedelta:
-    return timedelta(**{_UNITS[older[-1]]: int(older[:-1])})
+        for _, field, value in self._chosen():
+            items = field.apply(items, value)
+        return items
 
 
 # ── Bands ─────────────────────────────────────────────────────────────────────────────────────
@@ -213,29 +234,10 @@ def _in_band(items: ReviewItemQuerySet, band: str) -> ReviewItemQuerySet:
         version = versions.current()
     except ModelError:
         version = None
-    if version is None or version.clear_threshold is None:
-        return flagged if band == "review" else items.none()
-    clear = Q(analysis__model_version=version) & Q(analysis__similarity__lt=_limit(version))
-    return flagged.filter(clear if band == "clear" else ~clear)
-
-
-def _limit(version: ModelVersion) -> Combinable:
-    """`versions.clear_threshold_for` of an item's category and analysis, by the database."""
-    override = F("analysis__threshold_override")
-    asked_for = Least(_by_category(version, override=_ABOVE_ALL), override)
-    return Case(
-        When(analysis__threshold_override__isnull=False, then=asked_for),
-        default=_by_category(version, override=None),
-        output_field=FloatField(),
+    limit = version and Thresholds(version).clear_sql(
+        "product__", override="analysis__threshold_override"
     )
-
-
-def _by_category(version: ModelVersion, *, override: float | None) -> Combinable:
-    plain = versions.clear_threshold_for(version, override=override)
-    elsewhere = [
-        When(product__category_id=one.pk, then=Value(limit))
-        for one in Category.objects.all()
-        if (limit := versions.clear_threshold_for(version, category=one, override=override))
-        != plain
-    ]
-    return Case(*elsewhere, default=Value(plain), output_field=FloatField())
+    if limit is None:
+        return flagged if band == "review" else items.none()
+    clear = Q(analysis__model_version=version) & Q(analysis__similarity__lt=limit)
+    return flagged.filter(clear if band == "clear" else ~clear)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
 
 from django.contrib.auth.models import User
 
 from moderation.models import Decision, QueuePreferences
 
-_ANSWERS = [
-    (f"{verdict}:{reason}", f"{word}: {str(reason.label)[0].lower()}{str(reason.label)[1:]}")
-    for verdict, word in ((Decision.Verdict.CONFIRM, "Mismatch"), (Decision.Verdict.DISMISS, "OK"))
-    for reason in Decision.REASONS_FOR[verdict]
-]
+_WORDS = {Decision.Verdict.CONFIRM: "Mismatch", Decision.Verdict.DISMISS: "OK"}
+_SPARE = string.digits[1:] + "0" + string.ascii_lowercase
+
+
+def _in_a_sentence(reason: Decision.Reason) -> str:
+    label = str(reason.label)
+    return label[0].lower() + label[1:]
+
+
 # Action -> (what it does, its usual key), in the order of the list on the page.
 ACTIONS: dict[str, tuple[str, str]] = {
     "confirm": ("Mismatch, with the reason that stands out", "m"),
     "dismiss": ("They match", "o"),
-    **{name: (label, str(number)) for number, (name, label) in enumerate(_ANSWERS, start=1)},
+    **{
+        reason.answer: (f"{_WORDS[reason.verdict]}: {_in_a_sentence(reason)}", reason.key)
+        for reason in Decision.Reason
+    },
     "skip": ("Skip: somebody else looks at it", "s"),
     "escalate": ("Ask a lead", "e"),
     "undo": ("Undo what you did last, up to ten acts", "u"),
@@ -45,8 +53,22 @@ def keys_of(user: User) -> tuple[dict[str, str], bool]:
     chosen = QueuePreferences.objects.filter(user=user).first()
     if chosen is None:
         return usual(), True
-    known = {action: key for action, key in chosen.keys.items() if action in ACTIONS}
-    return usual() | known, chosen.keys_on
+    own = {action: key for action, key in chosen.keys.items() if action in ACTIONS}
+    return _beside(own), chosen.keys_on
+
+
+def _beside(own: Mapping[str, str]) -> dict[str, str]:
+    """The keys of all actions where some were chosen.
+
+    What a person chose takes precedence: where it is the usual key of another action (one that came
+    later), that action gets the first key that nothing else has, digits first.
+    """
+    taken = set(own.values())
+    spare = (key for key in _SPARE if key not in taken.union(usual().values()))
+    return {
+        action: own.get(action) or (next(spare) if key in taken else key)
+        for action, key in usual().items()
+    }
 
 
 def save(user: User, *, keys: Mapping[str, str], on: bool) -> None:

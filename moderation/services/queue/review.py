@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -26,7 +27,7 @@ class ReviewError(Exception):
     """A review action that cannot be done; `str(error)` is a sentence for the moderator."""
 
 
-class AlreadyDecided(ReviewError):  # noqa: N818 - the sentence is the name's point
+class AlreadyDecided(ReviewError):
     """Somebody else was faster, or the item left the queue."""
 
 
@@ -51,8 +52,8 @@ def decide(
     Decisions of one `act` are undone together.
 
     A claim that ran out is no obstacle while nobody else took the item. Raises `AlreadyDecided`
-    where somebody did, or where the item has left the queue, and `ReviewError` for a reason that
-    does not go with the verdict or an item that this person may not decide.
+    where somebody did or it left the queue, and `ReviewError` for a reason that does not go with
+    the verdict or an item that this person may not decide.
     """
     _check_reason(verdict, reason)
     item = ReviewItem.objects.get(pk=item.pk)
@@ -63,11 +64,9 @@ def decide(
         # First, as whoever scores them does: no analysis opens another item of them meanwhile.
         contents = _locked_contents([item, *similar])
         _close(item, moderator=moderator, contents=contents)
-        if item.second_of_id is None and sampling.drawn_for_gold(contents[item.product_id][1]):
-            review_queue.ask_second(item)
-        decision = Decision.objects.create(
-            item=item,
-            analysis_id=item.analysis_id,
+        _ask_second_of_gold(item, external_id=contents[item.product_id][1])
+        decision = _recorded(
+            item,
             moderator=moderator,
             verdict=verdict,
             reason=reason,
@@ -75,15 +74,28 @@ def decide(
             note=note,
             seconds=seconds,
             mode=mode,
-            stratum=item.stratum,
-            picked_by=item.picked_by or ReviewItem.Pick.CHOSEN,
-            sampling_probability=item.sampling_probability,
             act=act or (uuid.uuid4() if similar else None),
             idempotency_key=idempotency_key,
         )
         taken_over = _take_over(decision, similar, contents=contents)
         webhooks.announce([decision, *taken_over])
     return decision
+
+
+def _ask_second_of_gold(item: ReviewItem, *, external_id: str) -> None:
+    if item.second_of_id is None and sampling.drawn_for_gold(external_id):
+        review_queue.ask_second(item)
+
+
+def _recorded(item: ReviewItem, **said: Any) -> Decision:
+    """The row of a decision, with the item's way into the queue as it is now."""
+    return Decision.objects.create(
+        item=item,
+        analysis_id=item.analysis_id,
+        stratum=item.stratum,
+        sampling_probability=item.sampling_probability,
+        **{"picked_by": item.picked_by or ReviewItem.Pick.CHOSEN, **said},
+    )
 
 
 def _similar(item: ReviewItem, also: Sequence[int]) -> list[ReviewItem]:
@@ -132,17 +144,14 @@ def _take_over(
         except AlreadyDecided:
             continue
         rows.append(
-            Decision.objects.create(
-                item=item,
-                analysis_id=item.analysis_id,
+            _recorded(
+                item,
                 moderator=decision.moderator,
                 verdict=decision.verdict,
                 reason=decision.reason,
                 wrong_side=decision.wrong_side,
                 mode=Decision.Mode.GROUP,
-                stratum=item.stratum,
                 picked_by=ReviewItem.Pick.GROUP,
-                sampling_probability=item.sampling_probability,
                 act=decision.act,
                 propagated_from=decision,
             )
@@ -151,7 +160,7 @@ def _take_over(
 
 
 def _check_reason(verdict: str, reason: str) -> None:
-    allowed = Decision.REASONS_FOR.get(Decision.Verdict(verdict), [])
+    allowed = Decision.Verdict(verdict).reasons
     if reason not in allowed:
         raise ReviewError(
             f"The reason {reason or 'was left out; it'} does not go with this decision; "
@@ -196,14 +205,9 @@ def skip(
         Skip.objects.update_or_create(item=item, moderator=moderator, defaults=newest)
         if Skip.objects.filter(item=item).count() < SKIPS_THAT_ESCALATE:
             return False
-        return bool(
-            ReviewItem.objects.unclaimed()
-            .not_escalated()
-            .filter(pk=item.pk)
-            .update(
-                escalated_at=timezone.now(), escalation=Escalation.SKIPPED, **review_claims.FREE
-            )
-        )
+        free = ReviewItem.objects.unclaimed().not_escalated().filter(pk=item.pk)
+        to_leads = {"escalated_at": timezone.now(), "escalation": Escalation.SKIPPED}
+        return bool(free.update(**to_leads, **review_claims.FREE))
 
 
 def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
@@ -223,16 +227,12 @@ def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
         raise ReviewError("There is no other lead who could decide it: skip it instead.")
     if problem := review_claims.refusal(item, moderator=moderator):
         raise ReviewError(problem)
-    free_or_mine = ReviewItem.objects.free_for(moderator)
-    if (
-        not free_or_mine.not_escalated()
-        .filter(pk=item.pk)
-        .update(
-            escalated_at=timezone.now(),
-            escalated_by=moderator,
-            escalation=Escalation.ASKED,
-            escalation_note=note,
-            **review_claims.FREE,
-        )
+    free_or_mine = ReviewItem.objects.free_for(moderator).not_escalated().filter(pk=item.pk)
+    if not free_or_mine.update(
+        escalated_at=timezone.now(),
+        escalated_by=moderator,
+        escalation=Escalation.ASKED,
+        escalation_note=note,
+        **review_claims.FREE,
     ):
         raise AlreadyDecided(who_was_faster(item, asking=moderator))

@@ -15,7 +15,7 @@ from django.db.models import Count
 
 from moderation.models import Category, Decision, ReviewItem
 
-from ..queries import held
+from ..queries import cache
 from . import review, review_claims
 from .desk import Desk
 from .queue_filter import QueueFilter
@@ -33,7 +33,7 @@ class Choice:
 
 def choices() -> list[Choice]:
     """The categories with items that nobody has in hand, by name; in a large queue, as of late."""
-    waiting = held.held("grid", [], _waiting)
+    waiting = cache.value("grid", [], _waiting)
     found = Category.objects.filter(pk__in=waiting).order_by("name")
     return [Choice(category, waiting[category.pk]) for category in found]
 

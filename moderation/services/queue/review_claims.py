@@ -1,8 +1,7 @@
-"""Who holds which item of the queue, and which one comes next.
+"""Who holds which item of the queue; which one comes next says `queue_order`.
 
 An item goes into somebody's hands by one conditional UPDATE, so two moderators never hold the same
-item. Which item comes next is drawn from the mixture of `mixture`, by a keyed hash of the moderator
-and the item they had before: nobody can foresee it, and to ask again gives the same answer.
+item.
 """
 
 from __future__ import annotations
@@ -15,19 +14,16 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 
-from moderation.models import Decision, ReviewItem, Skip
+from moderation.models import Decision, ReviewItem
 from moderation.models.querysets import ReviewItemQuerySet
 
-from ..rules import mixture
-from ..rules.mixture import Arm
+from . import queue_order
 from .desk import WHOLE_QUEUE, Desk
 
 Pick = ReviewItem.Pick
 RESOLVE = "moderation.resolve_escalation"
 
-_TRIED_AT_ONCE = 10
 # What was only fetched ahead comes back sooner; a page gives a sign of life each minute.
 _SOFT_SECONDS = 90
 
@@ -42,7 +38,7 @@ def claim_next(moderator: User, *, desk: Desk = WHOLE_QUEUE) -> ReviewItem | Non
         if renew(item, moderator=moderator):
             show(item, moderator=moderator)
             return item
-    drawn = _draw(moderator, desk=desk, after=_last_item(moderator))
+    drawn = _draw(moderator, desk=desk, after=None)
     if drawn is not None:
         show(drawn, moderator=moderator)
     return drawn
@@ -54,7 +50,7 @@ def reserve(moderator: User, *, ahead: int, desk: Desk = WHOLE_QUEUE) -> list[Re
     What is added is held softly: claimed, so that nobody else is given it, but not seen yet.
     """
     items = held(moderator, desk=desk)
-    after = items[-1].pk if items else _last_item(moderator)
+    after = items[-1].pk if items else None
     while len(items) < ahead + 1:
         item = _draw(moderator, desk=desk, after=after)
         if item is None:
@@ -206,12 +202,10 @@ def _take(free: ReviewItemQuerySet, *, moderator: User, pick: Pick) -> bool:
     )
 
 
-# ── The mixture ───────────────────────────────────────────────────────────────────────────────
-def _draw(moderator: User, *, desk: Desk, after: int) -> ReviewItem | None:
-    """The item that the mixture gives after another one, held softly."""
-    arms = (Arm.SUSPICIOUS,) if desk.escalated else _arms(moderator, after=after)
-    for arm in arms:
-        while candidates := _candidates(arm, moderator, desk):
+def _draw(moderator: User, *, desk: Desk, after: int | None) -> ReviewItem | None:
+    """The item that the mixture gives after another one (None: the last act), held softly."""
+    for arm in queue_order.arms(moderator, desk=desk, after=after):
+        while candidates := queue_order.candidates(arm, moderator=moderator, desk=desk):
             for pk, pick in candidates:
                 free = ReviewItem.objects.unclaimed().filter(
                     pk=pk, escalated_at__isnull=not desk.escalated
@@ -219,82 +213,3 @@ def _draw(moderator: User, *, desk: Desk, after: int) -> ReviewItem | None:
                 if _take(free, moderator=moderator, pick=pick):
                     return ReviewItem.objects.get(pk=pk)
     return None
-
-
-def _arms(moderator: User, *, after: int) -> tuple[Arm, Arm]:
-    ticket = salted_hmac("moderation.queue", f"{moderator.pk} {after}", algorithm="sha256")
-    draw = int.from_bytes(ticket.digest()[:6], "big") / 2**48
-    return mixture.arms(
-        draw, uncertain=settings.QUEUE_UNCERTAIN_SHARE, audit=settings.QUEUE_AUDIT_SHARE
-    )
-
-
-def _last_item(moderator: User) -> int:
-    """The item that this moderator decided or skipped last; 0 before the first."""
-    decided = (
-        Decision.objects.by_people()
-        .filter(moderator=moderator)
-        .order_by("-id")
-        .values_list("created_at", "item_id")
-        .first()
-    )
-    skipped = (
-        Skip.objects.filter(moderator=moderator)
-        .order_by("-created_at", "-id")
-        .values_list("created_at", "item_id")
-        .first()
-    )
-    return max((last for last in (decided, skipped) if last), default=(None, 0))[1]
-
-
-def _candidates(arm: Arm, moderator: User, desk: Desk) -> list[tuple[int, Pick]]:
-    """Free items of an arm for this moderator, best first, each with how it is picked."""
-    free = desk.of(ReviewItem.objects.unclaimed())
-    if desk.escalated:
-        return _escalated(free.not_judged_by(moderator).not_escalated_by(moderator), moderator)
-    free = free.not_skipped_by(moderator)
-    if arm is Arm.AUDIT:
-        return _by_lot(free.not_judged_by(moderator))
-    if arm is Arm.UNCERTAIN:
-        return [(pk, Pick.UNCERTAIN) for pk in _uncertain(free.in_the_open())]
-    best = free.in_the_open().most_suspicious_first()
-    return [(pk, Pick.SUSPICIOUS) for pk in best.values_list("pk", flat=True)[:_TRIED_AT_ONCE]]
-
-
-def _escalated(free: ReviewItemQuerySet, lead: User) -> list[tuple[int, Pick]]:
-    """What leads are asked, the longest waiting first; the way into the queue stays on record.
-
-    What this lead skipped comes last, and not never: there may be no other lead.
-    """
-    first = free.not_skipped_by(lead)
-    for items in (first, free):
-        rows = items.order_by("escalated_at", "id").values_list("pk", "picked_by")
-        if found := rows[:_TRIED_AT_ONCE]:
-            return [(pk, Pick(pick or Pick.CHOSEN)) for pk, pick in found]
-    return []
-
-
-def _uncertain(free: ReviewItemQuerySet) -> list[int]:
-    pool = list(
-        free.order_by("-uncertainty", "id").values_list("pk", "product__category_id")[
-            : mixture.UNCERTAIN_POOL
-        ]
-    )
-    by_people = Decision.objects.standing().by_people().order_by("-id")
-    lately = by_people.values_list("item__product__category_id", flat=True)
-    places = mixture.diverse(
-        [category for _, category in pool], lately=list(lately[: mixture.LATELY])
-    )
-    return [pool[place][0] for place in places[:_TRIED_AT_ONCE]]
-
-
-def _by_lot(free: ReviewItemQuerySet) -> list[tuple[int, Pick]]:
-    """What is judged blind: the drawn and the second opinions, in the lottery's order."""
-    drawn = free.filter(in_audit=True, second_of=None).order_by("lottery", "id")
-    seconds = free.filter(second_of__isnull=False).order_by("lottery", "id")
-    found = [
-        (place, pk, pick)
-        for items, pick in ((drawn, Pick.AUDIT), (seconds, Pick.SECOND))
-        for place, pk in items.values_list("lottery", "pk")[:_TRIED_AT_ONCE]
-    ]
-    return [(pk, pick) for _, pk, pick in sorted(found)]

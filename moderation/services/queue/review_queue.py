@@ -15,6 +15,7 @@ from ..integration import webhooks
 from ..queries.update_each import update_each
 from ..registry import versions
 from ..rules import sampling
+from ..rules.thresholds import Thresholds, traits
 from . import review_claims
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
@@ -34,51 +35,47 @@ def follow(analyses: Sequence[Analysis]) -> None:
     and text are the same, and is asked again once they changed, whatever the model says of them.
     """
     newest = {row.product_id: row for row in sorted(analyses, key=lambda row: row.pk)}
-    open_items = {
-        item.product_id: item
-        for item in ReviewItem.objects.open()
-        .select_for_update()
-        .filter(product__in=newest)
-        .select_related("analysis")
-        .defer("analysis__top_categories")
-    }
-    past = _past(newest)
+    open_items, past = _open_items(newest), _past(newest)
     asked = {row.model_version for row in newest.values()}
     margins = {version: sampling.near_margin(version) for version in asked}
     created, moved, withdrawn = [], [], []
-    for product_id, content_hash, external_id, current in Product.objects.filter(
-        pk__in=newest
-    ).values_list("pk", "content_hash", "external_id", "analysis"):
-        row, item = newest[product_id], open_items.get(product_id)
+    products = Product.objects.filter(pk__in=newest)
+    for pk, content_hash, external_id, current in products.values_list(
+        "pk", "content_hash", "external_id", "analysis"
+    ):
+        row, item = newest[pk], open_items.get(pk)
         if content_hash != row.content_hash or (current or 0) > row.pk:
             continue  # of a former photo or text, or a late answer: the product has a newer one
         same = item if item and item.analysis.content_hash == row.content_hash else None
         if same and same.second_of_id:
             continue  # it asks about what was decided, whatever the model says now
-        entry, is_decided = None, (product_id, content_hash) in past.decided
+        entry, is_decided = None, (pk, content_hash) in past.decided
         if not is_decided:
             entry = sampling.entry(row, external_id=external_id, near=margins[row.model_version])
             entry = _kept(same, row, entry) if same else entry
+        order = sampling.order(external_id)
         if same and entry:
             # The same item, so that whoever looks at it can still decide.
-            same.lottery = sampling.order(external_id)  # items older than the audit have none
+            same.lottery = order  # items older than the audit have none
             moved.append(sampling.placed(same, row, entry))
             continue
-        if item:
-            withdrawn.append(item.pk)
-        former = past.former.get(product_id)
+        withdrawn += [item] if item else []
+        former = past.former.get(pk)
         if entry is None and former in past.by_people and not is_decided:
             entry = sampling.REOPENED_ENTRY
         if entry:
-            fresh = ReviewItem(
-                product_id=product_id,
-                lottery=sampling.order(external_id),
-                reopens_id=former,
-            )
+            fresh = ReviewItem(product_id=pk, lottery=order, reopens_id=former)
             created.append(sampling.placed(fresh, row, entry))
     update_each(moved, _FOLLOWS)
-    ReviewItem.objects.filter(pk__in=withdrawn).update(state=WITHDRAWN)
+    ReviewItem.objects.filter(pk__in=[item.pk for item in withdrawn]).update(state=WITHDRAWN)
     _open(created)
+
+
+def _open_items(products: Iterable[int]) -> dict[int, ReviewItem]:
+    """The open item of each product, locked."""
+    items = ReviewItem.objects.open().select_for_update().filter(product__in=products)
+    items = items.select_related("analysis").defer("analysis__top_categories")
+    return {item.product_id: item for item in items}
 
 
 @dataclass
@@ -149,20 +146,18 @@ def _open(items: Sequence[ReviewItem]) -> None:
 
 
 def _clear(items: Sequence[ReviewItem]) -> list[ReviewItem]:
-    """Those in their category's band of clear mismatches, and not drawn for people to judge."""
+    """Those in their band of clear mismatches, and not drawn for people to judge."""
     flagged = [item for item in items if item.stratum == sampling.FLAGGED and not item.in_audit]
-    products = Product.objects.select_related("category").in_bulk([i.product_id for i in flagged])
-    answering = versions.current().pk if flagged else None
-    clear = []
+    if not flagged:
+        return []
+    products = Product.objects.in_bulk([item.product_id for item in flagged])
+    limits, clear = Thresholds(versions.current()), []
     for item in flagged:
         row = item.analysis
-        if row.model_version_id != answering:
+        if row.model_version_id != limits.version.pk:
             continue  # the band was warranted, and turned on, for the version that answers now
-        limit = versions.clear_threshold_for(
-            row.model_version,
-            category=products[item.product_id].category,
-            override=row.threshold_override,
-        )
+        has = traits(products[item.product_id])
+        limit = limits.clear_of(has, override=row.threshold_override)
         if limit is not None and row.similarity is not None and row.similarity < limit:
             clear.append(item)
     return clear

@@ -30,7 +30,7 @@ VERDICT_FIELDS = (
 )
 
 
-class NeedsTheGate(ModelError):  # noqa: N818 - the sentence is the name's point
+class NeedsTheGate(ModelError):
     """A candidate was to be activated without being compared with what runs."""
 
     def __init__(self, candidate: ModelVersion) -> None:
@@ -40,7 +40,7 @@ class NeedsTheGate(ModelError):  # noqa: N818 - the sentence is the name's point
         )
 
 
-class Overtaken(ModelError):  # noqa: N818 - the sentence is the name's point
+class Overtaken(ModelError):
     """Two versions were to become active at the same moment."""
 
     def __init__(self, wanted: ModelVersion) -> None:

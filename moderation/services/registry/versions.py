@@ -1,4 +1,4 @@
-"""Which version answers, and the threshold that holds for it."""
+"""Which version answers."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 from django.conf import settings
 
 from moderation.clip.errors import ModelError
-from moderation.models import Category, ModelVersion
+from moderation.models import ModelVersion
 
 from .registering import register
 
 Source, Status = ModelVersion.Source, ModelVersion.Status
 
 
-class NoActiveModel(ModelError):  # noqa: N818 - the sentence is the name's point
+class NoActiveModel(ModelError):
     """Nothing was set up yet."""
 
     def __init__(self) -> None:
         super().__init__("No model is active; run `python manage.py setup` once.")
 
 
-class Replaced(ModelError):  # noqa: N818 - the sentence is the name's point
+class Replaced(ModelError):
     """Work for a version that was active when it began, and is no longer."""
 
 
@@ -67,40 +67,3 @@ def from_path(path: str) -> ModelVersion:
         )
     known = ModelVersion.objects.filter(source=Source.FOLDER, location=str(folder))
     return known.order_by("-pk").first() or register(str(folder))
-
-
-def threshold_for(
-    version: ModelVersion, *, category: Category | None = None, override: float | None = None
-) -> float:
-    """The threshold that holds: asked for, else the category's, the setting's, the version's.
-
-    The version's is moved in a category whose mismatches are likelier or rarer than its
-    similarities say elsewhere, so that the same P(mismatch) flags everywhere.
-    """
-    for threshold in (
-        override,
-        category.threshold if category else None,
-        settings.CLIP_SIMILARITY_THRESHOLD,
-    ):
-        if threshold is not None:
-            return threshold
-    return _in_category(version, version.threshold, category)
-
-
-def clear_threshold_for(
-    version: ModelVersion, *, category: Category | None = None, override: float | None = None
-) -> float | None:
-    """Below it a mismatch is clear, or None without such a band; never above the threshold."""
-    if version.clear_threshold is None:
-        return None
-    limit = threshold_for(version, category=category, override=override)
-    return min(_in_category(version, version.clear_threshold, category), limit)
-
-
-def _in_category(version: ModelVersion, threshold: float, category: Category | None) -> float:
-    if category is None or not version.calibration.get("offsets"):
-        return threshold
-    calibration = version.calibrated
-    if calibration is None:
-        return threshold
-    return min(max(calibration.threshold_in(category.name, threshold), -1.0), 1.0)

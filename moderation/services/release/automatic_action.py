@@ -8,7 +8,7 @@ from django.db import transaction
 from moderation.models import AutomaticAction, ModelVersion, VersionEvent
 
 from ..registry import versions
-from .thresholds import ThresholdError
+from .threshold_targets import ThresholdError
 
 
 def newest() -> AutomaticAction | None:

@@ -20,7 +20,7 @@ from ..integration import webhooks
 from ..queries.one_parameter import among
 from ..registry import version_log
 from . import queue_rollback
-from .thresholds import ThresholdError
+from .threshold_targets import ThresholdError
 
 AUTOMATIC, UNDO = Decision.Mode.AUTOMATIC, Decision.Verdict.UNDO
 WITHDRAWN = ReviewItem.State.WITHDRAWN

@@ -6,7 +6,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from moderation.clip.errors import ClipError
-from moderation.clip.statistics.calibration import Calibration, fit_calibration, flattened
+from moderation.clip.statistics.calibration import Calibration
+from moderation.clip.statistics.calibration_choice import fit_calibration
+from moderation.clip.statistics.weights import flattened
 from moderation.models import ModelVersion, VersionEvent
 
 from .judged import judged
@@ -14,7 +16,7 @@ from .judged import judged
 LEAST = 20  # labels of either kind
 
 
-class NotCalibrated(ClipError):  # noqa: N818 - the sentence is the name's point
+class NotCalibrated(ClipError):
     """The decisions do not support a calibration; the former one stays."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,14 @@ import numpy as np
 
 from moderation.clip import scoring
 from moderation.clip.errors import ImageError
-from moderation.clip.statistics.assess import Judged, Scores, assess
-from moderation.models import Category, Evaluation, ModelVersion
+from moderation.clip.statistics.assess import JudgedPairs, Scores, assess
+from moderation.models import Category, Evaluation, ModelVersion, Product
 
 from ..encoding import embeddings
 from ..encoding.engine import engine_for
-from ..registry import versions
+from ..rules.thresholds import Thresholds, traits
 from . import judged_pairs, pairs_file
-from .judged_pairs import Pair
+from .judged_pairs import LabelledPair
 
 GOLD_AND_AUDIT = "gold and audit"
 CHUNK = 256
@@ -25,7 +26,7 @@ CHUNK = 256
 Progress = Callable[[int, int], None]
 
 
-class NothingToEvaluate(Exception):  # noqa: N818 - the sentence is the name's point
+class NothingToEvaluate(Exception):
     """There are no labelled pairs; `str(error)` says where they would come from."""
 
 
@@ -67,7 +68,7 @@ def evaluate(
         version=version,
         dataset=str(csv) if csv else GOLD_AND_AUDIT,
         dataset_sha256=judged_pairs.sha256_of(pairs),
-        report=report | {"threshold": versions.threshold_for(version), **unreadable(lost)},
+        report=report | {"threshold": Thresholds(version).general, **unreadable(lost)},
     )
 
 
@@ -81,16 +82,17 @@ def unreadable(lost: Sequence[str]) -> dict[str, Any]:
     return {"unreadable": len(lost), "unreadable_first": list(lost[:10])} if lost else {}
 
 
-def with_categories(pairs: Sequence[Pair]) -> list[Pair]:
+def with_categories(pairs: Sequence[LabelledPair]) -> list[LabelledPair]:
     """The pairs with the categories of this shop that their names mean, for their thresholds."""
     known = {category.name.lower(): category for category in Category.objects.all()}
     return [
-        Pair(**{**vars(pair), "category_row": known.get(pair.category.lower())}) for pair in pairs
+        replace(pair, traits=traits(Product(category=known.get(pair.category.lower()))))
+        for pair in pairs
     ]
 
 
 def score(
-    version: ModelVersion, pairs: Sequence[Pair], *, progress: Progress | None = None
+    version: ModelVersion, pairs: Sequence[LabelledPair], *, progress: Progress | None = None
 ) -> np.ndarray:
     """The version's similarity of each pair, [n]; NaN where the photo cannot be used.
 
@@ -111,9 +113,9 @@ def score(
     return found
 
 
-def judged_of(pairs: Sequence[Pair]) -> Judged:
+def judged_of(pairs: Sequence[LabelledPair]) -> JudgedPairs:
     """The pairs as the statistics take them."""
-    return Judged(
+    return JudgedPairs(
         labels=np.array([pair.label for pair in pairs], dtype=int),
         weights=np.array([pair.weight for pair in pairs], dtype=np.float64),
         groups=[pair.group for pair in pairs],
@@ -123,14 +125,13 @@ def judged_of(pairs: Sequence[Pair]) -> Judged:
     )
 
 
-def scores_of(version: ModelVersion, pairs: Sequence[Pair], similarity: np.ndarray) -> Scores:
+def scores_of(
+    version: ModelVersion, pairs: Sequence[LabelledPair], similarity: np.ndarray
+) -> Scores:
     """Flags by the thresholds that are deployed, and calibrated P where the version has it."""
-    thresholds = {
-        row: versions.threshold_for(version, category=row)
-        for row in {p.category_row for p in pairs}
-    }
+    limits = Thresholds(version)
     flagged = np.array(
-        [s < thresholds[p.category_row] for s, p in zip(similarity, pairs, strict=True)], dtype=bool
+        [s < limits.of(p.traits) for s, p in zip(similarity, pairs, strict=True)], dtype=bool
     )
     calibration, p_mismatch = version.calibrated, None
     if calibration is not None:

@@ -10,7 +10,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, When
 
 from moderation.models import Decision, ModelVersion, ReviewItem
 
-from ..rules import sampling
+from ..rules import sampling, thresholds
 from .learned_from import Names, names_learned
 
 # Enough for any interval, and few enough to be read while a page is asked for.
@@ -37,7 +37,7 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
     score is of another version and other content; what came back only because it changed; and pairs
     that the version's weights have learned from: of those it knows too much. Where it is no longer
     known which those are, only products drawn for gold stay. `own_thresholds` False leaves out
-    categories whose threshold was set by hand.
+    products with a threshold of their own.
     """
     newer = Decision.objects.standing().filter(
         analysis__product=OuterRef("analysis__product"),
@@ -53,10 +53,9 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
         }
     )
     chosen = (
-        Decision.objects.standing()
-        .filter(~Exists(newer), verdict__in=[Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS])
+        Decision.objects.labels()
         .by_people()
-        .exclude(reason=Decision.Reason.UNCLEAR)
+        .filter(~Exists(newer))
         .exclude(stratum=ReviewItem.Stratum.REOPENED)
         .annotate(
             score=Case(
@@ -67,7 +66,7 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
         .filter(score__isnull=False)
     )
     if not own_thresholds:
-        chosen = chosen.filter(**{f"{product}__category__threshold__isnull": True})
+        chosen = chosen.filter(thresholds.without_own(f"{product}__"))
     seen = names_learned(version)
     return list(_rows(chosen, seen, category=f"{product}__category__name"))
 
@@ -82,7 +81,7 @@ def _rows(decisions: Any, seen: Names, *, category: str) -> Iterator[Judged]:
             continue
         yield Judged(
             similarity=score,
-            is_match=verdict == Decision.Verdict.DISMISS,
+            is_match=Decision.Verdict(verdict).is_match,
             weight=1 / min(max(probability, 1e-6), 1.0),
             in_audit=in_audit or stratum == ReviewItem.Stratum.AUDIT,
             drawn_for_gold=sampling.drawn_for_gold(product),

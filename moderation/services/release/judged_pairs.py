@@ -15,28 +15,28 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, F, Q
 
-from moderation.models import Category, Decision, ModelVersion, ReviewItem
+from moderation.clip.data.similar import title
+from moderation.models import Decision, ModelVersion, ReviewItem
 
-from ..datasets.dataset_rows import LABELS
+from ..datasets.dataset_rows import label_of
 from ..queries.one_parameter import among
-from ..rules import sampling
-from .learned_from import learned_from, title
+from ..rules import photos, sampling, thresholds
+from .learned_from import learned_from
 
 GOLD, AUDIT = "gold", "audit"
 
 
 @dataclass(frozen=True)
-class Pair:
+class LabelledPair:
     """A photo and a text with what is true of them. label 1 match, 0 mismatch."""
 
-    image: Path
+    image: photos.Source
     image_sha256: str
     text: str
     label: int
@@ -46,12 +46,12 @@ class Pair:
     kind: str = ""
     stratum: str = ""
     source: str = ""
-    category_row: Category | None = field(default=None, compare=False)
+    traits: thresholds.Traits = ()
 
 
 def gold_and_audit(
     *, unseen_by: Iterable[ModelVersion] = (), alive: Callable[[], None] = lambda: None
-) -> list[Pair]:
+) -> list[LabelledPair]:
     """Every gold and audit pair that stands, but for what one of these versions learned from.
 
     `alive` is called now and then: many photos may have to be read.
@@ -67,19 +67,18 @@ def gold_and_audit(
     return _standing_for(kept, pairs)
 
 
-def sha256_of(pairs: Sequence[Pair]) -> str:
+def sha256_of(pairs: Sequence[LabelledPair]) -> str:
     """A hash of what was asked and what is true, in any order."""
     lines = sorted(f"{p.image_sha256}\t{p.text}\t{p.label}\t{p.weight!r}\n" for p in pairs)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 # ── What was decided ──────────────────────────────────────────────────────────────────────────
-def _decided() -> list[Pair]:
+def _decided() -> list[LabelledPair]:
     """One pair for each photo and text: the newest decision, where two agree or it was drawn."""
     labels = (
-        Decision.objects.standing()
-        .filter(mode=Decision.Mode.QUEUE, verdict__in=LABELS)
-        .exclude(reason=Decision.Reason.UNCLEAR)
+        Decision.objects.labels()
+        .filter(mode=Decision.Mode.QUEUE)
         .exclude(stratum=ReviewItem.Stratum.REOPENED)  # came in by no draw
     )
     twice = (
@@ -92,15 +91,14 @@ def _decided() -> list[Pair]:
     chosen = labels.filter(
         Q(item__in_audit=True) | among("analysis__product", [product for product, _ in agreed])
     )
-    categories = {category.pk: category for category in Category.objects.all()}
-    newest: dict[tuple[int, str], Pair] = {}
+    newest: dict[tuple[int, str], LabelledPair] = {}
     for row in chosen.order_by("pk").values(*_COLUMNS, in_audit=F("item__in_audit")).iterator():
         key = row["analysis__product"], row["analysis__content_hash"]
         external_id = row["analysis__product__external_id"]
         gold = agreed.get(key, False) and sampling.drawn_for_gold(external_id)
         drawn = row["in_audit"] or (key in newest and newest[key].source == AUDIT)
         if gold or drawn:
-            newest[key] = _pair(row, source=GOLD if gold else AUDIT, categories=categories)
+            newest[key] = _pair(row, source=GOLD if gold else AUDIT)
     return list(newest.values())
 
 
@@ -111,30 +109,30 @@ _COLUMNS = (
     "sampling_probability",
     "analysis__product",
     "analysis__product__external_id",
-    "analysis__product__category",
+    "analysis__product__category__name",
     "analysis__content_hash",
     "analysis__image",
     "analysis__image_sha256",
     "analysis__text",
+    *thresholds.columns("analysis__product__"),
 )
 
 
-def _pair(row: dict[str, Any], *, source: str, categories: dict[int, Category]) -> Pair:
-    category = categories.get(row["analysis__product__category"])
+def _pair(row: dict[str, Any], *, source: str) -> LabelledPair:
     passed = row["stratum"] == ReviewItem.Stratum.AUDIT
     share = row["sampling_probability"] if passed else _share_of_flagged()
-    label = LABELS[row["verdict"]]
-    return Pair(
-        image=Path(settings.MEDIA_ROOT) / row["analysis__image"],
+    label = label_of(row["verdict"])
+    return LabelledPair(
+        image=photos.source(row["analysis__image"]),
         image_sha256=row["analysis__image_sha256"],
         text=row["analysis__text"],
         label=label,
         weight=1 / max(share, 1e-6),
-        category=category.name if category else "",
+        category=row["analysis__product__category__name"] or "",
         kind="" if label else row["reason"],
         stratum=row["stratum"],
         source=source,
-        category_row=category,
+        traits=tuple(row[name] for name in thresholds.columns("analysis__product__")),
     )
 
 
@@ -143,7 +141,7 @@ def _share_of_flagged() -> float:
     return 1 - (1 - settings.AUDIT_FLAGGED_SHARE) * (1 - settings.GOLD_SHARE) or 1.0
 
 
-def _grouped(pairs: Sequence[Pair]) -> list[Pair]:
+def _grouped(pairs: Sequence[LabelledPair]) -> list[LabelledPair]:
     """Pairs with the same photo or the same title belong together."""
     first: dict[str, int] = {}
     parent = list(range(len(pairs)))
@@ -159,7 +157,9 @@ def _grouped(pairs: Sequence[Pair]) -> list[Pair]:
     return [replace(pair, group=str(root(place))) for place, pair in enumerate(pairs)]
 
 
-def _standing_for(kept: Sequence[Pair], pairs: Sequence[Pair]) -> list[Pair]:
+def _standing_for(
+    kept: Sequence[LabelledPair], pairs: Sequence[LabelledPair]
+) -> list[LabelledPair]:
     """The kept pairs, weighted so that each stratum weighs what it did; 1 in the mean."""
     total: dict[str, float] = defaultdict(float)
     left: dict[str, float] = defaultdict(float)

@@ -1,6 +1,6 @@
 """What is known of a version's scores: how the catalogue scores, what people judged, what comes in.
 
-Of a large catalogue it is held: the worker counts anew every few minutes (`held.prepare`).
+Of a large catalogue it is cached: the worker counts anew every few minutes (`cache.prepare`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from moderation.clip.statistics import labelled_scores
 from moderation.clip.statistics.labelled_scores import STEP, Histogram, LabelledScores
-from moderation.models import Analysis, Category, ModelVersion, Product
+from moderation.models import Analysis, ModelVersion, Product
 
-from ..queries import held
+from ..queries import cache
+from ..rules import thresholds
 from .judged import judged
 
 ARRIVALS_SINCE = timedelta(days=28)
@@ -35,19 +36,19 @@ class KnownScores:
     arrivals: float  # products a day
 
 
-def known_scores(version: ModelVersion) -> held.Answer[KnownScores]:
+def known_scores(version: ModelVersion) -> cache.Entry[KnownScores]:
     """An aggregation over the catalogue, and at most 20,000 labels."""
-    return held.answer(_NAME, _depends_on(version), lambda: _find(version))
+    return cache.entry(_NAME, _depends_on(version), lambda: _find(version))
 
 
-def prepare(version: ModelVersion) -> None:
+def prepare_known_scores(version: ModelVersion) -> None:
     """In the worker: so that no page waits for it."""
-    held.prepare(_NAME, _depends_on(version), lambda: _find(version))
+    cache.prepare(_NAME, _depends_on(version), lambda: _find(version))
 
 
 def _depends_on(version: ModelVersion) -> Any:
-    by_hand = sorted(Category.objects.exclude(threshold=None).values_list("pk", flat=True))
-    return [version.pk, version.platt_a, version.platt_b, version.calibration, by_hand]
+    own = thresholds.own_depends_on()
+    return [version.pk, version.platt_a, version.platt_b, version.calibration, own]
 
 
 def _find(version: ModelVersion) -> KnownScores:
@@ -72,9 +73,9 @@ def _labels(version: ModelVersion) -> LabelledScores:
 
 def _histogram(version: ModelVersion) -> Histogram:
     scored = Product.objects.filter(
+        thresholds.without_own(),
         analysis__model_version=version,
         analysis__status=Analysis.Status.DONE,
-        category__threshold__isnull=True,
     ).order_by()
     step = Floor(F("analysis__similarity") / STEP + 1e-9)
     calibration = version.calibrated

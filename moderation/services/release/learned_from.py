@@ -21,10 +21,13 @@ import numpy as np
 from django.conf import settings
 
 from moderation.clip.data import grouping
-from moderation.clip.data.product_rows import normalised
+from moderation.clip.data.similar import title
 from moderation.clip.errors import ImageError
 from moderation.clip.pictures.images import open_image
 from moderation.models import ModelVersion, TrainingRun
+
+from ..rules import photos
+from ..rules.photos import Source
 
 logger = logging.getLogger(__name__)
 
@@ -32,11 +35,6 @@ _FILES = ("train.csv", "validation.csv", "calibration.csv", "listings.csv")
 # Beside the data set: to read ten thousand photos once more would take half a minute.
 _KEPT = "photo-signatures.npz"
 _READ_AT_ONCE = 500
-
-
-def title(text: str) -> str:
-    """What makes two titles the same one, as for the parts of a data set (`clip.grouping`)."""
-    return normalised(text) or text
 
 
 @dataclass
@@ -48,14 +46,14 @@ class Seen:
     signatures: list[np.ndarray] = field(default_factory=list)  # each [n, 768] uint8
     is_whole: bool = True  # False: files are gone that would tell more
 
-    def holds(self, pairs: Sequence[tuple[Path, str, str]]) -> list[bool]:
+    def holds(self, pairs: Sequence[tuple[Source, str, str]]) -> list[bool]:
         """Whether each (photo, its SHA-256, text) is among it, or is too much like it."""
         found = [sha in self.photos or title(text) in self.titles for _, sha, text in pairs]
         known = np.concatenate(self.signatures) if self.signatures else np.zeros((0, 0))
-        left = {path for (path, *_), known_so in zip(pairs, found, strict=True) if not known_so}
+        left = {path: 1 for (path, *_), was in zip(pairs, found, strict=True) if not was}
         if not len(known) or not left:
             return found
-        own = _signatures(sorted(left))
+        own = _signatures(list(left))
         alike = dict(
             zip(own, grouping.near_duplicates(np.stack([*own.values()]), known), strict=True)
             if own
@@ -171,7 +169,7 @@ def _of_data_set(
     is_ours = home != (ours := Path(settings.CLIP_CHECKPOINT_DIR)) and home.is_relative_to(ours)
     found = _kept(home / _KEPT) if is_ours else {}
     missing = {name: path for name in names if name not in found and (path := _find(run, name))}
-    read: dict[Path, np.ndarray] = {}
+    read: dict[Source, np.ndarray] = {}
     paths = list(missing.values())
     for start in range(0, len(paths), _READ_AT_ONCE):
         alive()
@@ -182,23 +180,23 @@ def _of_data_set(
     return {name: found[name] for name in names if name in found}
 
 
-def _find(run: TrainingRun, name: str) -> Path | None:
+def _find(run: TrainingRun, name: str) -> Source | None:
     """Where a path of the files leads: into the data set, the CSV's own folder or the media."""
     options = run.options
     own = options.get("image_base_path") or Path(options.get("train_csv") or "").parent
     places = [Path(run.dataset), *([Path(own)] if options.get("train_csv") else [])]
-    paths = (place / name for place in (*places, Path(settings.MEDIA_ROOT)))
-    return next((path for path in paths if path.is_file()), None)
+    found = next((path for path in (place / name for place in places) if path.is_file()), None)
+    return found or (photos.source(name) if photos.exists(name) else None)
 
 
-def _signatures(paths: Sequence[Path]) -> dict[Path, np.ndarray]:
+def _signatures(paths: Sequence[Source]) -> dict[Source, np.ndarray]:
     """What near-duplicates are found by, of each photo that can be read."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = dict(zip(paths, pool.map(_signature, paths), strict=True))
     return {path: signature for path, signature in found.items() if signature is not None}
 
 
-def _signature(path: Path) -> np.ndarray | None:
+def _signature(path: Source) -> np.ndarray | None:
     try:
         return grouping.signature(open_image(path, shortest_edge=grouping.SIDE))
     except (ImageError, OSError):

@@ -7,17 +7,19 @@ import hashlib
 import math
 from pathlib import Path
 
-from .judged_pairs import Pair
+from .judged_pairs import LabelledPair
 
 REQUIRED = ("image_path", "text", "label")
 _SHOWN = 3
 
 
-class BadPairs(Exception):  # noqa: N818 - the sentence is the name's point
+class BadPairs(Exception):
     """A file that cannot be used; `str(error)` names it, the line and what to do."""
 
 
-def read(path: Path, *, image_base_path: Path | None = None) -> tuple[list[Pair], list[str]]:
+def read(
+    path: Path, *, image_base_path: Path | None = None
+) -> tuple[list[LabelledPair], list[str]]:
     """The pairs of a CSV, and the paths of photos that are not there (their rows are left out).
 
     Columns kind, category, weight and group may be there. Photos are looked for in
@@ -56,7 +58,7 @@ def read(path: Path, *, image_base_path: Path | None = None) -> tuple[list[Pair]
     return pairs, lost
 
 
-def _pair(row: dict[str, str | None], *, image: Path, sha256: str, place: str) -> Pair:
+def _pair(row: dict[str, str | None], *, image: Path, sha256: str, place: str) -> LabelledPair:
     label, text = (row["label"] or "").strip(), row["text"] or ""
     if label not in ("0", "1"):
         raise BadPairs(f"{place}: label is “{label}”; write 1 for a match and 0 for a mismatch.")
@@ -68,7 +70,7 @@ def _pair(row: dict[str, str | None], *, image: Path, sha256: str, place: str) -
         weight = math.nan
     if not 0 < weight < math.inf:
         raise BadPairs(f"{place}: weight is “{row['weight']}”; write a number above 0.")
-    return Pair(
+    return LabelledPair(
         image=image,
         image_sha256=sha256,
         text=text,

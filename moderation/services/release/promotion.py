@@ -14,6 +14,7 @@ from moderation.clip.statistics.gate import Check
 from moderation.models import Evaluation, ModelVersion, VersionEvent
 
 from ..registry import activation, files, version_log, versions
+from ..rules.thresholds import Thresholds
 from . import evaluation, judged_pairs, zero_shot
 from .evaluation import Progress
 
@@ -43,7 +44,7 @@ class GateReport:
         return " ".join(check.sentence for check in self.checks if check.passed is False)
 
 
-class GateRefused(Exception):  # noqa: N818 - the sentence is the name's point
+class GateRefused(Exception):
     """The candidate stays a candidate; `report` has the table."""
 
     def __init__(self, report: GateReport) -> None:
@@ -72,8 +73,8 @@ def compare(
     shot = zero_shot.compare(candidate, active) if len(pairs) else None
     checks = gate.judge(judged, active=old, candidate=new, zero_shot=shot)
     report: dict[str, Any] = assess(judged, new) | {
-        "threshold": versions.threshold_for(candidate),
-        "baseline": assess(judged, old) | {"threshold": versions.threshold_for(active)},
+        "threshold": Thresholds(candidate).general,
+        "baseline": assess(judged, old) | {"threshold": Thresholds(active).general},
         "checks": [check.as_json() for check in checks],
         **evaluation.unreadable(lost),
     }

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from django.conf import settings
 from django.db import reset_queries
 from django.db.models import F
 from django_q.tasks import async_task
@@ -23,9 +21,12 @@ from ..encoding import embeddings
 from ..encoding.engine import engine_for
 from ..queries.one_parameter import among
 from ..registry import files, versions
-from ..scoring.rescore import Case, Judge
+from ..rules import photos
+from ..rules.thresholds import Thresholds, Traits, columns
+from ..scoring.bulk_results import NewAnalysis
+from ..scoring.rescore import Case, Rescorer
 from ..worker import heartbeat
-from .shadow_tally import Pair, Tally
+from .shadow_tally import Comparison, Tally
 
 CHUNK = 2000
 ENCODED_AT_ONCE = 256
@@ -42,22 +43,23 @@ class _Row(NamedTuple):
     image_sha256: str
     image: str
     text: str
-    category_id: int | None
     category: str | None
     judged_content: str | None
     scored_by: int | None
     similarity: float | None
     threshold: float | None
+    traits: Traits
 
-    @property
-    def case(self) -> Case:
+    def case(self, limits: Thresholds) -> Case:
+        """To be judged by these thresholds."""
         return Case(
             product_id=self.pk,
             external_id=self.external_id,
             content_hash=self.content_hash,
             image_sha256=self.image_sha256,
             text=self.text,
-            category_id=self.category_id,
+            category=self.category,
+            threshold=limits.of(self.traits),
             current_id=None,
             was_flagged=False,
             newest=None,
@@ -66,7 +68,7 @@ class _Row(NamedTuple):
 
 _FIELDS = (
     *("pk", "external_id", "content_hash", "image_sha256", "image", "text"),
-    *("category_id", "category__name", "analysis__content_hash"),
+    *("category__name", "analysis__content_hash"),
     *("analysis__model_version", "analysis__similarity", "analysis__threshold_used"),
 )
 
@@ -89,18 +91,18 @@ def run(version: ModelVersion, *, progress: Progress | None = None) -> ShadowRep
             f"{version.name} is the model that runs now; name another version to compare with it."
         )
     files.folder_of(version)
-    judge, now = Judge(version), Judge(baseline)
+    judge, now = Rescorer(version), Rescorer(baseline)
     tally, started = Tally(), time.monotonic()
     for rows, done, total in _chunks():
         _fill(judge, rows, tally)
         labels = _decided([row.pk for row in rows])
-        answers = judge.score([row.case for row in rows], ranked=False)
+        answers = _scored(judge, rows)
         before = _before(now, rows, tally)
         for row, answer in zip(rows, answers, strict=True):
             if answer is None:
                 tally.unreadable += 1
                 continue
-            pair = Pair(
+            pair = Comparison(
                 product_id=row.pk,
                 external_id=row.external_id,
                 text=row.text,
@@ -114,8 +116,8 @@ def run(version: ModelVersion, *, progress: Progress | None = None) -> ShadowRep
         if progress:
             progress(done, total)
     report = tally.report() | {
-        "threshold_before": versions.threshold_for(baseline),
-        "threshold_after": versions.threshold_for(version),
+        "threshold_before": Thresholds(baseline).general,
+        "threshold_after": Thresholds(version).general,
         "seconds": round(time.monotonic() - started, 1),
     }
     return ShadowReport.objects.create(version=version, baseline=baseline, report=report)
@@ -124,33 +126,35 @@ def run(version: ModelVersion, *, progress: Progress | None = None) -> ShadowRep
 def _chunks() -> Iterator[tuple[list[_Row], int, int]]:
     """The catalogue in chunks, with how many products came so far, of how many."""
     total, done, last = Product.objects.count(), 0, 0
-    products = Product.objects.order_by("pk").values_list(*_FIELDS)
-    while rows := [_Row(*found) for found in products.filter(pk__gt=last)[:CHUNK]]:
+    products = Product.objects.order_by("pk").values_list(*_FIELDS, *columns())
+    known = len(_FIELDS)
+    while found := list(products.filter(pk__gt=last)[:CHUNK]):
+        rows = [_Row._make((*row[:known], row[known:])) for row in found]
         last, done = rows[-1].pk, done + len(rows)
         yield rows, done, max(done, total)
 
 
-def _fill(judge: Judge, rows: Sequence[_Row], tally: Tally) -> None:
+def _fill(judge: Rescorer, rows: Sequence[_Row], tally: Tally) -> None:
     """Encode what cannot be had from cached vectors, and keep it there; loads the model once."""
-    photos, texts = _not_known(judge, rows)
-    if not photos and not texts:
+    files, texts = _not_known(judge, rows)
+    if not files and not texts:
         return
     engine = engine_for(judge.version)
     if judge.known.precision != engine.encoder.precision:
         # What the cache holds was computed on another machine, or it is empty.
         judge.known = embeddings.known_of(engine)
-        photos, texts = _not_known(judge, rows)
-    root, missing, unread = Path(settings.MEDIA_ROOT), list(photos.items()), sorted(texts)
+        files, texts = _not_known(judge, rows)
+    missing, unread = list(files.items()), sorted(texts)
     for start in range(0, len(missing), ENCODED_AT_ONCE):
         part = missing[start : start + ENCODED_AT_ONCE]
-        embeddings.image_vectors(engine, [(sha, root / name) for sha, name in part])
+        embeddings.image_vectors(engine, [(sha, photos.source(name)) for sha, name in part])
     for start in range(0, len(unread), ENCODED_AT_ONCE):
         embeddings.text_vectors(engine, unread[start : start + ENCODED_AT_ONCE])
     tally.photos_encoded += len(missing)
     tally.texts_encoded += len(unread)
 
 
-def _not_known(judge: Judge, rows: Sequence[_Row]) -> tuple[dict[str, str], set[str]]:
+def _not_known(judge: Rescorer, rows: Sequence[_Row]) -> tuple[dict[str, str], set[str]]:
     """Photos (SHA-256 -> file) and texts without a cached vector."""
     _, has_image = judge.known.matrix("image", [row.image_sha256 for row in rows])
     hashes = [embeddings.text_sha256(row.text) for row in rows]
@@ -161,25 +165,29 @@ def _not_known(judge: Judge, rows: Sequence[_Row]) -> tuple[dict[str, str], set[
     return photos, {row.text for row, there in zip(rows, has_text, strict=True) if not there}
 
 
-def _before(now: Judge, rows: Sequence[_Row], tally: Tally) -> dict[int, tuple[float, float]]:
+def _before(now: Rescorer, rows: Sequence[_Row], tally: Tally) -> dict[int, tuple[float, float]]:
     """Product -> the similarity that the current version finds, and the threshold it has now."""
     found: dict[int, tuple[float, float]] = {}
-    of_others = []
+    limits, of_others = Thresholds(now.version), []
     for row in rows:
         if row.judged_content != row.content_hash or row.similarity is None:
             continue
-        threshold = now.threshold(row.case)
+        threshold = limits.of(row.traits)
         is_own = row.scored_by == now.version.pk
         tally.stale += not is_own or row.threshold != threshold
         if is_own:
             found[row.pk] = row.similarity, threshold
         else:
             of_others.append(row)
-    answers = now.score([row.case for row in of_others], ranked=False) if of_others else []
-    for row, answer in zip(of_others, answers, strict=True):
+    for row, answer in zip(of_others, _scored(now, of_others), strict=True):
         if answer is not None:
             found[row.pk] = answer.similarity, answer.threshold_used
     return found
+
+
+def _scored(judge: Rescorer, rows: Sequence[_Row]) -> list[NewAnalysis | None]:
+    limits = Thresholds(judge.version)
+    return judge.score([row.case(limits) for row in rows], ranked=False) if rows else []
 
 
 def _decided(products: Sequence[int]) -> dict[int, str]:

@@ -18,7 +18,7 @@ NEWLY, NO_LONGER = "newly_flagged", "no_longer_flagged"
 _SIDES = {Decision.Verdict.CONFIRM: "mismatches", Decision.Verdict.DISMISS: "matches"}
 
 
-class Pair(NamedTuple):
+class Comparison(NamedTuple):
     """One product under both versions; `before` and `after` are (similarity, threshold)."""
 
     product_id: int
@@ -85,11 +85,11 @@ class Tally:
     decided: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(_flips))
     before: list[int] = field(default_factory=lambda: [0] * BINS)
     after: list[int] = field(default_factory=lambda: [0] * BINS)
-    _clearest: dict[str, list[tuple[float, int, Pair]]] = field(
+    _clearest: dict[str, list[tuple[float, int, Comparison]]] = field(
         default_factory=lambda: {NEWLY: [], NO_LONGER: []}
     )
 
-    def add(self, pair: Pair, *, verdict: str | None) -> None:
+    def add(self, pair: Comparison, *, verdict: str | None) -> None:
         """Count one product; `verdict` is what a person decided of its present content."""
         self.after[_bin(pair.after[0])] += 1
         if pair.before is None:
@@ -113,7 +113,7 @@ class Tally:
             self._keep(pair, self._clearest[pair.flip])
 
     @staticmethod
-    def _keep(pair: Pair, heap: list[tuple[float, int, Pair]]) -> None:
+    def _keep(pair: Comparison, heap: list[tuple[float, int, Comparison]]) -> None:
         entry = (pair.moved, -pair.product_id, pair)
         if len(heap) < EXAMPLES:
             heapq.heappush(heap, entry)

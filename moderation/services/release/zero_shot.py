@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-from django.conf import settings
 from django.db.models import BigIntegerField, Exists, ExpressionWrapper, F, OuterRef
 
 from moderation.clip.errors import ImageError
@@ -15,6 +13,7 @@ from moderation.models import Category, Decision, ModelVersion, Product
 
 from ..encoding import embeddings
 from ..encoding.engine import engine_for
+from ..rules import photos
 
 SAMPLE = 500
 _CHUNK = 256
@@ -55,11 +54,10 @@ def _sorted_well(
     prompts = engine.category_vectors([category.prompt_noun for category in categories])
     place = {category.pk: number for number, category in enumerate(categories)}
     right = np.full(len(products), np.nan)
-    root = Path(settings.MEDIA_ROOT)
     for start in range(0, len(products), _CHUNK):
         part = products[start : start + _CHUNK]
         images = embeddings.image_vectors(
-            engine, [(p.image_sha256, root / (p.image.name or "")) for p in part]
+            engine, [(p.image_sha256, photos.source(p.image.name or "")) for p in part]
         )
         for number, product in enumerate(part, start):
             image = images[product.image_sha256]

@@ -26,7 +26,7 @@ REVIEW_SHARE = 0.15
 LESSON_SHARE = 0.75
 
 
-class DemoRefused(Exception):  # noqa: N818 - the sentence is the name's point
+class DemoRefused(Exception):
     """The demo must not run on a production site."""
 
 
@@ -111,7 +111,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Report:
+class DemoReport:
     """What the model made of the demo shop."""
 
     analysed: int
@@ -131,7 +131,7 @@ def waiting() -> int:
     return Analysis.objects.live().filter(product__source=Product.Source.DEMO).count()
 
 
-def report() -> Report:
+def report() -> DemoReport:
     """Count the demo products by verdict, and look up each planted mismatch."""
     products = {
         product.external_id: product
@@ -140,7 +140,7 @@ def report() -> Report:
     answers = [product.analysis for product in products.values() if product.analysis]
     planted = [row for row in _planted_rows() if row["product_id"] in products]
     wrong = {row["product_id"] for row in planted}
-    return Report(
+    return DemoReport(
         analysed=sum(row.status == Analysis.Status.DONE for row in answers),
         failed=sum(row.status == Analysis.Status.FAILED for row in answers),
         flagged=sum(bool(row.is_mismatch) for row in answers),

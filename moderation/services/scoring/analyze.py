@@ -10,7 +10,6 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
@@ -25,6 +24,8 @@ from ..encoding import embeddings
 from ..encoding.engine import TOP_CATEGORIES, Engine, active_categories, engine_for
 from ..queue import explain, review_queue, similar
 from ..registry import questions, versions
+from ..rules import photos
+from ..rules.thresholds import Thresholds
 from ..worker import doorbell, heartbeat
 from . import claims, results
 
@@ -116,12 +117,11 @@ def answer(batch: Sequence[Analysis]) -> None:
 
 def _score(engine: Engine, batch: Sequence[Analysis]) -> None:
     """Fill in the result fields of each row; nothing is saved here."""
-    root = Path(settings.MEDIA_ROOT)
     images = embeddings.image_vectors(
-        engine, [(row.image_sha256, root / row.image) for row in batch]
+        engine, [(row.image_sha256, photos.source(row.image)) for row in batch]
     )
     texts = embeddings.text_vectors(engine, [row.text for row in batch])
-    categories = active_categories()
+    categories, limits = active_categories(), Thresholds(batch[0].model_version)
     for row in batch:
         vector = images[row.image_sha256]
         row.finished_at = timezone.now()
@@ -129,7 +129,7 @@ def _score(engine: Engine, batch: Sequence[Analysis]) -> None:
             row.status, row.error = FAILED, str(vector)
             continue
         score = float(scoring.similarity(vector[None], texts[row.text][None])[0])
-        results.apply_score(row, score)
+        results.apply_score(row, score, limits=limits)
         row.precision = engine.encoder.precision
         row.top_categories = (
             engine.rank(vector, categories, top_k=TOP_CATEGORIES) if categories else []

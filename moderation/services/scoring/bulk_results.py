@@ -46,7 +46,7 @@ UPDATE moderation_product SET analysis_id = fresh.id FROM moderation_analysis AS
 WHERE fresh.id > %s AND fresh.created_at = %s AND fresh.product_id = moderation_product.id"""
 
 
-class Answer(NamedTuple):
+class NewAnalysis(NamedTuple):
     """One finished analysis to be: of vectors, or of the similarity that a former one found."""
 
     product_id: int
@@ -62,7 +62,7 @@ class Answer(NamedTuple):
 
 
 def write(
-    answers: Sequence[Answer], *, version: ModelVersion, threshold_override: float | None
+    answers: Sequence[NewAnalysis], *, version: ModelVersion, threshold_override: float | None
 ) -> None:
     """Append the analyses, all or none, and let products and queue follow. Raises `Replaced`."""
     if not answers:
@@ -90,7 +90,7 @@ def write(
 
 
 def _insert(
-    answers: Sequence[Answer],
+    answers: Sequence[NewAnalysis],
     *,
     version: ModelVersion,
     threshold_override: float | None,
@@ -114,7 +114,9 @@ def _insert(
                 cursor.executemany(sql, rows)
 
 
-def _concerned(answers: Iterable[Answer], ids: Sequence[int], version: ModelVersion) -> list[int]:
+def _concerned(
+    answers: Iterable[NewAnalysis], ids: Sequence[int], version: ModelVersion
+) -> list[int]:
     """The products whose answer may move the queue; for the others it would find nothing to do."""
     near = sampling.near_margin(version)
     waiting = ReviewItem.objects.open().filter(among("product", ids))
@@ -135,7 +137,7 @@ def _concerned(answers: Iterable[Answer], ids: Sequence[int], version: ModelVers
     )
 
 
-def _drawn(answer: Answer, *, near: float) -> bool:
+def _drawn(answer: NewAnalysis, *, near: float) -> bool:
     """Whether the audit draws this product, which passed."""
     if sampling.lottery(answer.external_id) >= settings.AUDIT_SHARE * sampling.NEAR_FACTOR:
         return False  # nearly all: not even near the threshold

@@ -26,7 +26,7 @@ from moderation.models import Analysis, Category, ModelVersion, Product
 from ..queries.one_parameter import among
 from ..registry import versions
 from . import analyze, bulk_results, rescore
-from .rescore import Case, Judge
+from .rescore import Case, Rescorer
 
 CHUNK = 4000  # about half a second of the database's write lock
 ASK_AT_ONCE = 500
@@ -78,7 +78,7 @@ class Job:
 
 
 @dataclass
-class Tally:
+class ReanalysisTally:
     """What is to be done, or was: products by what happens to them, and flags that change."""
 
     asked: int = 0
@@ -96,25 +96,25 @@ class _Plan:
     """What is to be done for one chunk of products."""
 
     ask: list[int] = field(default_factory=list)
-    answers: list[bulk_results.Answer] = field(default_factory=list)
+    answers: list[bulk_results.NewAnalysis] = field(default_factory=list)
     waiting: list[int] = field(default_factory=list)
 
 
-def look(job: Job, *, progress: Progress | None = None) -> Tally:
+def look(job: Job, *, progress: Progress | None = None) -> ReanalysisTally:
     """What `run` would do; nothing is written."""
-    tally, judge = Tally(), Judge(job.version, threshold=job.threshold)
+    tally, judge = ReanalysisTally(), Rescorer(job.version)
     for cases in _chunks(job, progress):
         _plan(job, cases, judge, tally, ranked=False)
     return tally
 
 
-def run(job: Job, *, progress: Progress | None = None) -> Tally:
+def run(job: Job, *, progress: Progress | None = None) -> ReanalysisTally:
     """Answer what is known and ask for the rest, chunk by chunk, each in short transactions.
 
     Raises `Replaced` where another version is activated meanwhile, or a rollback takes this one
     back: its scores must not come in after that.
     """
-    tally, judge = Tally(), Judge(job.version, threshold=job.threshold)
+    tally, judge = ReanalysisTally(), Rescorer(job.version)
     for cases in _chunks(job, progress):
         plan = _plan(job, cases, judge, tally)
         bulk_results.write(plan.answers, version=job.version, threshold_override=job.threshold)
@@ -149,7 +149,9 @@ def newest_key() -> int:
 def _chunks(job: Job, progress: Progress | None) -> Iterator[list[Case]]:
     products = job.products().order_by("pk")
     total, done, last = products.count(), 0, 0
-    while chunk := rescore.cases(products.filter(pk__gt=last)[:CHUNK], job.version):
+    while chunk := rescore.cases(
+        products.filter(pk__gt=last)[:CHUNK], job.version, threshold=job.threshold
+    ):
         yield chunk
         last = chunk[-1].product_id
         done += len(chunk)
@@ -166,7 +168,7 @@ class _Step(Enum):
     NOTHING = auto()
 
 
-def _step(job: Job, case: Case, judge: Judge) -> _Step:
+def _step(job: Job, case: Case, judge: Rescorer) -> _Step:
     newest = case.newest
     if newest is None:
         return _Step.NOTHING if job.which is Which.FAILED else _Step.SCORE
@@ -179,7 +181,7 @@ def _step(job: Job, case: Case, judge: Judge) -> _Step:
     if newest.status == FAILED:
         # A photo that failed fails at any threshold: `FAILED` is there to try it again.
         return _Step.NOTHING if job.is_about_thresholds else _Step.ASK
-    if newest.threshold_used != judge.threshold(case):
+    if newest.threshold_used != case.threshold:
         return _Step.DERIVE
     if not job.is_about_thresholds:
         return _Step.SCORE
@@ -189,7 +191,7 @@ def _step(job: Job, case: Case, judge: Judge) -> _Step:
 
 
 def _plan(
-    job: Job, cases: Sequence[Case], judge: Judge, tally: Tally, *, ranked: bool = True
+    job: Job, cases: Sequence[Case], judge: Rescorer, tally: ReanalysisTally, *, ranked: bool = True
 ) -> _Plan:
     """Sort the cases by what is to be done, and add them to the tally."""
     plan, to_score = _Plan(), []
@@ -216,13 +218,15 @@ def _plan(
     return plan
 
 
-def _ask(plan: _Plan, tally: Tally, case: Case) -> None:
+def _ask(plan: _Plan, tally: ReanalysisTally, case: Case) -> None:
     plan.ask.append(case.product_id)
     tally.asked += 1
     tally.unknown += 1
 
 
-def _take(plan: _Plan, tally: Tally, case: Case, answer: bulk_results.Answer) -> None:
+def _take(
+    plan: _Plan, tally: ReanalysisTally, case: Case, answer: bulk_results.NewAnalysis
+) -> None:
     plan.answers.append(answer)
     tally.newly_flagged += answer.is_mismatch and not case.was_flagged
     tally.no_longer_flagged += case.was_flagged and not answer.is_mismatch

@@ -13,13 +13,14 @@ from django.db.models import F, Max, QuerySet
 
 from moderation.clip import prompts, scoring
 from moderation.clip.checkpoints import checkpoint
-from moderation.models import Analysis, Category, ModelVersion, Product
+from moderation.models import Analysis, ModelVersion, Product
 
 from ..encoding import embeddings
 from ..encoding.engine import TOP_CATEGORIES, active_categories, engine_for
 from ..queries.one_parameter import among
-from ..registry import files, versions
-from .bulk_results import Answer
+from ..registry import files
+from ..rules.thresholds import Thresholds, columns
+from .bulk_results import NewAnalysis
 
 SAME_P = 1e-6  # what a database computes differs from this process in the last digits
 
@@ -43,26 +44,28 @@ class Case(NamedTuple):
     content_hash: str
     image_sha256: str
     text: str
-    category_id: int | None
+    category: str | None
     current_id: int | None
     was_flagged: bool
     newest: Newest | None
+    threshold: float  # the one that holds for it
 
 
-def cases(products: QuerySet[Product], version: ModelVersion) -> list[Case]:
-    """The cases of these products (a slice in the order of their keys), in three queries."""
-    found = list(
-        products.values_list(
-            "pk",
-            "external_id",
-            "content_hash",
-            "image_sha256",
-            "text",
-            "category_id",
-            "analysis_id",
-            "analysis__is_mismatch",
-        )
-    )
+_FIELDS = (
+    *("pk", "external_id", "content_hash", "image_sha256", "text", "category__name"),
+    *("analysis_id", "analysis__is_mismatch"),
+)
+
+
+def cases(
+    products: QuerySet[Product], version: ModelVersion, *, threshold: float | None = None
+) -> list[Case]:
+    """The cases of these products (a slice in the order of their keys), in a handful of queries.
+
+    `threshold` takes precedence over the products' own.
+    """
+    limits = Thresholds(version)
+    found = list(products.values_list(*_FIELDS, *columns()))
     keys = (
         Analysis.objects.filter(
             among("product", [row[0] for row in found]),
@@ -77,42 +80,27 @@ def cases(products: QuerySet[Product], version: ModelVersion) -> list[Case]:
     fields = ("product_id", *Newest._fields)
     rows = Analysis.objects.filter(among("pk", list(keys))).order_by().values_list(*fields)
     newest = {row[0]: Newest(*row[1:]) for row in rows}
-    return [Case(*row[:7], bool(row[7]), newest.get(row[0])) for row in found]
+    return [
+        Case._make(
+            (*row[:7], bool(row[7]), newest.get(row[0]), limits.of(row[8:], override=threshold))
+        )
+        for row in found
+    ]
 
 
-class Judge:
-    """Thresholds, calibration and known vectors of one version, for many products."""
+class Rescorer:
+    """Calibration and known vectors of one version, for many products."""
 
-    def __init__(self, version: ModelVersion, *, threshold: float | None = None) -> None:
+    def __init__(self, version: ModelVersion) -> None:
         self.version = version
-        self._override = threshold
         self._calibration = version.calibrated
-        self._categories: dict[int | None, tuple[float, str | None]]
-        self._categories = {None: self._category(None)}
-        for category in Category.objects.all():
-            self._categories[category.pk] = self._category(category)
-
-    def _category(self, category: Category | None) -> tuple[float, str | None]:
-        """Threshold and name; neither changes while many products are judged."""
-        limit = versions.threshold_for(self.version, category=category, override=self._override)
-        return limit, category.name if category else None
-
-    def _of(self, case: Case) -> tuple[float, str | None]:
-        key = case.category_id
-        if key is not None and key not in self._categories:  # made since
-            self._categories[key] = self._category(Category.objects.filter(pk=key).first())
-        return self._categories[key]
-
-    def threshold(self, case: Case) -> float:
-        """The threshold that holds for this product."""
-        return self._of(case)[0]
 
     def is_recalibrated(self, case: Case) -> bool:
         """Whether the newest analysis has the P(mismatch) of another calibration."""
         newest = case.newest
         if newest is None or newest.similarity is None:
             return False
-        wanted = self._p_mismatch(newest.similarity, self._of(case)[1])
+        wanted = self._p_mismatch(newest.similarity, case.category)
         if wanted is None or newest.p_mismatch is None:
             return wanted is not newest.p_mismatch
         return abs(wanted - newest.p_mismatch) > SAME_P
@@ -121,25 +109,24 @@ class Judge:
         curve = self._calibration
         return curve.p_mismatch(similarity, category) if curve else None
 
-    def judge_anew(self, case: Case) -> Answer | None:
+    def judge_anew(self, case: Case) -> NewAnalysis | None:
         """The answer by the similarity that the newest analysis found."""
         if case.newest is None or case.newest.similarity is None:
             return None
         return self._answer(case, case.newest.similarity)._replace(known_from=case.newest.pk)
 
-    def _answer(self, case: Case, similarity: float) -> Answer:
-        threshold, name = self._of(case)
-        return Answer(
+    def _answer(self, case: Case, similarity: float) -> NewAnalysis:
+        return NewAnalysis(
             product_id=case.product_id,
             external_id=case.external_id,
             content_hash=case.content_hash,
             similarity=similarity,
-            p_mismatch=self._p_mismatch(similarity, name),
-            threshold_used=threshold,
-            is_mismatch=similarity < threshold,
+            p_mismatch=self._p_mismatch(similarity, case.category),
+            threshold_used=case.threshold,
+            is_mismatch=similarity < case.threshold,
         )
 
-    def score(self, cases: Sequence[Case], *, ranked: bool = True) -> list[Answer | None]:
+    def score(self, cases: Sequence[Case], *, ranked: bool = True) -> list[NewAnalysis | None]:
         """The answers by cached vectors, None where one of the two is not known.
 
         `ranked` adds the likeliest categories; their prompts are encoded once per version.
@@ -148,7 +135,7 @@ class Judge:
         hashes = [embeddings.text_sha256(case.text) for case in cases]
         texts, has_text = self.known.matrix("text", hashes)
         (both,) = np.nonzero(has_image & has_text)
-        found: list[Answer | None] = [None] * len(cases)
+        found: list[NewAnalysis | None] = [None] * len(cases)
         if not both.size:
             return found
         similarities = scoring.similarity(images[both], texts[both])

@@ -10,7 +10,7 @@ from moderation.clip import scoring
 from moderation.models import Analysis, Product
 
 from ..queue import review_queue
-from ..registry import versions
+from ..rules.thresholds import Thresholds, traits
 
 RESULT_FIELDS = [
     "status",
@@ -27,10 +27,14 @@ RESULT_FIELDS = [
 ]
 
 
-def apply_score(row: Analysis, score: float) -> None:
-    """Judge a similarity by the threshold that holds for this row and mark the row done."""
+def apply_score(row: Analysis, score: float, *, limits: Thresholds | None = None) -> None:
+    """Judge a similarity by the threshold that holds for this row and mark the row done.
+
+    `limits` are those of its version, for a caller with many rows.
+    """
     version, category = row.model_version, row.product.category
-    threshold = versions.threshold_for(version, category=category, override=row.threshold_override)
+    limits = limits or Thresholds(version)
+    threshold = limits.of(traits(row.product), override=row.threshold_override)
     row.similarity = score
     row.p_mismatch = version.p_mismatch(score, category.name if category else None)
     row.threshold_used = threshold

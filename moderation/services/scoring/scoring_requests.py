@@ -26,6 +26,8 @@ from moderation.models import Category, ModelVersion, Product
 from ..encoding import embeddings
 from ..encoding.engine import Engine, active_categories, engine_for
 from ..registry import versions
+from ..rules import photos
+from ..rules.thresholds import Thresholds, traits
 
 Source = Path | bytes | BinaryIO
 
@@ -37,12 +39,12 @@ _held: tuple[float, ModelVersion] | None = None
 
 @dataclass(frozen=True)
 class Pair:
-    """A photo with its text. `threshold` overrules the category's and the model's."""
+    """A photo with its text. `threshold` takes precedence over the product's."""
 
     image: Source
     text: str
     threshold: float | None = None
-    category: Category | None = None
+    product: Product | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Answer:
     model_version: str
 
 
-class NoCategories(Exception):  # noqa: N818 - the sentence is the name's point
+class NoCategories(Exception):
     """There is nothing to choose from."""
 
     def __init__(self) -> None:
@@ -81,21 +83,21 @@ def analyze(pair: Pair) -> Answer:
     engine = engine_for(version)
     image = _decode(engine, pair.image)
     vectors = engine.batcher.encode([image], [pair.text])
-    return _answer(version, pair, image=vectors.images[0], text=vectors.texts[0])
+    return _answer(Thresholds(version), pair, image=vectors.images[0], text=vectors.texts[0])
 
 
 def analyze_batch(pairs: Sequence[Pair]) -> list[Answer | ImageError]:
     """Judge each pair, in order; a photo that cannot be used costs only its own pair."""
     version = _current()
     engine = engine_for(version)
-    answers: list[Answer | ImageError] = []
+    limits, answers = Thresholds(version), list[Answer | ImageError]()
     # Decoded photos can be large: no more are held at once than the model takes in one batch.
     step = settings.CLIP_BATCH_SIZE
     with ThreadPoolExecutor(cpu_cores(), thread_name_prefix="decode") as pool:
         for start in range(0, len(pairs), step):
             part = pairs[start : start + step]
             decoded = list(pool.map(lambda pair: _try_decode(engine, pair.image), part))
-            answers += _judge(version, engine, part, decoded)
+            answers += _judge(limits, engine, part, decoded)
     return answers
 
 
@@ -112,12 +114,11 @@ def analyze_products(product_ids: Sequence[str]) -> list[Answer | ImageError | N
             "category"
         )
     }
-    root = Path(settings.MEDIA_ROOT)
     images = embeddings.image_vectors(
-        engine,
-        [(product.image_sha256, root / str(product.image.name)) for product in products.values()],
+        engine, [(p.image_sha256, photos.source(str(p.image.name))) for p in products.values()]
     )
     texts = embeddings.text_vectors(engine, [product.text for product in products.values()])
+    limits = Thresholds(version)
     answers: list[Answer | ImageError | None] = []
     for product_id in product_ids:
         product = products.get(product_id)
@@ -128,8 +129,8 @@ def analyze_products(product_ids: Sequence[str]) -> list[Answer | ImageError | N
         if isinstance(image, ImageError):
             answers.append(image)
             continue
-        pair = Pair(b"", product.text, category=product.category)
-        answers.append(_answer(version, pair, image=image, text=texts[product.text]))
+        pair = Pair(b"", product.text, product=product)
+        answers.append(_answer(limits, pair, image=image, text=texts[product.text]))
     return answers
 
 
@@ -173,7 +174,7 @@ def _try_decode(engine: Engine, source: Source) -> Image.Image | ImageError:
 
 
 def _judge(
-    version: ModelVersion,
+    limits: Thresholds,
     engine: Engine,
     pairs: Sequence[Pair],
     decoded: Sequence[Image.Image | ImageError],
@@ -193,17 +194,18 @@ def _judge(
             answers.append(image)
         else:
             image_vector, text_vector = next(encoded)
-            answers.append(_answer(version, pair, image=image_vector, text=text_vector))
+            answers.append(_answer(limits, pair, image=image_vector, text=text_vector))
     return answers
 
 
-def _answer(version: ModelVersion, pair: Pair, *, image: np.ndarray, text: np.ndarray) -> Answer:
+def _answer(limits: Thresholds, pair: Pair, *, image: np.ndarray, text: np.ndarray) -> Answer:
     """Rounded as the worker rounds, so that both give the same score."""
     rounded = embeddings.rounded(image)[None], embeddings.rounded(text)[None]
     score = float(scoring.similarity(*rounded)[0])
-    threshold = versions.threshold_for(version, category=pair.category, override=pair.threshold)
+    category = pair.product and pair.product.category
+    threshold = limits.of(traits(pair.product), override=pair.threshold)
     return Answer(
         verdict=scoring.judge(score, threshold=threshold),
-        p_mismatch=version.p_mismatch(score, pair.category.name if pair.category else None),
-        model_version=version.name,
+        p_mismatch=limits.version.p_mismatch(score, category.name if category else None),
+        model_version=limits.version.name,
     )

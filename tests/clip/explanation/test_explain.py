@@ -12,7 +12,8 @@ from PIL import Image
 from moderation.clip.data.augment import colours_in, swap_colour
 from moderation.clip.encoder import Encoder
 from moderation.clip.explanation import explain, explain_category
-from moderation.clip.explanation.explain import Explained, Explainer, Listing
+from moderation.clip.explanation.explain import EncodedListing, Explainer
+from moderation.clip.explanation.explain_finding import Explained
 from moderation.clip.explanation.explain_words import (
     canonical_colour,
     replaced,
@@ -41,7 +42,7 @@ def asked(encoder: Encoder) -> Callable[..., list[Explained]]:
         pictures, vectors = encoder.encode_images(images), encoder.encode_texts(texts)
         return explainer.explain(
             [
-                Listing(image, vector, text, threshold)
+                EncodedListing(image, vector, text, threshold)
                 for image, vector, text in zip(pictures, vectors, texts, strict=True)
             ]
         )

@@ -17,21 +17,31 @@ from moderation.clip.checkpoints import checkpoint
 from moderation.clip.data.negatives import Negatives, Prompts, colour_bits
 from moderation.clip.data.product_rows import Rows
 from moderation.clip.errors import ModelError
-from moderation.clip.finetune import adapt_rows, adapt_vectors, auto
-from moderation.clip.finetune.adapt import _own, adapt
-from moderation.clip.finetune.adapt_judge import chosen_ratio
-from moderation.clip.finetune.adapt_loop import Adapter, AdaptSettings
-from moderation.clip.finetune.adapt_vectors_judge import _Shuffled, farthest_allowed, held_back
+from moderation.clip.finetune import auto
+from moderation.clip.finetune.adaptation import rows as adapt_rows
+from moderation.clip.finetune.adaptation import vectors
+from moderation.clip.finetune.adaptation.judge import chosen_ratio
+from moderation.clip.finetune.adaptation.retain import (
+    made_up_pictures,
+    made_up_texts,
+    vocabulary,
+)
+from moderation.clip.finetune.adaptation.run import _own, adapt
+from moderation.clip.finetune.adaptation.task import Adapter, AdaptSettings
+from moderation.clip.finetune.adaptation.vectors_judge import (
+    _Shuffled,
+    farthest_allowed,
+    held_back,
+)
 from moderation.clip.finetune.auto import MIN_LISTINGS, plan
 from moderation.clip.finetune.data import FinetuneData, Listings
-from moderation.clip.finetune.progress import Cancelled, Update
+from moderation.clip.finetune.decisions.tune import Tuned
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.refusals import DataRefused
-from moderation.clip.finetune.retain import made_up_pictures, made_up_texts, vocabulary
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import SMALL, FinetuneSettings
-from moderation.clip.finetune.tune import Tuned
 from moderation.clip.pretrain.model import PretrainSettings
+from moderation.clip.training.progress import Cancelled, Update
 from tests.support.finetune_shop import write_shop
 from tests.support.paths import ROOT
 
@@ -295,10 +305,8 @@ def test_a_shop_without_categories_is_learnt_from_as_well(
     if large:
         monkeypatch.setattr(auto, "SMALL", 0)
     losses: list[np.ndarray] = []
-    real = adapt_vectors._maybe_true
-    monkeypatch.setattr(
-        adapt_vectors, "_maybe_true", lambda *of: losses.append(real(*of)) or losses[-1]
-    )
+    real = vectors._maybe_true
+    monkeypatch.setattr(vectors, "_maybe_true", lambda *of: losses.append(real(*of)) or losses[-1])
     result = finetune(tiny_folder, _unnamed(shop), tmp_path, settings=QUICK)
     assert result.metrics["adapt"]["listings"] > 40
     assert weights(tmp_path / "final_model") != weights(tiny_folder)
@@ -476,7 +484,7 @@ def test_where_listings_teach_nothing_the_decisions_do(
     tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     minutes: float | None, mode: str,
 ) -> None:  # fmt: skip
-    from moderation.clip.finetune import adapt as module
+    from moderation.clip.finetune.adaptation import run as module
 
     monkeypatch.setattr(auto, "MIN_LISTINGS", 5)
     monkeypatch.setattr(

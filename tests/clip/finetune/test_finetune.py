@@ -24,19 +24,19 @@ from moderation.clip.checkpoints.checkpoint import (
 )
 from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ModelError
-from moderation.clip.finetune import loop
 from moderation.clip.finetune.data import FinetuneData, Listings
+from moderation.clip.finetune.decisions.guard import ZeroShot
+from moderation.clip.finetune.decisions.interpolate import interpolate, nearest_of_the_best
+from moderation.clip.finetune.decisions.swaps import Swaps
+from moderation.clip.finetune.decisions.tune import tune
 from moderation.clip.finetune.features import EncoderVectors
-from moderation.clip.finetune.guard import ZeroShot
-from moderation.clip.finetune.interpolate import interpolate, nearest_of_the_best
-from moderation.clip.finetune.negatives import Swaps
 from moderation.clip.finetune.output import remove
-from moderation.clip.finetune.processes import Processes
-from moderation.clip.finetune.progress import Cancelled, Update, in_silence
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import FinetuneSettings
-from moderation.clip.finetune.tune import tune
+from moderation.clip.training import loop
+from moderation.clip.training.processes import Processes
+from moderation.clip.training.progress import Cancelled, Update, in_silence
 from tests.support.finetune_shop import write_shop
 
 UNTOUCHED = ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json")

@@ -12,10 +12,10 @@ import pytest
 
 from moderation.clip.errors import ModelError
 from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.progress import Cancelled, Update
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import FinetuneSettings
+from moderation.clip.training.progress import Cancelled, Update
 from tests.support.finetune_shop import quick, write_shop
 from tests.support.paths import ROOT
 
@@ -155,7 +155,7 @@ def test_out_of_memory_goes_on_in_smaller_parts(
 ) -> None:
     import torch
 
-    from moderation.clip.finetune.towers import Towers
+    from moderation.clip.finetune.decisions.towers import Towers
 
     loss, sizes = Towers.loss, []
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from moderation.clip import families
+from moderation.clip.backends.torch import Torch
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.encoder import Encoder
 from moderation.clip.pictures.images import open_image
@@ -46,7 +48,9 @@ def encoders(tiny_folder: Path) -> Iterator[Encoder]:
     # Of ViT-B/32 the vision tower is enough here: one text layer saves its time.
     vit_b_32 = CLIPModel(CLIPConfig(text_config={"num_hidden_layers": 1}))
     tokenizer = checkpoint.load_tokenizer(tiny_folder)
-    yield Encoder(vit_b_32, tokenizer=tokenizer, transform=ImageTransform(), batch_size=4)
+    family = families.of_model(vit_b_32)
+    backend = Torch(family, vit_b_32, ImageTransform(), device="cpu", precision="fp32")
+    yield Encoder(backend, tokenizer=tokenizer, batch_size=4)
     yield Encoder.load(checkpoint.resolve("bundled").folder, device="cpu", precision="fp32")
 
 

@@ -81,7 +81,7 @@ def test_its_figures_on_real_photos_are_those_it_ships_with(
 
     from moderation.clip.data.product_rows import read_table
     from moderation.clip.pretrain.output import in_words, measure, similarities
-    from moderation.clip.pretrain.prepare import read_pairs
+    from moderation.clip.pretrain.read import read_pairs
 
     model = CLIPModel.from_pretrained(BUNDLED).float().eval()
     sources = {row["image_path"]: row["source"] for row in read_table(catalogue / "val.csv")}

@@ -11,7 +11,7 @@ from PIL import Image
 from moderation.clip.data.product_rows import CatalogueError
 from moderation.clip.errors import ModelError
 from moderation.clip.pretrain.model import PretrainSettings
-from moderation.clip.pretrain.prepare import PretrainData, prepare
+from moderation.clip.pretrain.read import PretrainData, prepare
 from moderation.demo import training_products
 
 TINY = PretrainSettings(
@@ -57,7 +57,7 @@ def data(drawn_csv: Path) -> PretrainData:
 
 def test_losses_fall_when_pictures_and_texts_agree() -> None:
     torch = pytest.importorskip("torch")
-    from moderation.clip.pretrain.losses import contrastive_loss, pair_loss
+    from moderation.clip.training.losses import contrastive_loss, pair_loss
 
     scale, bias = torch.tensor(10.0), torch.tensor(-5.0)
     image = torch.eye(4)
@@ -74,7 +74,7 @@ def test_losses_fall_when_pictures_and_texts_agree() -> None:
 
 def test_an_ignored_pair_has_no_say() -> None:
     torch = pytest.importorskip("torch")
-    from moderation.clip.pretrain.losses import contrastive_loss, pair_loss
+    from moderation.clip.training.losses import contrastive_loss, pair_loss
 
     image = torch.nn.functional.normalize(torch.randn(3, 8), dim=1)
     text = torch.nn.functional.normalize(torch.randn(6, 8), dim=1).requires_grad_()
@@ -93,7 +93,7 @@ def test_an_ignored_pair_has_no_say() -> None:
 
 def test_prompt_loss_counts_any_true_prompt_and_skips_unknown_rows() -> None:
     torch = pytest.importorskip("torch")
-    from moderation.clip.pretrain.losses import prompt_loss
+    from moderation.clip.training.losses import prompt_loss
 
     image, prompts = torch.eye(3), torch.eye(3)
     scale = torch.tensor(20.0)
@@ -161,7 +161,7 @@ def test_a_run_replaces_the_folder_whole_but_keeps_its_card(trained: tuple[Path,
 def test_one_seed_gives_the_same_weights_and_another_gives_others(data: PretrainData) -> None:
     import torch
 
-    from moderation.clip.pretrain.loop import Trainer, run
+    from moderation.clip.pretrain.task import Trainer, run
 
     def weights(seed: int) -> torch.Tensor:
         settings = replace(TINY, steps=2, seed=seed)
@@ -187,7 +187,7 @@ def test_the_tokenizer_is_the_same_every_time() -> None:
 
 
 def test_training_lowers_the_loss(data: PretrainData) -> None:
-    from moderation.clip.pretrain.loop import Trainer, run
+    from moderation.clip.pretrain.task import Trainer, run
 
     losses: list[float] = []
     trainer = Trainer(data.train, replace(TINY, steps=40), device="cpu", bf16=False)
@@ -200,7 +200,7 @@ def test_training_lowers_the_loss(data: PretrainData) -> None:
 def test_a_run_that_was_cut_off_goes_on(data: PretrainData, tmp_path: Path) -> None:
     import torch
 
-    from moderation.clip.pretrain.loop import Trainer, run
+    from moderation.clip.pretrain.task import Trainer, run
 
     cut, state = replace(TINY, steps=3), tmp_path / "state.pt"
     first = Trainer(data.train, cut, device="cpu", bf16=False)

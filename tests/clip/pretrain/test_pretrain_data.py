@@ -23,7 +23,7 @@ from moderation.clip.data.product_rows import (
     split_by_family,
     without_families_of,
 )
-from moderation.clip.pretrain.prepare import drawn_rows
+from moderation.clip.pretrain.read import drawn_rows
 from moderation.demo import training_products
 
 

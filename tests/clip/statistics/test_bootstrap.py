@@ -17,7 +17,7 @@ from moderation.clip.statistics.bootstrap import (
 from moderation.clip.statistics.metrics import (
     Flags,
     Probabilities,
-    Ranking,
+    RankedPairs,
     average_precision,
 )
 
@@ -46,8 +46,8 @@ def test_a_weight_of_two_is_the_pair_twice() -> None:
     p = 1 / (1 + np.exp(similarity))
     twice = np.repeat(np.arange(50), weights)
 
-    once = plain(Ranking.of(labels, similarity).under(weights, recalls=(0.8,)))
-    again = Ranking.of(labels[twice], similarity[twice])
+    once = plain(RankedPairs.of(labels, similarity).under(weights, recalls=(0.8,)))
+    again = RankedPairs.of(labels[twice], similarity[twice])
     many = plain(again.under(np.ones(len(twice)), recalls=(0.8,)))
     assert once == pytest.approx(many)
     for kind, values in ((Flags, similarity < 0.3), (Probabilities, p)):
@@ -59,7 +59,7 @@ def test_a_weight_of_two_is_the_pair_twice() -> None:
 
 def test_precision_at_recall_is_the_best_at_any_depth_that_finds_enough() -> None:
     #           wrong  right  wrong  wrong  right
-    figures = Ranking.of([0, 1, 0, 0, 1], [1, 2, 3, 4, 5]).under(np.ones(5), recalls=(0.3, 0.5))
+    figures = RankedPairs.of([0, 1, 0, 0, 1], [1, 2, 3, 4, 5]).under(np.ones(5), recalls=(0.3, 0.5))
     assert figures["precision_at_0.3"] == pytest.approx(1.0)
     assert figures["precision_at_0.5"] == pytest.approx(3 / 4)
 
@@ -87,7 +87,9 @@ def test_ece_sees_what_is_off_and_nothing_else() -> None:
 
 
 def test_a_class_without_weight_gives_no_figure() -> None:
-    figures = Ranking.of([0, 1], [0.1, 0.2]).under(np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]]))
+    figures = RankedPairs.of([0, 1], [0.1, 0.2]).under(
+        np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    )
     assert figures["auc"][0] == 1 and np.isnan(figures["auc"][1:]).all()
     assert figures["ap"][0] == 1 and np.isnan(figures["ap"][1:]).all()
 
@@ -113,7 +115,7 @@ def test_groups_are_drawn_whole() -> None:
 def test_copies_of_a_pair_add_no_certainty_when_they_are_one_group() -> None:
     labels, similarity = pairs(4, 100)
     four = np.tile(np.arange(100), 4)
-    ranking = Ranking.of(labels[four], similarity[four])
+    ranking = RankedPairs.of(labels[four], similarity[four])
 
     def width(groups: list[str] | None) -> float:
         resampling = Resampling(labels[four], np.ones(400), groups=groups, times=300)
@@ -129,7 +131,9 @@ def test_the_intervals_cover_the_truth() -> None:
     for seed in range(100):
         labels, similarity = pairs(seed, 200)
         resampling = Resampling(labels, np.ones(200), times=300, seed=seed)
-        low, high = interval(resampling.spread(Ranking.of(labels, similarity).under)["auc"]) or (
+        low, high = interval(
+            resampling.spread(RankedPairs.of(labels, similarity).under)["auc"]
+        ) or (
             1,
             0,
         )
@@ -140,7 +144,7 @@ def test_the_intervals_cover_the_truth() -> None:
 def test_three_thousand_pairs_a_thousand_times_take_seconds() -> None:
     labels, similarity = pairs(0, 3000)
     started = time.perf_counter()
-    Resampling(labels, np.ones(3000), times=1000).spread(Ranking.of(labels, similarity).under)
+    Resampling(labels, np.ones(3000), times=1000).spread(RankedPairs.of(labels, similarity).under)
     assert time.perf_counter() - started < 20  # measured: half a second
 
 

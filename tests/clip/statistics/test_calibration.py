@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moderation.clip.statistics.calibration import (
-    Calibration,
-    PlattScaling,
-    fit_calibration,
-    fit_platt,
-    review_threshold,
-)
+from moderation.clip.statistics.calibration import Calibration, PlattScaling
+from moderation.clip.statistics.calibration_choice import fit_calibration
+from moderation.clip.statistics.platt import fit_platt
+from moderation.clip.statistics.thresholds import review_threshold
 
 
 def _pairs(seed: int = 0, count: int = 4000) -> tuple[np.ndarray, np.ndarray]:

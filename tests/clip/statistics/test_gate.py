@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from moderation.clip.statistics import gate
-from moderation.clip.statistics.assess import Judged, Scores
+from moderation.clip.statistics.assess import JudgedPairs, Scores
 
 
-def pairs(seed: int, n: int = 400, *, categories: int = 4) -> Judged:
+def pairs(seed: int, n: int = 400, *, categories: int = 4) -> JudgedPairs:
     rng = np.random.default_rng(seed)
-    return Judged(
+    return JudgedPairs(
         labels=(rng.random(n) < 0.6).astype(int),
         weights=np.ones(n),
         groups=[str(i) for i in range(n)],
@@ -21,7 +21,7 @@ def pairs(seed: int, n: int = 400, *, categories: int = 4) -> Judged:
     )
 
 
-def scores(judged: Judged, seed: int, *, gap: float, noise: float = 1.0) -> Scores:
+def scores(judged: JudgedPairs, seed: int, *, gap: float, noise: float = 1.0) -> Scores:
     """Similarities with a part that is the pair's own (by its number), and one of this seed."""
     n = len(judged)
     own = np.random.default_rng(99).normal(size=n)

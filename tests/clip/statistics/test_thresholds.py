@@ -16,13 +16,13 @@ from moderation.clip.statistics.labelled_scores import (
     recall,
     wilson,
 )
+from moderation.clip.statistics.precision_threshold import by_precision
+from moderation.clip.statistics.recall_threshold import by_recall
 from moderation.clip.statistics.thresholds import (
-    Choice,
+    ChosenThreshold,
     NotEnoughLabels,
     OutOfReach,
     by_budget,
-    by_precision,
-    by_recall,
     tidy,
 )
 
@@ -158,7 +158,7 @@ def test_a_precision_target_is_held() -> None:
     labels = _labels(scores, wrong, flagged=900, audit=400).spread_over(_histogram(scores))
     found = by_precision(labels, target=0.9, confidence=0.9)
 
-    assert isinstance(found, Choice)
+    assert isinstance(found, ChosenThreshold)
     below = scores < found.threshold
     assert wrong[below].mean() >= 0.9
     assert below.sum() > 500  # and not by flagging next to nothing
@@ -169,7 +169,7 @@ def test_a_stricter_precision_flags_less() -> None:
     labels = _labels(scores, wrong, flagged=900, audit=400).spread_over(_histogram(scores))
 
     found = [by_precision(labels, target=target, confidence=0.9) for target in (0.8, 0.9, 0.98)]
-    thresholds = [one.threshold for one in found if isinstance(one, Choice)]
+    thresholds = [one.threshold for one in found if isinstance(one, ChosenThreshold)]
     assert len(thresholds) == 3
     assert thresholds == sorted(thresholds, reverse=True)
 
@@ -293,7 +293,7 @@ def test_a_recall_target_is_held_on_the_mean() -> None:
         scores, wrong = _shop(seed)
         labels = _random(scores, wrong, 2000, seed).spread_over(_histogram(scores))
         found = by_recall(labels, target=0.8)
-        assert isinstance(found, Choice)
+        assert isinstance(found, ChosenThreshold)
         kept.append(wrong[scores < found.threshold].sum() / wrong.sum())
 
     assert 0.8 <= np.mean(kept) < 0.9
@@ -305,8 +305,8 @@ def test_a_recall_with_confidence_flags_no_less() -> None:
 
     on_the_mean = by_recall(labels, target=0.8)
     sure = by_recall(labels, target=0.8, confidence=0.95)
-    assert isinstance(on_the_mean, Choice)
-    assert isinstance(sure, Choice)
+    assert isinstance(on_the_mean, ChosenThreshold)
+    assert isinstance(sure, ChosenThreshold)
     assert sure.threshold > on_the_mean.threshold
 
 

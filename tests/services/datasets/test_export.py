@@ -24,9 +24,11 @@ from moderation.services.catalogue import intake
 from moderation.services.datasets import dataset
 from moderation.services.datasets.dataset_files import COLUMNS
 from moderation.services.datasets.dataset_manifest import Filters
+from moderation.services.datasets.formats import DEFAULT, FORMATS
 from moderation.services.queries.lookup import UnknownName
 from moderation.services.queue import review, review_claims, review_undo
 from tests.support.factories import MakeItem, MakeUser
+from tests.support.paths import ROOT
 from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
@@ -104,7 +106,7 @@ def test_without_images_the_paths_start_in_the_media_folder(
     assert all((media / row["image_path"]).is_file() for row in labels(tmp_path / "out"))
 
 
-@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_the_same_decisions_give_the_same_bytes(
     two: list[Decision], tmp_path: Path, format: str
 ) -> None:
@@ -121,7 +123,7 @@ def test_the_same_decisions_give_the_same_bytes(
 
 
 def test_all_formats_hold_the_same_rows(two: list[Decision], tmp_path: Path) -> None:
-    for format in ("csv", "jsonl", "parquet"):
+    for format in FORMATS:
         dataset.export(tmp_path / format, format=format)
     lines = (tmp_path / "jsonl" / "labels.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
@@ -129,6 +131,13 @@ def test_all_formats_hold_the_same_rows(two: list[Decision], tmp_path: Path) -> 
     assert labels(tmp_path / "csv") == [
         {column: str(value) for column, value in row.items()} for row in rows
     ]
+
+
+def test_every_format_is_named_in_the_documents() -> None:
+    text = (ROOT / "docs" / "integration.md").read_text(encoding="utf-8")
+    assert {"csv", "jsonl", "parquet"} <= FORMATS.keys() and DEFAULT == "csv"
+    assert all(f"`{name}`" in text for name in FORMATS)
+    assert f"labels.{DEFAULT}" in text
 
 
 def test_the_manifest_vouches_for_the_files(two: list[Decision], tmp_path: Path) -> None:

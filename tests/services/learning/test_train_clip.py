@@ -14,7 +14,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from moderation.clip.finetune.progress import Cancelled, Update
+from moderation.clip.training.progress import Cancelled, Update
 from moderation.models import ModelVersion, TrainingRun
 from moderation.services.learning import training, training_curve, training_result, training_work
 from moderation.services.registry import files, registering, versions

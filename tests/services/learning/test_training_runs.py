@@ -14,8 +14,8 @@ import pytest
 from django.utils import timezone
 
 from moderation.clip.errors import ModelError
-from moderation.clip.finetune.progress import Update
 from moderation.clip.finetune.refusals import DataRefused
+from moderation.clip.training.progress import Update
 from moderation.models import TrainingRun
 from moderation.services.learning import training, training_log, training_work
 from moderation.services.worker import heartbeat

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client
 
 from moderation.models import Analysis, Decision, Product, ReviewItem
@@ -16,12 +15,6 @@ from tests.support.factories import MakeItem, MakeUser
 pytestmark = pytest.mark.django_db
 
 PAGE = "/admin/sellers/"
-
-
-@pytest.fixture(autouse=True)
-def nothing_held() -> None:
-    """The sellers of another test."""
-    cache.clear()
 
 
 def decided(item: ReviewItem, by: User, verdict: str, reason: str, **more: Any) -> Decision:

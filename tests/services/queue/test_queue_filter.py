@@ -8,33 +8,29 @@ from urllib.parse import parse_qsl
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
+from django.core.cache import caches
 from django.utils import timezone
 
 from moderation.models import (
     Analysis,
     Category,
     Decision,
-    HeldAnswer,
     ModelVersion,
     ReviewItem,
     SavedView,
     Skip,
 )
 from moderation.services.measures import saved_views
-from moderation.services.queries import held
+from moderation.services.queries import cache
 from moderation.services.queue import queue_filter
-from moderation.services.queue.queue_filter import QueueFilter, QueueFilterError
+from moderation.services.queue.queue_field import QueueFilterError
+from moderation.services.queue.queue_filter import QueueFilter
 from moderation.services.registry import versions
+from moderation.services.rules.thresholds import Thresholds, traits
 from tests.support.factories import MakeItem, MakeUser, as_user
+from tests.support.paths import ROOT
 
 PAGE = "/admin/views/"
-
-
-@pytest.fixture(autouse=True)
-def nothing_held() -> None:
-    """The counts of another test's views."""
-    cache.clear()
 
 
 def through(**query: str) -> list[str]:
@@ -149,7 +145,7 @@ def test_no_filter_tells_what_the_model_said_of_a_blind_item(
 def test_the_clear_band_is_the_one_of_the_automatic_action(
     make_item: MakeItem, bundled: Any
 ) -> None:
-    """Each item is in the band in which `clear_threshold_for` puts it."""
+    """Each item is in the band in which `Thresholds.clear_of` puts it."""
     for number, (similarity, category) in enumerate(
         (similarity, category)
         for similarity in (-0.1, 0.05, 0.11, 0.2)
@@ -169,14 +165,12 @@ def test_the_clear_band_is_the_one_of_the_automatic_action(
         for item in items[place::3]:
             item.analysis.threshold_override = override
             item.analysis.save()
-    version = versions.current()
+    limits = Thresholds(versions.current())
     clear = sorted(
         item.product.external_id
         for item in items
         if item.analysis.similarity
-        < versions.clear_threshold_for(
-            version, category=item.product.category, override=item.analysis.threshold_override
-        )
+        < limits.clear_of(traits(item.product), override=item.analysis.threshold_override)
     )
 
     assert 0 < len(clear) < len(items)
@@ -200,7 +194,7 @@ def test_that_next_to_none_are_let_through_is_found_once(
 ) -> None:
     monkeypatch.setattr(queue_filter, "_LONG_FOR_A_PAGE", -1.0)
     monkeypatch.setattr(queue_filter, "_FEW", 1)
-    monkeypatch.setattr(held, "TIMES", 1e9)
+    monkeypatch.setattr(cache, "TIMES", 1e9)
     ModelVersion.objects.filter(pk=bundled.pk).update(clear_threshold=0.1)
     former = ModelVersion.objects.create(name="former", source="folder", threshold=0.2)
     asked = {"version": str(former.pk)} if "version" in query else query
@@ -218,9 +212,9 @@ def test_that_next_to_none_are_let_through_is_found_once(
     assert through(**asked) == ["A"]  # for a moment
     ReviewItem.objects.filter(pk=first.pk).update(state="decided")
     assert through(**asked) == []
-    HeldAnswer.objects.all().delete()
+    caches["answers"].clear()
     assert through(**asked) == ["B"]
-    HeldAnswer.objects.all().delete()
+    caches["answers"].clear()
     put("C")
     assert through(**asked) == ["B", "C"]  # more than a few: as they are at each time
     put("D")
@@ -239,6 +233,13 @@ def test_a_filter_says_what_it_is(bundled: Any) -> None:
     )
     assert QueueFilter(category=999999).words == "A category that is gone"
     assert QueueFilter().words == "The whole queue"
+
+
+def test_the_document_names_every_field() -> None:
+    text = (ROOT / "docs" / "queue.md").read_text(encoding="utf-8")
+    (told,) = [part for part in text.split("\n\n") if part.startswith("*Filter* in the bar")]
+
+    assert [name for name in QueueFilter.fields() if name not in told] == []
 
 
 # ── Saved views ───────────────────────────────────────────────────────────────────────────────

@@ -20,8 +20,9 @@ from moderation.models import (
     VersionEvent,
 )
 from moderation.services.registry import registering, versions
-from moderation.services.release import calibrate, judged, thresholds
-from moderation.services.release.thresholds import Target, ThresholdError
+from moderation.services.release import calibrate, judged, threshold_targets
+from moderation.services.release.threshold_targets import Target, ThresholdError
+from moderation.services.rules.thresholds import Thresholds, traits
 from moderation.services.scoring import results
 from tests.support.scored_shop import fill, judge
 
@@ -97,7 +98,7 @@ def test_an_audited_pass_stands_for_those_that_were_not_drawn(
 # ── Evidence and targets ──────────────────────────────────────────────────────────────────────
 def test_the_evidence_counts_the_catalogue_as_it_would_be_flagged(bundled: ModelVersion) -> None:
     fill(bundled)
-    found = thresholds.evidence(bundled)
+    found = threshold_targets.evidence(bundled)
 
     for threshold in (-0.2, 0.0, 0.251, 0.4):
         expected = Analysis.objects.filter(similarity__lt=threshold).count()
@@ -113,7 +114,7 @@ def test_categories_with_a_threshold_of_their_own_are_left_out(
     judge(fill(bundled, count=30, prefix="T"), moderator=anna, audit_share=1.0)
     Category.objects.update(threshold=0.4)
 
-    found = thresholds.evidence(bundled)
+    found = threshold_targets.evidence(bundled)
     assert (found.catalogue.total, len(found.labels)) == (30, 30)
 
 
@@ -124,15 +125,16 @@ def test_offsets_move_a_categorys_threshold_and_the_evidence_follows(
     bundled.calibration = {"offsets": {"toys": 2.0}}
     bundled.save()
     toys = Category.objects.get(name="Toys")
-    moved = versions.threshold_for(bundled, category=toys)
+    toy = traits(Product(category=toys))
+    moved = Thresholds(bundled).of(toy)
 
     assert moved == pytest.approx(bundled.threshold + 2.0 / 12.66602, abs=1e-4)
     expected = Analysis.objects.filter(similarity__lt=moved).count()
-    assert thresholds.evidence(bundled).effect(bundled.threshold).flagged == pytest.approx(
+    assert threshold_targets.evidence(bundled).effect(bundled.threshold).flagged == pytest.approx(
         expected, abs=2
     )
-    toys.threshold = 0.3
-    assert versions.threshold_for(bundled, category=toys) == 0.3  # by hand still wins
+    Category.objects.filter(pk=toys.pk).update(threshold=0.3)
+    assert Thresholds(bundled).of(toy) == 0.3  # by hand still takes precedence
 
 
 def test_an_analysis_is_judged_by_its_categorys_threshold(bundled: ModelVersion) -> None:
@@ -146,17 +148,18 @@ def test_an_analysis_is_judged_by_its_categorys_threshold(bundled: ModelVersion)
     assert row.is_mismatch
     assert row.threshold_used == pytest.approx(bundled.threshold + 2.0 / 12.66602, abs=1e-4)
     assert row.p_mismatch == bundled.p_mismatch(0.3, "Toys") > bundled.p_mismatch(0.3)
-    assert versions.clear_threshold_for(bundled, category=product.category) == pytest.approx(
+    assert Thresholds(bundled).clear_of(traits(product)) == pytest.approx(
         0.1 + 2.0 / 12.66602, abs=1e-4
     )
 
 
 def test_the_clear_band_never_reaches_above_the_threshold(bundled: ModelVersion) -> None:
-    assert versions.clear_threshold_for(bundled) is None
+    assert Thresholds(bundled).clear_of() is None
     bundled.clear_threshold = 0.9
 
-    assert versions.clear_threshold_for(bundled) == bundled.threshold
-    assert versions.clear_threshold_for(bundled, category=Category(threshold=0.1)) == 0.1
+    assert Thresholds(bundled).clear_of() == bundled.threshold
+    strict = Product(category=Category.objects.create(name="Strict", threshold=0.1))
+    assert Thresholds(bundled).clear_of(traits(strict)) == 0.1
 
 
 def test_setting_a_target_sets_both_bands_and_logs_what_they_replace(
@@ -165,8 +168,8 @@ def test_setting_a_target_sets_both_bands_and_logs_what_they_replace(
     judge(fill(bundled), moderator=anna, audit_share=1.0)
     old = bundled.threshold
     target = Target("recall", 0.8, clear_precision=0.8)
-    proposal = thresholds.propose(thresholds.evidence(bundled), target)
-    event = thresholds.set_thresholds(bundled, proposal, by=anna)
+    proposal = threshold_targets.propose(threshold_targets.evidence(bundled), target)
+    event = threshold_targets.set_thresholds(bundled, proposal, by=anna)
 
     bundled.refresh_from_db()
     assert bundled.threshold == proposal.threshold != old
@@ -179,19 +182,21 @@ def test_setting_a_target_sets_both_bands_and_logs_what_they_replace(
 
 def test_what_the_labels_do_not_warrant_sets_nothing(bundled: ModelVersion) -> None:
     fill(bundled)
-    found = thresholds.evidence(bundled)
+    found = threshold_targets.evidence(bundled)
 
     for target in (Target("precision", 0.9), Target("recall", 0.9)):
         with pytest.raises(ThresholdError, match="Not enough labels"):
-            thresholds.propose(found, target)
-    kept = thresholds.propose(found, Target("budget", 40, clear_precision=0.95))
+            threshold_targets.propose(found, target)
+    kept = threshold_targets.propose(found, Target("budget", 40, clear_precision=0.95))
     assert kept.clear_threshold is None
     assert "No band of clear mismatches: Not enough labels" in kept.sentences[1]
 
 
 def test_what_was_set_here_outlives_the_next_set_up(bundled: ModelVersion) -> None:
-    found = thresholds.evidence(bundled)
-    thresholds.set_thresholds(bundled, thresholds.propose(found, Target("value", 0.123)))
+    found = threshold_targets.evidence(bundled)
+    threshold_targets.set_thresholds(
+        bundled, threshold_targets.propose(found, Target("value", 0.123))
+    )
 
     assert registering.register(registering.BUNDLED).threshold == 0.123
 

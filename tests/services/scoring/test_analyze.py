@@ -13,10 +13,11 @@ import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from moderation.models import Analysis, Embedding, ModelVersion, Product, ReviewItem
+from moderation.models import Analysis, Category, Embedding, ModelVersion, Product, ReviewItem
 from moderation.services.catalogue import intake
 from moderation.services.encoding import engine
 from moderation.services.registry import activation
+from moderation.services.rules.thresholds import Thresholds, traits
 from moderation.services.scoring import analyze, claims, results
 from moderation.services.worker import heartbeat
 from tests.support.factories import MakeProduct, RunWorker
@@ -363,7 +364,7 @@ def test_the_nearest_threshold_holds(
 ) -> None:
     settings.CLIP_SIMILARITY_THRESHOLD = setting
     shelf = intake.category_named("Balls")
-    shelf.threshold = category
+    Category.objects.filter(pk=shelf.pk).update(threshold=category)
 
-    found = analyze.versions.threshold_for(bundled, category=shelf, override=asked)
+    found = Thresholds(bundled).of(traits(Product(category=shelf)), override=asked)
     assert found == (bundled.threshold if expected == "version" else expected)

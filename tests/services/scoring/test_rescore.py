@@ -15,7 +15,7 @@ from moderation.services.registry import versions
 from moderation.services.rules import sampling
 from moderation.services.scoring import analyze, bulk_results, reanalyze, rescore
 from moderation.services.scoring.reanalyze import Job, Which
-from moderation.services.scoring.rescore import Judge
+from moderation.services.scoring.rescore import Rescorer
 from tests.support.factories import MakeProduct, RunWorker
 from tests.support.photos import photo
 
@@ -86,7 +86,7 @@ def test_the_audit_draws_among_what_passes(scored: list[Product], settings: Any)
 
 
 def test_content_that_changed_meanwhile_gets_no_answer(scored: list[Product]) -> None:
-    judge = Judge(versions.current())
+    judge = Rescorer(versions.current())
     cases = rescore.cases(Product.objects.order_by("pk"), judge.version)
     answers = [found for found in judge.score(cases) if found]
     anew = [found for found in map(judge.judge_anew, cases) if found]

@@ -15,6 +15,7 @@ from django_q.models import OrmQ
 from moderation import tasks
 from moderation.models import Analysis, Category, ModelVersion, Product
 from moderation.services.registry import activation, versions
+from moderation.services.rules.thresholds import Thresholds, traits
 from moderation.services.scoring import reanalyze, stale
 from tests.support import judged_shop
 from tests.support.factories import MakeUser
@@ -75,7 +76,7 @@ def test_a_new_threshold_or_calibration_makes_scores_stale_until_judged_anew(
     for row in current():
         category = row.product.category
         assert row.similarity is not None
-        assert row.threshold_used == versions.threshold_for(bundled, category=category)
+        assert row.threshold_used == Thresholds(bundled).of(traits(row.product))
         name = category.name if category else None
         assert row.p_mismatch == bundled.p_mismatch(row.similarity, name)
 

@@ -1,0 +1,87 @@
+"""What may be said of judged words: the margins, and what passes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .explain_words import Term
+
+# Logits by which the best other colour, or kind of product, must lead over the one that is said.
+COLOUR_GAP = 4.0
+TYPE_GAP = 8.0
+ONE_COLOUR = 0.6  # the least share of the best colour to name it alone
+TWO_COLOURS = 0.75  # the least share of the best two to name both
+# Where the photo looks more like another kind by this much, a colour is not all that is wrong.
+TYPE_DOUBT = 3.0
+# A kind counts less than a colour in the order of words: its gap is wide on true pairs as well.
+_TYPE_OFFSET = 4.0
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word and how badly it fits, in logits; the higher, the worse.
+
+    `drop`: what the text gains without it. `gap`: the lead of the best alternative over it, None
+    for words without alternatives. `shares`: the alternatives with the softmax over them and the
+    word itself, likeliest first.
+    """
+
+    term: Term
+    drop: float
+    gap: float | None = None
+    shares: tuple[tuple[str, float], ...] = ()
+    said_share: float | None = None
+    best_swap: tuple[str, float] | None = None  # the text with the best colour, and its cosine
+
+    @property
+    def suspicion(self) -> float:
+        """The order of words: what is gained without it, plus the lead of an alternative."""
+        if self.gap is None:
+            return self.drop
+        offset = _TYPE_OFFSET if self.term.kind == "type" else 0.0
+        return self.drop + max(self.gap - offset, 0.0)
+
+    @property
+    def looks_like(self) -> tuple[str, ...]:
+        """The one or two colours that the photo surely has; empty where that cannot be said."""
+        if self.term.kind != "colour" or not self.shares:
+            return ()
+        if self.shares[0][1] >= ONE_COLOUR:
+            return (self.shares[0][0],)
+        pair = self.shares[:2]
+        return tuple(name for name, _ in pair) if sum(s for _, s in pair) >= TWO_COLOURS else ()
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it may be said that this word does not fit."""
+        if self.gap is None or self.drop <= 0:
+            return False
+        if self.term.kind == "type":
+            return self.gap >= TYPE_GAP
+        return self.gap >= COLOUR_GAP and bool(self.looks_like)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """All judged words, the most wrong one first, and the one that may be shown, if any."""
+
+    words: tuple[Word, ...]
+    finding: Word | None
+    suggestion: str | None
+    texts_encoded: int
+
+
+def most_wrong(words: Sequence[Word]) -> Word | None:
+    """The word that may be shown, of words in their order; None where none is trusted."""
+    return next((word for word in words if word.is_trusted), None)
+
+
+def suggestion(finding: Word | None, words: Sequence[Word], *, threshold: float) -> str | None:
+    """The text with the right colour, where that alone is wrong and it would not be flagged."""
+    if finding is None or finding.best_swap is None or len(finding.looks_like) != 1:
+        return None
+    if any(word.term.kind == "type" and (word.gap or 0.0) >= TYPE_DOUBT for word in words):
+        return None
+    text, cosine = finding.best_swap
+    return text if cosine >= threshold else None

@@ -1,0 +1,166 @@
+"""What all families have in common, and what each must say of itself.
+
+Most of it holds for any model of transformers with two towers; a family overrides what differs.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from moderation.clip.checkpoints import hub, weights
+from moderation.clip.errors import ModelError
+from moderation.clip.pictures.preprocess import ImageTransform
+
+if TYPE_CHECKING:
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel
+
+Tower = Literal["image", "text"]
+TOWERS: tuple[Tower, ...] = ("image", "text")
+
+FAMILIES: dict[str, Family] = {}  # by model type
+
+
+class Family(ABC):
+    """What a checkpoint of one kind is: its files, its two towers, its numbers.
+
+    There is one object for all checkpoints of the family; it holds no model. `config` is what
+    config.json says (`model.config`), `model` what `load_model` gave.
+
+    `projections` names each tower's weight of the last layer, where that is linear and without a
+    bias: mode `head` trains these, and needs both. `ends` are the starts of the names of all that
+    follows the towers' blocks, and `fixed` the ends of those that no training reaches.
+    `preprocessor` says what a preprocessor_config.json of the family may leave out.
+    """
+
+    projections: ClassVar[Mapping[Tower, str]] = {}
+    ends: ClassVar[tuple[str, ...]] = ()
+    fixed: ClassVar[tuple[str, ...]] = ("logit_scale",)
+    preprocessor: ClassVar[Mapping[str, Any]] = {}
+
+    def __init_subclass__(cls, *, model_types: tuple[str, ...]) -> None:
+        """`model_types` are those of config.json that mean this family."""
+        for model_type in model_types:
+            FAMILIES[model_type] = cls()
+
+    @abstractmethod
+    def model_class(self) -> Any:
+        """The class in transformers, imported by the call and not before."""
+
+    @abstractmethod
+    def dim(self, config: Any) -> int:
+        """The length of a vector."""
+
+    @abstractmethod
+    def text_inputs(self, config: Any, rows: Sequence[list[int]]) -> tuple[np.ndarray, ...]:
+        """Token rows of several lengths as the arrays [n, t] that `text_features` takes."""
+
+    def image_size(self, config: Any) -> int:
+        """The edge of the model's picture in pixels."""
+        return int(config.vision_config.image_size)
+
+    def text_length(self, config: Any) -> int:
+        """The most tokens of a text; what is longer is cut off."""
+        return int(config.text_config.max_position_embeddings)
+
+    def last_layers(self, config: Any) -> tuple[str, ...]:
+        """How the names of the weights begin that mode `last` trains: last blocks and `ends`."""
+        blocks = (("vision_model", config.vision_config), ("text_model", config.text_config))
+        last = (f"{name}.encoder.layers.{part.num_hidden_layers - 1}." for name, part in blocks)
+        return (*last, *self.ends)
+
+    def image_features(self, model: PreTrainedModel, pixels: torch.Tensor) -> torch.Tensor:
+        """float [n, 3, H, W] to vectors [n, dim] of any length."""
+        found: torch.Tensor = model.get_image_features(pixel_values=pixels).pooler_output
+        return found
+
+    def text_features(self, model: PreTrainedModel, *inputs: torch.Tensor) -> torch.Tensor:
+        """What `text_inputs` gave, as tensors, to vectors [n, dim] of any length."""
+        found: torch.Tensor = model.get_text_features(input_ids=inputs[0]).pooler_output
+        return found
+
+    def logit_scale(self, model: PreTrainedModel) -> float:
+        """The factor of the cosines whose softmax is the probability of a category.
+
+        A bias that the model adds to all of them alike (SigLIP) makes no difference there.
+        """
+        return float(model.logit_scale.detach().float().exp())
+
+    def read_logit_scale(self, folder: Path) -> float:
+        """The same, where only that number is read, without torch. Raises `ModelError`."""
+        return math.exp(weights.read_number(folder, "logit_scale"))
+
+    def check_tokenizer(self, config: Any, tokenizer: Tokenizer) -> None:  # noqa: B027 - optional
+        """Raises `ModelError` where the tokenizer belongs to another model."""
+
+    def load_transform(self, folder: Path) -> ImageTransform:
+        """How a picture becomes the model's pixels. Raises `ModelError`."""
+        return ImageTransform.from_folder(folder, defaults=self.preprocessor)
+
+    def load_tokenizer(self, folder: Path) -> Tokenizer:
+        """The folder's tokenizer, without padding or truncation. Raises `ModelError`."""
+        from tokenizers import Tokenizer
+
+        path = folder / "tokenizer.json"
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # tokenizers raises bare Exception for a bad file
+            raise ModelError(f"{path} is not a valid tokenizer; restore the file.") from error
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    def load_config(self, folder: Path) -> Any:
+        """What config.json says, as an object of the model's class. Raises `ModelError`."""
+        try:
+            kind = self.model_class().config_class
+            return kind.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            path = folder / "config.json"
+            raise ModelError(f"{path} is not a valid model configuration.") from error
+
+    def load_model(self, folder: Path, *, dtype: torch.dtype | None = None) -> PreTrainedModel:
+        """The model of a folder, in eval mode, float32 unless `dtype` says otherwise.
+
+        Nothing is asked of the network. Raises `ModelError` naming the file that is wrong.
+        """
+        hub.keep_quiet()
+        import torch
+        from safetensors import SafetensorError
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()  # loading takes a fifth of a second
+        config = self.load_config(folder)
+        path = weights.weight_files(folder)[0]
+        try:
+            model, found = self.model_class().from_pretrained(
+                folder,
+                config=config,
+                dtype=dtype or torch.float32,
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+        except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
+            raise ModelError(
+                f"{path} is damaged or does not fit config.json; restore the file or download the "
+                "model again."
+            ) from error
+        _refuse_gaps(path, found)
+        return model.eval()
+
+
+def _refuse_gaps(path: Path, found: Mapping[str, Any]) -> None:
+    """Left alone, transformers would fill the gaps with random numbers and go on."""
+    if missing := sorted({*found["missing_keys"], *found.get("mismatched_keys", ())}, key=str):
+        raise ModelError(
+            f"{path} lacks {len(missing)} of the model's weights ({missing[0]}, ...); this is not "
+            "a whole model."
+        )

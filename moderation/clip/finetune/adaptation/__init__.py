@@ -1,0 +1,1 @@
+"""Mode `adapt`: learn the shop's own words and pictures from its listings."""

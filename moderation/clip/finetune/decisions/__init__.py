@@ -1,0 +1,1 @@
+"""The modes `head`, `last` and `full`: learn from what moderators decided."""

@@ -1,0 +1,183 @@
+"""Modes `last` and `full`: the towers themselves, from pixels and tokens."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from moderation.clip.backends.cores import CorePool
+from moderation.clip.backends.device import cpu_cores
+from moderation.clip.checkpoints import checkpoint
+from moderation.clip.finetune.data import FinetuneData
+from moderation.clip.finetune.decisions.task import Learner
+from moderation.clip.pictures.images import open_image
+from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import CLIPModel
+
+Item = TypeVar("Item")
+
+_KEPT_BYTES = 2**30  # of decoded pictures; those beyond are decoded anew
+_ENCODED = 32  # items at once where no gradient is needed
+# Nothing but rounding reaches them: a constant added to all keys leaves the attention as it is.
+_NEVER = ("k_proj.bias", "logit_scale")
+
+
+class Towers(Learner):
+    """The weights of a stock `CLIPModel`: all (`full`), or the last blocks and projections."""
+
+    def __init__(
+        self,
+        folder: Path,
+        data: FinetuneData,
+        *,
+        mode: str,
+        seed: int,
+        swaps: float,
+        device: str = "cpu",
+        bf16: bool = False,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`alive` is called every few pictures that are encoded, and may raise to stop."""
+        super().__init__(data, seed=seed, swaps=swaps, device=device)
+        self.bf16, self.alive = bf16, alive
+        self.cores = CorePool(cpu_cores() if device == "cpu" else 1)
+        self.model = checkpoint.load_model(folder).to(device)  # eval: CLIP trains without dropout
+        self.pixels = Pixels(ImageTransform.from_folder(folder))
+        self.tokenizer = checkpoint.load_tokenizer(folder)
+        self.tokenizer.enable_truncation(self.model.config.text_config.max_position_embeddings)
+        self.weights = {}
+        for name, weight in self.model.named_parameters():
+            chosen = mode == "full" or is_last(name, self.model)
+            weight.requires_grad_(chosen and not name.endswith(_NEVER))
+            if weight.requires_grad:
+                self.weights[name] = weight
+        self.start_scale()
+
+    def encode(self, images: Sequence[Path], texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        import torch
+
+        def pictures(part: Sequence[Path]) -> np.ndarray:
+            with torch.inference_mode():
+                return self._images(self.pixels.of(part)).cpu().numpy()
+
+        def sentences(part: Sequence[str]) -> np.ndarray:
+            with torch.inference_mode():
+                return self._texts(part).cpu().numpy()
+
+        unique = sorted(dict.fromkeys(texts), key=lambda text: (len(text), text))
+        image = self.cores.map(pictures, _parts(images), each=self.alive)
+        text = self.cores.map(sentences, _parts(unique), each=self.alive)
+        rows = {text: row for row, text in enumerate(unique)}
+        return (
+            np.concatenate(image) if image else np.zeros((0, 0)),
+            np.concatenate(text)[[rows[one] for one in texts]] if text else np.zeros((0, 0)),
+        )
+
+    def towers(
+        self, rows: np.ndarray, *, epoch: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        import torch
+
+        pictures = self.pixels.of([self.pairs.images[row] for row in rows])
+        texts, made, owner = [self.pairs.texts[row] for row in rows], [], []
+        for place, row in enumerate(rows):
+            rng = np.random.default_rng([self.seed, epoch, row])
+            if rng.random() < 0.5:  # as good a photo when mirrored
+                pictures[place] = pictures[place][:, ::-1]
+            swapped = self.swaps.draw(int(row), rng=rng)
+            if swapped is not None:
+                made.append(swapped)
+                owner.append(place)
+        image = self._images(pictures)  # [b, d]
+        text = self._texts(texts + made)  # [b + s, d]
+        return (
+            image,
+            text[: len(rows)],
+            text[len(rows) :],
+            torch.tensor(owner, dtype=torch.long, device=self.device),
+        )
+
+    def tensors(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {name: weight.detach().float().cpu() for name, weight in weights.items()}
+
+    def _images(self, pictures: list[np.ndarray]) -> torch.Tensor:
+        """uint8 pictures to unit vectors [b, d], float32."""
+        from torch.nn import functional
+
+        values = pixel_values(pictures, self.pixels.transform).to(self.device)  # [b, 3, H, W]
+        with self._precision():
+            found = self.model.get_image_features(pixel_values=values).pooler_output
+        return functional.normalize(found.float(), dim=-1)
+
+    def _texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """Texts to unit vectors [m, d], float32; each different one runs once."""
+        import torch
+        from torch.nn import functional
+
+        unique = list(dict.fromkeys(texts))
+        ids = [encoding.ids for encoding in self.tokenizer.encode_batch(unique)]
+        longest = max(map(len, ids))
+        # Padded with the end token, as in the encoder: what follows the first end is never seen.
+        padded = torch.tensor([row + row[-1:] * (longest - len(row)) for row in ids])  # [u, t]
+        with self._precision():
+            found = self.model.get_text_features(input_ids=padded.to(self.device)).pooler_output
+        place = {text: row for row, text in enumerate(unique)}
+        rows = torch.tensor([place[text] for text in texts], device=self.device)
+        return functional.normalize(found.float(), dim=-1)[rows]
+
+    def _precision(self) -> contextlib.AbstractContextManager[None]:
+        import torch
+
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.bf16, cache_enabled=False)
+
+
+def _parts(items: Sequence[Item]) -> list[Sequence[Item]]:
+    return [items[start : start + _ENCODED] for start in range(0, len(items), _ENCODED)]
+
+
+def is_last(name: str, model: CLIPModel) -> bool:
+    """Whether this weight belongs to a tower's last block, to what follows it, or a projection."""
+    config = model.config
+    ends = (
+        f"vision_model.encoder.layers.{config.vision_config.num_hidden_layers - 1}.",
+        f"text_model.encoder.layers.{config.text_config.num_hidden_layers - 1}.",
+        "vision_model.post_layernorm.",
+        "text_model.final_layer_norm.",
+        "visual_projection.",
+        "text_projection.",
+    )
+    return name.startswith(ends)
+
+
+class Pixels:
+    """Pictures in the model's size, uint8 [H, W, 3]; decoded once as long as memory allows."""
+
+    def __init__(self, transform: ImageTransform) -> None:
+        self.transform = transform
+        self._kept: dict[Path, np.ndarray] = {}
+        self._bytes = 0
+
+    def of(self, paths: Sequence[Path]) -> list[np.ndarray]:
+        """The pictures of these files, in order. Raises `ImageError`."""
+        new = list(dict.fromkeys(path for path in paths if path not in self._kept))
+        if not new:
+            return [self._kept[path] for path in paths]
+        with ThreadPoolExecutor(cpu_cores()) as pool:
+            decoded = dict(zip(new, pool.map(self._decode, new), strict=True))
+        found = [decoded[p] if p in decoded else self._kept[p] for p in paths]
+        for path, picture in decoded.items():
+            if self._bytes + picture.nbytes <= _KEPT_BYTES:
+                self._kept[path] = picture
+                self._bytes += picture.nbytes
+        return found
+
+    def _decode(self, path: Path) -> np.ndarray:
+        return self.transform(open_image(path, shortest_edge=self.transform.target_edge))

@@ -1,0 +1,25 @@
+"""The formats of label files. Each module here is one: it puts itself into `FORMATS`.
+
+A format opens a new file with the given columns (name -> its type in Parquet) and yields a callable
+that writes a row. The same rows give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+Row = Mapping[str, str | int | float | None]
+Write = Callable[[Row], None]
+OpenFile = Callable[[Path, Mapping[str, str]], AbstractContextManager[Write]]
+
+# Name, which is the file's ending too -> how it is opened.
+FORMATS: dict[str, OpenFile] = {}
+DEFAULT = "csv"
+
+
+for module in sorted(one.name for one in iter_modules(__path__)):
+    import_module(f"{__name__}.{module}")
