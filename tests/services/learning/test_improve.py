@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,6 @@ from tests.support.simulated_shop import decide_all, draw_shop
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.any_database]
 
 PRODUCTS, UNDECIDED = 170, 20
-Shop = Callable[[], set[str]]
 
 
 # Everything is drawn for the audit, and much of it for gold, so that the gate has enough.
