@@ -75,7 +75,8 @@ step "Migrations" "$bin/python" manage.py makemigrations --check --dry-run
 step "Tests on SQLite" tests
 step "Types" types
 if answers "$postgres" 2>/dev/null; then
-    DATABASE_URL="$postgres" step "Tests of the database on PostgreSQL" tests --database-only
+    # Few of these wait for processes, and each of the workers makes its tables first.
+    DATABASE_URL="$postgres" step "Tests of the database on PostgreSQL" tests -n 2 --database-only
 else
     missing+=("PostgreSQL: no server answers; \`apt-get install postgresql\`, or set TEST_POSTGRES_URL.")
 fi

@@ -40,6 +40,8 @@ from moderation.clip.training.processes import Processes
 from moderation.clip.training.progress import Cancelled, Update, in_silence
 from tests.support.finetune_shop import write_shop
 
+pytestmark = pytest.mark.slow
+
 UNTOUCHED = ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json")
 
 
