@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,6 +40,8 @@ from moderation.clip.training.processes import Processes
 from moderation.clip.training.progress import Cancelled, Update, in_silence
 from tests.support.finetune_shop import write_shop
 
+pytestmark = pytest.mark.slow
+
 UNTOUCHED = ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json")
 
 
@@ -63,7 +66,13 @@ def head(data: FinetuneData, output: Path, updates: list[Update]) -> FinetuneRes
     return train(data, output / "head", mode="head", report=updates.append)
 
 
-def train(data: FinetuneData, output: Path, *, report=in_silence, **changes):  # type: ignore[no-untyped-def]
+def train(
+    data: FinetuneData,
+    output: Path,
+    *,
+    report: Callable[[Update], None] = in_silence,
+    **changes: Any,
+) -> FinetuneResult:
     settings = FinetuneSettings(**{"device": "cpu", "precision": "fp32", "name": "shop", **changes})
     return finetune(BUNDLED_FOLDER, data, output, settings=settings, report=report)
 
@@ -249,13 +258,13 @@ class Forgetful:
     def __init__(self) -> None:
         self.at = 0.0
 
-    def put(self, weights):  # type: ignore[no-untyped-def]
+    def put(self, weights: dict[str, Any]) -> None:
         self.at = float(weights["w"])
 
     def validation_losses(self) -> np.ndarray:
         return np.full(10, 1 - self.at)
 
-    def encode(self, images, texts):  # type: ignore[no-untyped-def]
+    def encode(self, images: Any, texts: Any) -> None:
         raise AssertionError("the guard below does not ask")
 
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -159,7 +160,7 @@ def test_out_of_memory_goes_on_in_smaller_parts(
 
     loss, sizes = Towers.loss, []
 
-    def greedy(self: Towers, rows, *, epoch: int):  # type: ignore[no-untyped-def]
+    def greedy(self: Towers, rows: Any, *, epoch: int) -> Any:
         sizes.append(len(rows))
         if len(rows) > 3:
             raise torch.OutOfMemoryError("out of memory")

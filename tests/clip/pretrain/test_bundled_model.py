@@ -9,6 +9,8 @@ import pytest
 
 from moderation.clip.statistics.calibration import PlattScaling
 
+pytestmark = pytest.mark.slow
+
 BUNDLED = Path(__file__).resolve().parents[3] / "moderation" / "clip" / "bundled"
 
 

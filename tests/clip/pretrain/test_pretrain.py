@@ -14,6 +14,8 @@ from moderation.clip.pretrain.model import PretrainSettings
 from moderation.clip.pretrain.read import PretrainData, prepare
 from moderation.demo import training_products
 
+pytestmark = pytest.mark.slow
+
 TINY = PretrainSettings(
     steps=4,
     batch_size=16,
