@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.contrib.auth.models import User
 
 from moderation.models import Analysis, Category, ModelVersion, Product, ReviewItem, SavedView
@@ -9,81 +11,44 @@ from moderation.models import Analysis, Category, ModelVersion, Product, ReviewI
 
 def pages() -> dict[str, str]:
     """Every page with an address that asks something of it, by name."""
-    category = Category.objects.order_by("pk")[3].pk
-    former = ModelVersion.objects.get(name="former").pk
-    active = ModelVersion.objects.get(status="active").pk
-    middle = Product.objects.order_by("pk").values_list("pk", flat=True)[500_000:][:1]
-    product = next(iter(middle), Product.objects.latest("pk").pk)
-    item = ReviewItem.objects.open().in_the_open().most_suspicious_first()[100].pk
-    flagged = Analysis.objects.filter(model_version=former).first()
-    assert flagged is not None
-    lists = {
-        "product": {
-            "": "",
-            "deep": f"before={product}",
-            "older": f"after={product}",
-            "flagged": "flagged=yes",
-            "passed": "flagged=no",
-            "waiting": "status=waiting",
-            "failed": "status=failed",
-            "not analysed": "status=none",
-            "source api": "source__exact=api",
-            "source demo": "source__exact=demo",
-            "category": f"category__id__exact={category}",
-            "category and flagged": f"category__id__exact={category}&flagged=yes",
-            "version": f"analysis__model_version__id__exact={active}",
-            "former version": f"analysis__model_version__id__exact={former}",
-            "search id": "q=P0500000",
-            "search ids": "q=P05",
-            "search large seller": "q=large-7",
-            "search small seller": "q=small-777",
-            "search words": "q=wool+shirt",
-            "search nothing": "q=zzzzzz",
-        },
-        "analysis": {
-            "": "",
-            "older": "after=650000",
-            "flagged": "is_mismatch__exact=1",
-            "failed": "status__exact=failed",
-            "version": f"model_version__id__exact={active}",
-            "former version": f"model_version__id__exact={former}",
-            "search id": "q=P0500000",
-            "search words": "q=wool+shirt",
-            "search nothing": "q=zzzzzz",
-        },
-        "reviewitem": {
-            "": "",
-            "older": "after=150000",
-            "open": "state__exact=open",
-            "withdrawn": "state__exact=withdrawn",
-            "category": f"product__category__id__exact={category}",
-            "open in category": f"state__exact=open&product__category__id__exact={category}",
-            "search id": "q=P0500000",
-            "search large seller": "q=large-7",
-            "search words": "q=wool+shirt",
-            "search nothing": "q=zzzzzz",
-        },
-        "decision": {
-            "": "",
-            "older": "after=150000",
-            "undone": "verdict__exact=undo",
-            "reason": "reason__exact=other_colour",
-            "no such reason": "reason__exact=unusable_photo",
-            "moderator": "moderator__id__exact=3",
-            "search id": "q=P0500000",
-            "search words": "q=wool+shirt",
-            "search nothing": "q=zzzzzz",
-        },
-    }
-    listed = {
-        f"lists: {name} {what}".strip(): f"/admin/moderation/{name}/?{query}"
-        for name, queries in lists.items()
-        for what, query in queries.items()
-    }
+    examples = _Examples.find()
     return {
         "start page": "/admin/",
+        **_queue_pages(examples),
+        **_row_and_figure_pages(examples),
+        **_list_pages(examples),
+    }
+
+
+@dataclass(frozen=True)
+class _Examples:
+    """Keys of rows that pages are asked for."""
+
+    category: int
+    former: int
+    active: int
+    product: int
+    item: int
+    analysis: int
+
+    @classmethod
+    def find(cls) -> _Examples:
+        former = ModelVersion.objects.get(name="former").pk
+        middle = Product.objects.order_by("pk").values_list("pk", flat=True)[500_000:][:1]
+        return cls(
+            category=Category.objects.order_by("pk")[3].pk,
+            former=former,
+            active=ModelVersion.objects.get(status="active").pk,
+            product=next(iter(middle), Product.objects.latest("pk").pk),
+            item=ReviewItem.objects.open().in_the_open().most_suspicious_first()[100].pk,
+            analysis=Analysis.objects.filter(model_version=former).latest("pk").pk,
+        )
+
+
+def _queue_pages(of: _Examples) -> dict[str, str]:
+    return {
         "queue": "/admin/queue/",
-        "queue in a category": f"/admin/queue/?category={category}",
+        "queue in a category": f"/admin/queue/?category={of.category}",
         "queue of a large seller": "/admin/queue/?seller=large-7",
         "queue of a small seller": "/admin/queue/?seller=small-777",
         "queue of nobody": "/admin/queue/?seller=nobody",
@@ -91,16 +56,21 @@ def pages() -> dict[str, str]:
         "queue skipped": "/admin/queue/?reason=skipped",
         "queue review band": "/admin/queue/?band=review",
         "queue clear band": "/admin/queue/?band=clear",
-        "queue of the former version": f"/admin/queue/?version={former}",
+        "queue of the former version": f"/admin/queue/?version={of.former}",
         "queue older than 9 days": "/admin/queue/?older=9d",
         "queue ahead": "/admin/queue/ahead/",
-        "queue item": f"/admin/queue/{item}/",
-        "product": f"/admin/moderation/product/{product}/change/",
-        "analysis": f"/admin/moderation/analysis/{flagged.pk}/change/",
-        "review item": f"/admin/moderation/reviewitem/{item}/change/",
+        "queue item": f"/admin/queue/{of.item}/",
+    }
+
+
+def _row_and_figure_pages(of: _Examples) -> dict[str, str]:
+    return {
+        "product": f"/admin/moderation/product/{of.product}/change/",
+        "analysis": f"/admin/moderation/analysis/{of.analysis}/change/",
+        "review item": f"/admin/moderation/reviewitem/{of.item}/change/",
         "quality": "/admin/quality/",
         "thresholds": "/admin/thresholds/",
-        "thresholds of the former version": f"/admin/thresholds/{former}/",
+        "thresholds of the former version": f"/admin/thresholds/{of.former}/",
         "health": "/admin/health/",
         "team today": "/admin/team/?days=1",
         "team 7 days": "/admin/team/?days=7",
@@ -111,7 +81,88 @@ def pages() -> dict[str, str]:
         "seller large": "/admin/sellers/large-7/",
         "seller small": "/admin/sellers/small-777/",
         "views": "/admin/views/",
-        **listed,
+    }
+
+
+def _list_pages(of: _Examples) -> dict[str, str]:
+    lists = {
+        "product": _product_lists(of),
+        "analysis": _analysis_lists(of),
+        "reviewitem": _item_lists(of),
+        "decision": _decision_lists(),
+    }
+    return {
+        f"lists: {name} {what}".strip(): f"/admin/moderation/{name}/?{query}"
+        for name, queries in lists.items()
+        for what, query in queries.items()
+    }
+
+
+def _product_lists(of: _Examples) -> dict[str, str]:
+    return {
+        "": "",
+        "deep": f"before={of.product}",
+        "older": f"after={of.product}",
+        "flagged": "flagged=yes",
+        "passed": "flagged=no",
+        "waiting": "status=waiting",
+        "failed": "status=failed",
+        "not analysed": "status=none",
+        "source api": "source__exact=api",
+        "source demo": "source__exact=demo",
+        "category": f"category__id__exact={of.category}",
+        "category and flagged": f"category__id__exact={of.category}&flagged=yes",
+        "version": f"analysis__model_version__id__exact={of.active}",
+        "former version": f"analysis__model_version__id__exact={of.former}",
+        "search id": "q=P0500000",
+        "search ids": "q=P05",
+        "search large seller": "q=large-7",
+        "search small seller": "q=small-777",
+        "search words": "q=wool+shirt",
+        "search nothing": "q=zzzzzz",
+    }
+
+
+def _analysis_lists(of: _Examples) -> dict[str, str]:
+    return {
+        "": "",
+        "older": "after=650000",
+        "flagged": "is_mismatch__exact=1",
+        "failed": "status__exact=failed",
+        "version": f"model_version__id__exact={of.active}",
+        "former version": f"model_version__id__exact={of.former}",
+        "search id": "q=P0500000",
+        "search words": "q=wool+shirt",
+        "search nothing": "q=zzzzzz",
+    }
+
+
+def _item_lists(of: _Examples) -> dict[str, str]:
+    return {
+        "": "",
+        "older": "after=150000",
+        "open": "state__exact=open",
+        "withdrawn": "state__exact=withdrawn",
+        "category": f"product__category__id__exact={of.category}",
+        "open in category": f"state__exact=open&product__category__id__exact={of.category}",
+        "search id": "q=P0500000",
+        "search large seller": "q=large-7",
+        "search words": "q=wool+shirt",
+        "search nothing": "q=zzzzzz",
+    }
+
+
+def _decision_lists() -> dict[str, str]:
+    return {
+        "": "",
+        "older": "after=150000",
+        "undone": "verdict__exact=undo",
+        "reason": "reason__exact=other_colour",
+        "no such reason": "reason__exact=unusable_photo",
+        "moderator": "moderator__id__exact=3",
+        "search id": "q=P0500000",
+        "search words": "q=wool+shirt",
+        "search nothing": "q=zzzzzz",
     }
 
 

@@ -8,12 +8,13 @@ moderators, for a former version of the model. Nothing else may be in the databa
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection
 
-from moderation.models import ModelVersion, Product
+from moderation.models import Category, ModelVersion, Product
 
 MODERATORS = 12
 FIRST = "P0000001"
@@ -166,13 +167,8 @@ def fill(products: int) -> float:
     if Product.objects.exists():
         raise SystemExit("The database of DATABASE_URL has products of its own; name an empty one.")
     call_command("setup", verbosity=0)
-    lead = User.objects.create_user("lead", is_staff=True)
-    lead.groups.add(Group.objects.get(name="lead"))
-    people = []
-    for number in range(MODERATORS):
-        person = User.objects.create_user(f"moderator-{number}", is_staff=True)
-        person.groups.add(Group.objects.get(name="moderator"))
-        people.append(person.pk)
+    _person("lead", group="lead")
+    people = [_person(f"moderator-{number}", group="moderator").pk for number in range(MODERATORS)]
     version = ModelVersion.objects.get(status="active")
     # So that the band has next to nothing in it, as where moderators have worked it off.
     version.clear_threshold = 0.0001
@@ -180,22 +176,31 @@ def fill(products: int) -> float:
     former = ModelVersion.objects.create(
         name="former", source="folder", location="/nowhere", threshold=0.25
     )
+    values = {
+        "products": products,
+        "decisions": products * 3 // 10,
+        "categories": Category.objects.count(),
+        "people": people,
+        "moderators": MODERATORS,
+        "former_version": former.pk,
+    }
+    _insert(values, present=version, former=former)
+    return time.perf_counter() - started
+
+
+def _person(name: str, *, group: str) -> User:
+    person = User.objects.create_user(name, is_staff=True)
+    person.groups.add(Group.objects.get(name=group))
+    return person
+
+
+def _insert(values: dict[str, Any], *, present: ModelVersion, former: ModelVersion) -> None:
+    now, past = {"version": present.pk, "former": False}, {"version": former.pk, "former": True}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM moderation_category")
-        values = {
-            "products": products,
-            "decisions": products * 3 // 10,
-            "categories": cursor.fetchone()[0],
-            "people": people,
-            "moderators": MODERATORS,
-            "former_version": former.pk,
-        }
-        present, past = {"version": version.pk, "former": False}, {"version": former.pk}
         for statement, more in (
-            *((_PRODUCTS, {}), (_ANALYSES, present), (_ANALYSES, past | {"former": True})),
-            *((_CURRENT, present), (_OPEN, present), (_DECIDED, {}), (_DECISIONS, {})),
-            *((_UNDONE, {}), (_SECONDS, {}), (_SECOND_DECISIONS, {})),
-            *((_SKIPS, {}), (_REOPENED, {})),
+            *((_PRODUCTS, {}), (_ANALYSES, now), (_ANALYSES, past), (_CURRENT, now)),
+            *((_OPEN, now), (_DECIDED, {}), (_DECISIONS, {}), (_UNDONE, {}), (_SECONDS, {})),
+            *((_SECOND_DECISIONS, {}), (_SKIPS, {}), (_REOPENED, {})),
         ):
             cursor.execute(statement, values | more)
         for table in ("product", "analysis"):
@@ -204,4 +209,3 @@ def fill(products: int) -> float:
                 f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}"
             )
         cursor.execute("VACUUM ANALYZE")
-    return time.perf_counter() - started

@@ -19,7 +19,10 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ import numpy as np
 from benchmarks.machine import machine
 from moderation.clip.data.product_rows import read_table
 from moderation.clip.encoder import Encoder
-from moderation.clip.finetune.data import Listings
+from moderation.clip.finetune.data import FinetuneData, Listings
 from moderation.clip.finetune.refusals import DataRefused
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import FinetuneSettings
@@ -40,6 +43,36 @@ FIRST = 200
 
 
 def main() -> None:
+    options = _options()
+    base = options.base or options.folder / options.source / "base"
+    shop = Shop.read(options.folder / options.source / "shop.csv", catalogue=options.catalogue)
+    pairs = Pairs(options.catalogue, options.source)
+    replay = replayed(options.folder / options.source / "base.csv", options.catalogue)
+    before, scores = judged(base, shop, pairs, decided=np.array([], dtype=int))
+    record = {"source": options.source, "machine": machine()}
+    write(options.folder, record | {"mode": "base", "decisions": 0} | before)
+    for seed, count in product(options.seeds, options.decisions):
+        decided = queue(scores, count=count, seed=seed)
+        data = data_of(shop, decided, seed=seed)
+        if options.replay:
+            data = replace(data, replay=replay)
+        of_decided = {
+            "decisions": count,
+            "seed": seed,
+            "replay": options.replay,
+            "base_left": first_wrong(scores, shop.labels, without=decided),
+            "mismatches": int((shop.labels[decided] == 0).sum()),
+        }
+        for mode in options.modes:
+            name = f"{options.source}-{mode}-{count}-{seed}{'-replay' * options.replay}"
+            settings = FinetuneSettings(mode=mode, seed=seed, epochs=options.epochs)
+            with kept_in(options.keep) as output:
+                did, folder = trained(base, data, output / name, settings=settings)
+                after, _scores = judged(folder, shop, pairs, decided=decided)
+            write(options.folder, record | {"mode": mode} | of_decided | did | after)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", choices=("fashion", "clothing", "grocery"))
     parser.add_argument("--folder", type=Path, required=True)
@@ -51,47 +84,34 @@ def main() -> None:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--base", type=Path, help="another model than FOLDER/SOURCE/base")
     parser.add_argument("--keep", type=Path, help="a folder in which the trained models stay")
-    options = parser.parse_args()
-    base = options.base or options.folder / options.source / "base"
-    shop = Shop.read(options.folder / options.source / "shop.csv", catalogue=options.catalogue)
-    pairs = Pairs(options.catalogue, options.source)
-    replay = replayed(options.folder / options.source / "base.csv", options.catalogue)
-    before, scores = judged(base, shop, pairs, decided=np.array([], dtype=int))
-    record = {"source": options.source, "machine": machine()}
-    write(options.folder, record | {"mode": "base", "decisions": 0} | before)
-    for seed in options.seeds:
-        for count in options.decisions:
-            decided = queue(scores, count=count, seed=seed)
-            data = data_of(shop, decided, seed=seed)
-            if options.replay:
-                data = replace(data, replay=replay)
-            left = {"base_left": first_wrong(scores, shop.labels, without=decided)}
-            found_wrong = {"mismatches": int((shop.labels[decided] == 0).sum())}
-            for mode in options.modes:
-                output = options.keep or Path(tempfile.mkdtemp(prefix="new-shop-"))
-                started = time.monotonic()
-                settings = FinetuneSettings(mode=mode, seed=seed, epochs=options.epochs)
-                run = output / f"{options.source}-{mode}-{count}-{seed}{'-replay' * options.replay}"
-                try:
-                    result = finetune(base, data, run, settings=settings)
-                except DataRefused as refused:
-                    print(refused, flush=True)
-                    result = FinetuneResult(base, "refused", [str(refused)], same_towers=True)
-                minutes = (time.monotonic() - started) / 60
-                after, _scores = judged(result.folder, shop, pairs, decided=decided)
-                if options.keep is None:
-                    shutil.rmtree(output)
-                figures = {
-                    "mode": mode,
-                    "did": result.mode,
-                    "decisions": count,
-                    "seed": seed,
-                    "replay": options.replay,
-                    "minutes": round(minutes, 2),
-                    "reasons": result.reasons,
-                    "metrics": result.metrics,
-                }
-                write(options.folder, record | figures | after | left | found_wrong)
+    return parser.parse_args()
+
+
+@contextmanager
+def kept_in(folder: Path | None) -> Iterator[Path]:
+    """The folder, or one that goes at the end."""
+    output = folder or Path(tempfile.mkdtemp(prefix="new-shop-"))
+    yield output
+    if folder is None:
+        shutil.rmtree(output)
+
+
+def trained(
+    base: Path, data: FinetuneData, run: Path, *, settings: FinetuneSettings
+) -> tuple[dict[str, Any], Path]:
+    """What was done, and the folder of the model: the base's where the data were refused."""
+    started = time.monotonic()
+    try:
+        result = finetune(base, data, run, settings=settings)
+    except DataRefused as refused:
+        print(refused, flush=True)
+        result = FinetuneResult(base, "refused", [str(refused)], same_towers=True)
+    return {
+        "did": result.mode,
+        "minutes": round((time.monotonic() - started) / 60, 2),
+        "reasons": result.reasons,
+        "metrics": result.metrics,
+    }, result.folder
 
 
 def replayed(csv: Path, catalogue: Path) -> Listings:

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from .colours import RGB
 from .fields import Field, Fold, blur, box_of, shifted, slopes_in
 from .light import illuminate
 from .paths import Points, dashes
+from .raster import Shape, raster
 
 
 class Canvas:
@@ -83,29 +84,8 @@ class Canvas:
         thick = 2 * radius * float(np.sqrt(abs(np.linalg.det(self.matrix))))
         return self._raster([(self.to_pixels([c, c]), 255, thick) for c in centres])
 
-    def _raster(self, shapes: list[tuple[npt.NDArray[np.float64], int, float]]) -> Field:
-        out: Field = np.zeros((self.height, self.width), dtype=np.float32)
-        if not shapes:
-            return out
-        times = self.supersampling
-        pad = max(thick for _, _, thick in shapes) / 2 + 2
-        every = np.concatenate([points for points, _, _ in shapes])
-        low = np.clip(np.floor(every.min(axis=0) - pad), 0, (self.width, self.height)).astype(int)
-        high = np.clip(np.ceil(every.max(axis=0) + pad), 0, (self.width, self.height)).astype(int)
-        if (high <= low).any():
-            return out
-        span = high - low
-        image = Image.new("L", (int(span[0]) * times, int(span[1]) * times))
-        draw = ImageDraw.Draw(image)
-        for points, value, thick in shapes:
-            inside = [(float(x), float(y)) for x, y in (points - low) * times]
-            if thick:
-                _draw_line(draw, inside, thick * times)
-            else:
-                draw.polygon(inside, fill=value)
-        part = np.asarray(image.reduce(times), dtype=np.float32) / 255
-        out[low[1] : high[1], low[0] : high[0]] = part
-        return out
+    def _raster(self, shapes: list[Shape]) -> Field:
+        return raster(shapes, width=self.width, height=self.height, times=self.supersampling)
 
     # Surfaces
 
@@ -225,11 +205,3 @@ class Canvas:
     def stand(self, x: float, y: float, reach: float, *, strength: float = 0.5) -> None:
         """Remember that the product touches the floor here (units), `reach` to each side."""
         self.ground.append((x, y, reach, strength))
-
-
-def _draw_line(draw: ImageDraw.ImageDraw, points: list[tuple[float, float]], thick: float) -> None:
-    radius = thick / 2
-    draw.line(points, fill=255, width=max(1, round(thick)), joint="curve")
-    if radius > 0.8:
-        for x, y in (points[0], points[-1]):
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)

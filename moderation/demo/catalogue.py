@@ -1,8 +1,9 @@
 """Write the demo catalogue: pictures, texts, and an honest list of the planted mismatches."""
 
 import csv
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,13 @@ SELLERS = ("Northlight", "Hartmann & Co", "Basket Street", "Fern and Fox", "Kios
 TIMES = 2  # that a listing is copied by other sellers
 JPEG_QUALITY = 88
 IMAGE_WIDTH = 384
+CATALOGUE_COLUMNS = ("product_id", "image_path", "text", "category", "seller")
+PLANTED_COLUMNS = ("product_id", "mismatch", "true_text")
 # Kinds whose names people use for each other.
 LOOKALIKES = frozenset({frozenset(("t-shirt", "shirt")), frozenset(("mug", "bowl"))})
+
+
+Row = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -53,48 +59,48 @@ def write_catalogue(
     (folder / "images").mkdir(parents=True, exist_ok=True)
     products = demo_products(count - relisted, seed=seed)
     wrong = _plant(products, wanted - relisted, seed)
-    rows: list[tuple[str, ...]] = []
+    rows: list[Row] = []
     planted: list[Planted] = []
-    for done, product in enumerate(products, start=1):
-        path = f"images/{product.product_id}.jpg"
-        product.image(IMAGE_WIDTH).save(folder / path, quality=JPEG_QUALITY)
-        text, category = product.text, product.category
-        if product.product_id in wrong:
-            mismatch, text, category = wrong[product.product_id]
-            planted.append(Planted(product.product_id, mismatch, product.text))
-        rows.append((product.product_id, path, text, category, SELLERS[done % len(SELLERS)]))
-        if progress:
-            progress(done, count)
-    for row, copy in _again(rows, planted, relisted):
+    for row, one in chain(_listings(folder, products, wrong), _again(rows, planted, relisted)):
         rows.append(row)
-        planted.append(copy)
+        if one:
+            planted.append(one)
         if progress:
             progress(len(rows), count)
-    header = ("product_id", "image_path", "text", "category", "seller")
-    _write(folder / "catalogue.csv", header, rows)
-    _write(
-        folder / "planted.csv",
-        ("product_id", "mismatch", "true_text"),
-        [(p.product_id, p.mismatch, p.true_text) for p in planted],
-    )
+    _write(folder / "catalogue.csv", CATALOGUE_COLUMNS, rows)
+    _write(folder / "planted.csv", PLANTED_COLUMNS, [astuple(one) for one in planted])
     return planted
 
 
-def _again(
-    rows: list[tuple[str, ...]], planted: list[Planted], wanted: int
-) -> list[tuple[tuple[str, ...], Planted]]:
-    """Listings that others made of the most glaring mismatches, several of each."""
+def _listings(
+    folder: Path, products: list[DrawnProduct], wrong: dict[str, tuple[str, str, str]]
+) -> Iterator[tuple[Row, Planted | None]]:
+    """Draw each product; its line, and what is wrong with it."""
+    for number, product in enumerate(products, start=1):
+        path = f"images/{product.product_id}.jpg"
+        product.image(IMAGE_WIDTH).save(folder / path, quality=JPEG_QUALITY)
+        text, category, planted = product.text, product.category, None
+        if product.product_id in wrong:
+            mismatch, text, category = wrong[product.product_id]
+            planted = Planted(product.product_id, mismatch, product.text)
+        seller = SELLERS[number % len(SELLERS)]
+        yield (product.product_id, path, text, category, seller), planted
+
+
+def _again(rows: list[Row], planted: list[Planted], wanted: int) -> Iterator[tuple[Row, Planted]]:
+    """Listings that others made of the most glaring mismatches, several of each.
+
+    `rows` and `planted` hold all others by the time the first is asked for.
+    """
     glaring = [one for one in planted if one.mismatch == "other_type"][: -(-wanted // TIMES)]
     by_id = {row[0]: row for row in rows}
-    made: list[tuple[tuple[str, ...], Planted]] = []
     for number in range(wanted):
         original = glaring[number // TIMES]
-        product_id = f"demo-{len(rows) + number + 1:05d}"
+        product_id = f"demo-{len(by_id) + number + 1:05d}"
         _id, path, text, category, seller = by_id[original.product_id]
         other = SELLERS[(SELLERS.index(seller) + 1 + number % TIMES) % len(SELLERS)]
         again = Planted(product_id, original.mismatch, original.true_text)
-        made.append(((product_id, path, text, category, other), again))
-    return made
+        yield (product_id, path, text, category, other), again
 
 
 def _plant(products: list[DrawnProduct], wanted: int, seed: int) -> dict[str, tuple[str, str, str]]:
@@ -144,7 +150,7 @@ def _wrong_family(
     return clear[int(rng.integers(len(clear)))] if clear else None
 
 
-def _write(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _write(path: Path, header: Row, rows: list[Row]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)

@@ -7,6 +7,7 @@ import numpy as np
 
 from moderation.demo.canvas import Canvas
 from moderation.demo.colours import DARK, RGB, STEEL, luminance
+from moderation.demo.fields import Field
 from moderation.demo.looks import Look
 from moderation.demo.paths import arc, curve, mirror, rounded
 
@@ -19,6 +20,24 @@ def bottle(canvas: Canvas, look: Look) -> None:
     wide, neck = rng.uniform(14, 18), rng.uniform(6.5, 9)
     shoulder, low = rng.uniform(27, 33), 96.0
     cap = DARK if rng.random() < 0.5 and luminance(look.base) > 0.2 else STEEL
+    mask = _body(canvas, look, neck, wide, shoulder, low)
+    base = (
+        canvas.mask(
+            np.concatenate(
+                [arc(50, low - 8, wide + 1, 1.6, 180, 0), arc(50, low, wide + 1, 1.6, 0, 180)]
+            )
+        )
+        * mask
+    )
+    canvas.paint(base, STEEL, slopes=barrel(canvas, wide), gloss=0.3)
+    _top(canvas, look, neck, wide, cap)
+    canvas.stand(50, low, wide * 1.05)
+
+
+def _body(
+    canvas: Canvas, look: Look, neck: float, wide: float, shoulder: float, low: float
+) -> Field:
+    """Neck, shoulder and belly in the product's colour, with two reflections."""
     outline = curve(
         mirror(
             [
@@ -48,17 +67,7 @@ def bottle(canvas: Canvas, look: Look) -> None:
     )
     gleam(canvas, mask, wide * 0.5, shoulder + 6, low - 8, width=2.4, strength=0.5)
     gleam(canvas, mask, -wide * 0.72, shoulder + 8, low - 10, width=1.0, strength=0.22)
-    base = (
-        canvas.mask(
-            np.concatenate(
-                [arc(50, low - 8, wide + 1, 1.6, 180, 0), arc(50, low, wide + 1, 1.6, 0, 180)]
-            )
-        )
-        * mask
-    )
-    canvas.paint(base, STEEL, slopes=barrel(canvas, wide), gloss=0.3)
-    _top(canvas, look, neck, wide, cap)
-    canvas.stand(50, low, wide * 1.05)
+    return mask
 
 
 def _top(canvas: Canvas, look: Look, neck: float, wide: float, cap: RGB) -> None:

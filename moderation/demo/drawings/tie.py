@@ -12,6 +12,13 @@ from moderation.demo.paths import curve
 def tie(canvas: Canvas, look: Look) -> None:
     rng = look.rng
     wide, end = rng.uniform(9.5, 12), rng.uniform(98, 103)
+    _behind(canvas, look)
+    _blade(canvas, look, wide, end)
+    _knot(canvas, look)
+
+
+def _behind(canvas: Canvas, look: Look) -> None:
+    """The narrow end, and the band around the neck."""
     under = canvas.mask(
         curve([[48, 20, 1], [55, 20, 1], [57, 70], [58.5, 88, 1], [54, 93, 1], [50, 88, 1]])
     )
@@ -26,6 +33,9 @@ def tie(canvas: Canvas, look: Look) -> None:
             )
         )
         canvas.paint(band, darker(look.base, 0.14), relief=canvas.puff(band, 1.2), gloss=0.12)
+
+
+def _blade(canvas: Canvas, look: Look, wide: float, end: float) -> None:
     blade = curve(
         [
             [46.4, 17, 1], [53.6, 17, 1], [50 + wide * 0.62, 50], [50 + wide, end - 12, 1],
@@ -43,6 +53,9 @@ def tie(canvas: Canvas, look: Look) -> None:
     canvas.paint(
         mask, look.dye(canvas, period=6.5, turn=-38), relief=relief, gloss=0.16, shine=9, cast=0.4
     )
+
+
+def _knot(canvas: Canvas, look: Look) -> None:
     knot = canvas.mask(
         curve(
             [
