@@ -15,12 +15,10 @@ from moderation.clip.data.augment import (
     swap_colour,
     vary_text,
 )
-from moderation.clip.data.product_rows import normalised
+from moderation.clip.data.product_rows import Pairs, Rows, normalised, smaller
 
 if TYPE_CHECKING:
     import torch
-
-    from moderation.clip.data.product_rows import Rows
 
 EXTRA_PROMPTS = 64  # categories that a step is asked about beyond those of its pictures
 NEAR = 8  # categories of the same source that count as one broad group
@@ -40,6 +38,12 @@ def colour_bits(text: str) -> int:
     for word in words:
         bits |= _BIT[_ONE_COLOUR.get(word, word)]
     return bits
+
+
+def colours_agree(bits: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """[b, m] bool: the texts share a colour, or one of them names none."""
+    shared = (bits[:, None] & others[None]) != 0
+    return np.asarray(shared | (bits[:, None] == 0) | (others[None] == 0))
 
 
 def head_noun(category: str) -> str:
@@ -142,9 +146,8 @@ class Negatives:
         same_source = self.source[kinds][:, None] == self.source[text_kinds][None]
         same_kind = kinds[:, None] == text_kinds[None]
         same_noun = self.noun[kinds][:, None] == self.noun[text_kinds][None]
-        colour = (bits[:, None] & text_bits[None]) != 0
-        unknown = (bits[:, None] == 0) | (text_bits[None] == 0)
-        return np.where(same_source, same_kind, same_noun) & (colour | unknown)
+        kind = np.where(same_source, same_kind, same_noun)
+        return np.asarray(kind & colours_agree(bits, text_bits))
 
 
 class Prompts:
@@ -212,3 +215,17 @@ def held_out_pairs(negatives: Negatives, *, seed: int) -> list[tuple[int, str, i
             far = negatives.other_category(row, rng=rng)
             pairs.append((row, rows.texts[far], 0, "random"))
     return pairs
+
+
+def made_pairs(rows: Rows, *, seed: int, side: int | None = None) -> Pairs:
+    """The rows as true pairs, each with a made mismatch; pictures resized to `side`, if given."""
+    made = held_out_pairs(Negatives(rows), seed=seed) if len(rows) else []
+    image = np.array([row for row, _text, _label, _kind in made], dtype=np.int64)
+    return Pairs(
+        pixels=rows.pixels if side is None else smaller(rows.pixels, side),
+        image=image,
+        texts=[text for _row, text, _label, _kind in made],
+        labels=np.array([label for _row, _text, label, _kind in made]),
+        kinds=np.array([kind for _row, _text, _label, kind in made]),
+        sources=np.array([rows.sources[row] for row in image]),
+    )

@@ -82,6 +82,13 @@ def squashed(image: Image.Image, side: int) -> np.ndarray:
     return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC))
 
 
+def smaller(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Stored pictures [n, s, s, 3] resized to what the model sees, [n, side, side, 3]."""
+    from PIL import Image
+
+    return np.stack([squashed(Image.fromarray(picture), side) for picture in pixels])
+
+
 def difference_hash(image: Image.Image) -> int:
     """64 bits: is each cell of a 9 x 8 grey thumbnail brighter than its left neighbour (dHash)."""
     from PIL import Image

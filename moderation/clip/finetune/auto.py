@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moderation.clip.backends.device import choose_device
-from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.settings import MIN_LABELS, SMALL, FinetuneSettings
+from moderation.clip.finetune.settings import MIN_LABELS, FinetuneSettings, is_small
 
 # Fewer listings than this are learnt by heart rather than learnt from.
 MIN_LISTINGS = 500
@@ -91,7 +90,7 @@ def by_decisions(data: FinetuneData, *, model: Path, device: str) -> Plan:
             ],
         )
     mode = "full"
-    if not _is_small(model):
+    if not is_small(model):
         mode = "last" if labels >= LAST_FROM and choose_device(device) != "cpu" else "head"
     return Plan(
         [mode],
@@ -109,12 +108,7 @@ def label_count(data: FinetuneData) -> int:
 
 def trains_whole(model: Path, *, device: str) -> bool:
     """Whether all weights of this model can be adapted here within minutes."""
-    return _is_small(model) or choose_device(device) != "cpu"
-
-
-def _is_small(model: Path) -> bool:
-    size = sum(path.stat().st_size for path in checkpoint.weight_files(model))
-    return size // 4 < SMALL
+    return is_small(model) or choose_device(device) != "cpu"
 
 
 def _without_replay(data: FinetuneData, mode: str) -> list[str]:

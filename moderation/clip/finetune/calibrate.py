@@ -16,9 +16,9 @@ from moderation.clip.finetune.carry_over import (
     threshold_of_same_share,
 )
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs, together
-from moderation.clip.finetune.decisions.head import IMAGE_MAP, TEXT_MAP
 from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors, opens
 from moderation.clip.finetune.fingerprint import fingerprint
+from moderation.clip.finetune.maps import cosines
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.scoring import DEFAULT_THRESHOLD
 from moderation.clip.statistics.calibration import Calibration, PlattScaling
@@ -66,7 +66,7 @@ def calibrated(
         before, pair = _scores(known, images, texts)
         if not same_towers:
             return before, _scores(new, images, texts)[0]
-        return before, before if maps is None else _turned(pair, maps)
+        return before, before if maps is None else cosines(maps, *pair)
 
     before, after = scored(part.images, part.texts)
     shop = scored(*_shop(data))
@@ -178,17 +178,8 @@ def _scores(
     vectors: Remembered, images: list[Path], texts: list[str]
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
     """Cosines [m], and the vectors [m, d] of pictures and texts that they come from."""
-    image, text = vectors.images(images), vectors.texts(texts)
-    return (image.astype(np.float64) * text).sum(axis=1), (image, text)
-
-
-def _turned(vectors: tuple[np.ndarray, np.ndarray], maps: Mapping[str, torch.Tensor]) -> np.ndarray:
-    """Cosines [m] of the vectors after the maps of mode head."""
-    turned = []
-    for found, name in zip(vectors, (IMAGE_MAP, TEXT_MAP), strict=True):
-        moved = found.astype(np.float64) @ maps[name].detach().cpu().numpy().T
-        turned.append(moved / np.linalg.norm(moved, axis=1, keepdims=True))
-    return np.asarray((turned[0] * turned[1]).sum(axis=1))
+    image, text = vectors.images(images).astype(np.float64), vectors.texts(texts).astype(np.float64)
+    return (image * text).sum(axis=1), (image, text)
 
 
 def _figures(part: LabelledPairs, scores: np.ndarray) -> dict[str, float]:

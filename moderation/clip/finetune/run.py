@@ -14,7 +14,7 @@ from moderation.clip.errors import ModelError
 from moderation.clip.finetune.auto import by_decisions, chosen
 from moderation.clip.finetune.calibrate import calibrated
 from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.decisions.tune import Tuned, tune
+from moderation.clip.finetune.decisions.tune import tune
 from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors
 from moderation.clip.finetune.fingerprint import check_same
 from moderation.clip.finetune.output import (
@@ -28,6 +28,7 @@ from moderation.clip.finetune.output import (
 )
 from moderation.clip.finetune.refusals import DataRefused, check_counts
 from moderation.clip.finetune.settings import FinetuneSettings
+from moderation.clip.finetune.tuned import Tuned
 from moderation.clip.training.processes import Processes, processes
 from moderation.clip.training.progress import Report, Update, in_silence, rising
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from moderation.clip.data.negatives import Negatives, held_out_pairs
+from moderation.clip.data.negatives import made_pairs
 from moderation.clip.data.product_rows import (
     CatalogueError,
     Pairs,
@@ -65,13 +65,6 @@ def drawn_rows(products: Sequence[Drawn], *, side: int, progress: Progress) -> R
     )
 
 
-def smaller(pixels: np.ndarray, side: int) -> np.ndarray:
-    """Stored pictures [n, s, s, 3] resized to what the model sees, [n, side, side, 3]."""
-    from PIL import Image
-
-    return np.stack([squashed(Image.fromarray(picture), side) for picture in pixels])
-
-
 def read_pairs(
     csv: Path,
     *,
@@ -103,7 +96,7 @@ def read_pairs(
     )
 
 
-def prepare(
+def read_catalogue(
     csv: Path,
     *,
     settings: PretrainSettings,
@@ -146,16 +139,7 @@ def prepare(
             f"{csv.name} has {len(rows)} usable rows: too few for a batch of "
             f"{settings.batch_size} and a held-out part."
         )
-    held_rows = rows.take(held)
-    made = held_out_pairs(Negatives(held_rows), seed=settings.seed)
-    held_out = Pairs(
-        pixels=smaller(held_rows.pixels, settings.image_size),
-        image=np.array([row for row, _text, _label, _kind in made]),
-        texts=[text for _row, text, _label, _kind in made],
-        labels=np.array([label for _row, _text, label, _kind in made]),
-        kinds=np.array([kind for _row, _text, _label, kind in made]),
-        sources=np.array([held_rows.sources[row] for row, _text, _label, _kind in made]),
-    )
+    held_out = made_pairs(rows.take(held), seed=settings.seed, side=settings.image_size)
     return PretrainData(
         train=rows.take(train),
         held_out=held_out,

@@ -18,16 +18,17 @@ from moderation.clip.data.negatives import Negatives, Prompts, colour_bits
 from moderation.clip.data.product_rows import Rows
 from moderation.clip.errors import ModelError
 from moderation.clip.finetune import auto
+from moderation.clip.finetune import settings as finetune_settings
 from moderation.clip.finetune.adaptation import rows as adapt_rows
-from moderation.clip.finetune.adaptation import vectors
+from moderation.clip.finetune.adaptation import vectors_task
 from moderation.clip.finetune.adaptation.judge import chosen_ratio
 from moderation.clip.finetune.adaptation.retain import (
     made_up_pictures,
     made_up_texts,
     vocabulary,
 )
-from moderation.clip.finetune.adaptation.run import _own, adapt
-from moderation.clip.finetune.adaptation.task import Adapter, AdaptSettings
+from moderation.clip.finetune.adaptation.run import adapt, state_about
+from moderation.clip.finetune.adaptation.task import Adaptation, AdaptSettings
 from moderation.clip.finetune.adaptation.vectors_judge import (
     _Shuffled,
     farthest_allowed,
@@ -35,11 +36,11 @@ from moderation.clip.finetune.adaptation.vectors_judge import (
 )
 from moderation.clip.finetune.auto import MIN_LISTINGS, plan
 from moderation.clip.finetune.data import FinetuneData, Listings
-from moderation.clip.finetune.decisions.tune import Tuned
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.refusals import DataRefused
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import SMALL, FinetuneSettings
+from moderation.clip.finetune.tuned import Tuned
 from moderation.clip.pretrain.model import PretrainSettings
 from moderation.clip.training.progress import Cancelled, Update
 from tests.support.finetune_shop import write_shop
@@ -145,7 +146,7 @@ def test_a_large_model_learns_projections_that_fold_exactly(
 
     from moderation.clip.encoder import Encoder
 
-    monkeypatch.setattr(auto, "SMALL", 0)
+    monkeypatch.setattr(finetune_settings, "SMALL", 0)
     result = adapted(tiny_folder, shop, tmp_path)
     assert result.same_towers
     assert checkpoint.read_about(result.folder)["vision_of"] == checkpoint.weights_sha256(
@@ -168,7 +169,7 @@ def test_a_large_model_learns_projections_that_fold_exactly(
 def test_a_large_model_leaves_out_a_listing_whose_photo_is_broken(
     tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auto, "SMALL", 0)
+    monkeypatch.setattr(finetune_settings, "SMALL", 0)
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no photo")
     data = data_of(shop)
@@ -303,10 +304,12 @@ def test_a_shop_without_categories_is_learnt_from_as_well(
     tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
     if large:
-        monkeypatch.setattr(auto, "SMALL", 0)
+        monkeypatch.setattr(finetune_settings, "SMALL", 0)
     losses: list[np.ndarray] = []
-    real = vectors._maybe_true
-    monkeypatch.setattr(vectors, "_maybe_true", lambda *of: losses.append(real(*of)) or losses[-1])
+    real = vectors_task._maybe_true
+    monkeypatch.setattr(
+        vectors_task, "_maybe_true", lambda *of: losses.append(real(*of)) or losses[-1]
+    )
     result = finetune(tiny_folder, _unnamed(shop), tmp_path, settings=QUICK)
     assert result.metrics["adapt"]["listings"] > 40
     assert weights(tmp_path / "final_model") != weights(tiny_folder)
@@ -322,15 +325,15 @@ def test_where_memory_runs_out_the_batch_is_taken_in_smaller_parts(
     import torch
 
     sizes: list[int] = []
-    real = Adapter.loss
+    real = Adaptation.loss
 
-    def loss(self: Adapter, batch: np.ndarray, **how: object) -> object:
+    def loss(self: Adaptation, batch: np.ndarray, *where: object) -> object:
         sizes.append(len(batch))
         if len(batch) > 10:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return real(self, batch, **how)  # type: ignore[arg-type]
+        return real(self, batch, *where)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Adapter, "loss", loss)
+    monkeypatch.setattr(Adaptation, "loss", loss)
     settings = replace(QUICK, batch_size=64, epochs=1)
     result = finetune(tiny_folder, data_of(shop), tmp_path, settings=settings)
     steps = result.metrics["adapt"]["steps"]
@@ -341,10 +344,10 @@ def test_where_memory_runs_out_the_batch_is_taken_in_smaller_parts(
 def test_too_little_memory_for_a_few_pairs_is_said(
     tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def loss(self: Adapter, batch: np.ndarray, **how: object) -> object:
+    def loss(self: Adaptation, batch: np.ndarray, *where: object) -> object:
         raise MemoryError
 
-    monkeypatch.setattr(Adapter, "loss", loss)
+    monkeypatch.setattr(Adaptation, "loss", loss)
     with pytest.raises(ModelError, match="too little memory to train on even 8 pairs at a time"):
         finetune(tiny_folder, data_of(shop), tmp_path, settings=replace(QUICK, batch_size=64))
 
@@ -371,13 +374,11 @@ def test_it_is_never_silent_for_long_and_never_goes_back(
     assert len(points) == len(set(points))
 
 
-def test_a_state_belongs_to_its_data_and_precision(
-    shop: Path, tiny_folder: Path, tmp_path: Path
-) -> None:
+def test_a_state_belongs_to_its_data_and_precision(shop: Path, tiny_folder: Path) -> None:
     data = data_of(shop)
     fewer = replace(data, validation=data.validation.take(np.arange(5)))
     made = [
-        _own(tmp_path / "state", tiny_folder, of, SimpleNamespace(
+        state_about(tiny_folder, of, SimpleNamespace(
             settings=PretrainSettings(), own=AdaptSettings(), bf16=bf16))  # type: ignore[arg-type]
         for of, bf16 in ((data, False), (fewer, False), (data, True))
     ]  # fmt: skip
@@ -422,7 +423,7 @@ def test_projections_go_no_further_than_replayed_pairs_allow() -> None:
 def test_a_large_model_is_judged_by_the_pairs_to_replay(
     tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auto, "SMALL", 0)
+    monkeypatch.setattr(finetune_settings, "SMALL", 0)
     data = data_of(shop)
     assert data.listings is not None
     old = data.listings.take(np.arange(20))
@@ -455,8 +456,8 @@ def test_auto_goes_by_the_models_size_first(
     gpu: bool,
     labels: int,
     mode: str,
-) -> None:
-    monkeypatch.setattr(auto, "SMALL", 0 if large else SMALL)
+) -> None:  # fmt: skip
+    monkeypatch.setattr(finetune_settings, "SMALL", 0 if large else SMALL)
     monkeypatch.setattr(auto, "choose_device", lambda device: "cuda" if gpu else "cpu")
     data = read_csvs(shop, None, shop.parent)
     none = data.train.take(np.array([], dtype=int))

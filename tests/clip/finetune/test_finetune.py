@@ -35,9 +35,10 @@ from moderation.clip.finetune.output import remove
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import FinetuneSettings
-from moderation.clip.training import loop
+from moderation.clip.training.gradients import fill_gradients
 from moderation.clip.training.processes import Processes
 from moderation.clip.training.progress import Cancelled, Update, in_silence
+from moderation.clip.training.task import Run, Task
 from tests.support.finetune_shop import write_shop
 
 pytestmark = pytest.mark.slow
@@ -422,27 +423,26 @@ def test_what_a_step_too_large_held_is_free_before_a_smaller_one(
     kept: list[weakref.ref[Big]] = []
     left: list[int] = []
 
-    class Learner:
+    class Summing(Task):
         weights = {"w": torch.nn.Parameter(torch.ones(1))}
-        scale, bias = torch.nn.Parameter(torch.ones(())), torch.nn.Parameter(torch.ones(()))
+        loss_weights = {name: torch.nn.Parameter(torch.ones(())) for name in ("scale", "bias")}
 
-        def loss(self, rows: np.ndarray, *, epoch: int) -> torch.Tensor:
+        def loss(self, rows: np.ndarray, run: Run, part: int) -> torch.Tensor:
             if len(rows) > 1:
                 activations = Big()
                 activations.own = activations  # type: ignore[attr-defined] # only gc frees it
                 kept.append(weakref.ref(activations))
                 raise torch.OutOfMemoryError("CUDA out of memory.")
             left.append(sum(one() is not None for one in kept))
-            return (self.weights["w"] * float(rows.sum())).sum() + 0 * self.scale
+            return (self.weights["w"] * float(rows.sum())).sum() + 0 * self.loss_weights["scale"]
 
     gc.disable()
     try:
-        run = loop.Run(micro=4)
-        learner = Learner()
-        loss = loop._gradients(learner, np.arange(4), run, of=4, cores=CorePool(1))  # type: ignore[arg-type]
+        run, task = Run(micro=4), Summing()
+        loss = fill_gradients(task, np.arange(4), run, of=4, cores=CorePool(1))
     finally:
         gc.enable()
-    assert (run.micro, float(loss), float(learner.weights["w"].grad)) == (1, 1.5, 1.5)  # type: ignore[arg-type]
+    assert (run.micro, float(loss), float(task.weights["w"].grad)) == (1, 1.5, 1.5)  # type: ignore[arg-type]
     assert len(kept) == 2
     assert left == [0] * 4
 

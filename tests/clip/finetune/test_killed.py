@@ -160,18 +160,18 @@ def test_out_of_memory_goes_on_in_smaller_parts(
 
     loss, sizes = Towers.loss, []
 
-    def greedy(self: Towers, rows: Any, *, epoch: int) -> Any:
+    def greedy(self: Towers, rows: Any, run: Any, part: Any) -> Any:
         sizes.append(len(rows))
         if len(rows) > 3:
             raise torch.OutOfMemoryError("out of memory")
-        return loss(self, rows, epoch=epoch)
+        return loss(self, rows, run, part)
 
     monkeypatch.setattr(Towers, "loss", greedy)
     result = train(tiny_folder, data, tmp_path)
     assert max(sizes) > 3
     assert largest_difference(result.folder, undisturbed / "best_model") <= 1e-5
     monkeypatch.setattr(
-        Towers, "loss", lambda self, rows, epoch: greedy(self, list(range(9)), epoch=0)
+        Towers, "loss", lambda self, rows, run, part: greedy(self, list(range(9)), run, part)
     )
     with pytest.raises(ModelError, match="too little memory"):
         train(tiny_folder, data, tmp_path / "none")

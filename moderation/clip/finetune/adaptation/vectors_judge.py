@@ -13,10 +13,10 @@ import numpy as np
 
 from moderation.clip.data import grouping
 from moderation.clip.data.product_rows import normalised
-from moderation.clip.finetune.adaptation.judge import FORGOTTEN
+from moderation.clip.finetune.adaptation.judge import chosen_ratio
 from moderation.clip.finetune.data import LabelledPairs, Listings
-from moderation.clip.finetune.decisions.head import IMAGE_MAP, TEXT_MAP
 from moderation.clip.finetune.features import Vectors, opens
+from moderation.clip.finetune.maps import cosines, part_way
 from moderation.clip.statistics.metrics import average_precision, roc_auc
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 RATIOS = tuple(number / 10 for number in range(11))
 _REPLAYED = 2000  # pairs that tell what was forgotten, at most
-
-Maps = dict[str, "torch.Tensor"]
 
 
 def held_back(
@@ -51,7 +49,7 @@ def held_back(
 
 
 def judgements(
-    maps: Maps,
+    maps: Mapping[str, torch.Tensor],
     held: Listings,
     validation: LabelledPairs,
     source: Vectors,
@@ -64,18 +62,18 @@ def judgements(
     decided = (source.images(validation.images), source.texts(validation.texts))
     judged = {}
     for ratio in RATIOS:
-        turned = mixed(maps, ratio)
+        turned = part_way(maps, ratio)
         found = []
         if made is not None and made.both:
             found.append(average_precision(*made.scored(turned)))
         if len(set(validation.labels.tolist())) == 2:
-            found.append(average_precision(validation.labels, _cosines(turned, *decided)))
+            found.append(average_precision(validation.labels, cosines(turned, *decided)))
         judged[ratio] = float(np.mean(found)) if found else 0.0
     return judged
 
 
 def replayed_aucs(
-    maps: Maps,
+    maps: Mapping[str, torch.Tensor],
     replay: Listings | None,
     source: Vectors,
     *,
@@ -93,23 +91,15 @@ def replayed_aucs(
         if opens(replay.images[row]):
             readable.append(row)
     made = _Shuffled(replay.take(np.array(readable, dtype=np.int64)), source, rng=rng)
-    return {ratio: roc_auc(*made.scored(mixed(maps, ratio))) for ratio in RATIOS if made.both}
+    return {ratio: roc_auc(*made.scored(part_way(maps, ratio))) for ratio in RATIOS if made.both}
 
 
 def farthest_allowed(judged: Mapping[float, float], replayed: Mapping[float, float]) -> float:
     """The best judged ratio of those that forget little; the smaller of two that are as good."""
-    allowed = [
-        ratio for ratio in judged
-        if not replayed or replayed[ratio] >= replayed[0.0] - FORGOTTEN
-    ]  # fmt: skip
-    return max(allowed, key=lambda ratio: (judged[ratio], -ratio))
-
-
-def mixed(maps: Mapping[str, torch.Tensor], ratio: float) -> Maps:
-    """Identity + ratio * (map - identity)."""
-    import torch
-
-    return {name: torch.eye(len(one)).lerp(one.detach(), ratio) for name, one in maps.items()}
+    found = {ratio: {"judged": value} for ratio, value in judged.items()}
+    for ratio, auc in replayed.items():
+        found[ratio]["replayed"] = auc
+    return chosen_ratio(found)
 
 
 class _Shuffled:
@@ -126,17 +116,8 @@ class _Shuffled:
         self.other = other[self.rows]
         self.both = len(self.rows) > 0
 
-    def scored(self, maps: Maps) -> tuple[np.ndarray, np.ndarray]:
+    def scored(self, maps: Mapping[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
         """Labels and cosines [n + w] after the maps."""
-        own = _cosines(maps, self.image, self.text)
-        wrong = _cosines(maps, self.image[self.rows], self.text[self.other])
+        own = cosines(maps, self.image, self.text)
+        wrong = cosines(maps, self.image[self.rows], self.text[self.other])
         return np.repeat([1, 0], [len(own), len(wrong)]), np.concatenate([own, wrong])
-
-
-def _cosines(maps: Maps, image: np.ndarray, text: np.ndarray) -> np.ndarray:
-    """Cosines [m] of paired vectors [m, d] after the maps."""
-    turned = []
-    for vectors, name in ((image, IMAGE_MAP), (text, TEXT_MAP)):
-        moved = vectors @ maps[name].numpy().T
-        turned.append(moved / np.linalg.norm(moved, axis=1, keepdims=True))
-    return np.asarray((turned[0] * turned[1]).sum(axis=1))

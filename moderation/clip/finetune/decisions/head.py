@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.decisions.task import Learner
+from moderation.clip.finetune.decisions.task import DecisionTask
 from moderation.clip.finetune.features import Vectors
+from moderation.clip.finetune.maps import folded, identity, turned
+from moderation.clip.finetune.settings import Recipe
+from moderation.clip.training.model_parts import IMAGE_MAP, TEXT_MAP
+from moderation.clip.training.progress import Report, in_silence
 
 if TYPE_CHECKING:
     import torch
 
-MAPS_NAME = "head_maps.safetensors"
-IMAGE_MAP, TEXT_MAP = "M_image", "M_text"
-PROJECTIONS = {IMAGE_MAP: "visual_projection.weight", TEXT_MAP: "text_projection.weight"}
 _SWAPS = 3  # made mismatches of each match; their vectors are made once
 
 
-class Head(Learner):
+class Head(DecisionTask):
     """Two square matrices, trained on unit vectors of the base."""
 
     def __init__(
@@ -35,26 +36,23 @@ class Head(Learner):
         vectors: Vectors,
         *,
         projections: Mapping[str, torch.Tensor],
-        seed: int,
-        swaps: float,
-        device: str = "cpu",
+        recipe: Recipe,
+        report: Report = in_silence,
     ) -> None:
-        """`projections` are the base's tensors visual_projection.weight and text_projection.weight;
-        `vectors` must remember what it was asked, since it is asked at each validation."""
+        """`projections` are the base's tensors that the maps fold into, by name; `vectors` must
+        remember what it was asked, since it is asked at each validation."""
         import torch
 
-        super().__init__(data, seed=seed, swaps=swaps, device=device)
+        super().__init__(data, recipe=recipe, device="cpu", report=report)
         self.vectors, self.projections = vectors, projections
-        self.image = self._tensor(vectors.images(self.pairs.images))  # [n, d]
-        self.text = self._tensor(vectors.texts(self.pairs.texts))  # [n, d]
+        self.image = _tensor(vectors.images(self.pairs.images))  # [n, d]
+        self.text = _tensor(vectors.texts(self.pairs.texts))  # [n, d]
         made = self._made()
         self.made_start = np.cumsum([0, *map(len, made)])  # [n + 1]
         found = vectors.texts([text for texts in made for text in texts])
-        self.made = self._tensor(found.reshape(-1, self.image.shape[1]))  # [all made, d]
-        size = self.image.shape[1]
+        self.made = _tensor(found.reshape(-1, self.image.shape[1]))  # [all made, d]
         self.weights = {
-            name: torch.nn.Parameter(torch.eye(size, device=device))
-            for name in (IMAGE_MAP, TEXT_MAP)
+            name: torch.nn.Parameter(one) for name, one in identity(self.image.shape[1]).items()
         }
         self.start_scale()
 
@@ -73,9 +71,9 @@ class Head(Learner):
         counts = np.diff(self.made_start)[rows]  # [b]
         starts = np.repeat(self.made_start[rows], counts)
         nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        place = torch.from_numpy(rows).to(self.device)
-        made = torch.from_numpy(starts + nth).to(self.device)  # [s]
-        owner = torch.from_numpy(np.repeat(np.arange(len(rows)), counts)).to(self.device)  # [s]
+        place = torch.from_numpy(rows)
+        made = torch.from_numpy(starts + nth)  # [s]
+        owner = torch.from_numpy(np.repeat(np.arange(len(rows)), counts))  # [s]
         image_map, text_map = self.weights[IMAGE_MAP], self.weights[TEXT_MAP]
         return (
             functional.normalize(self.image[place] @ image_map.T, dim=-1),
@@ -85,26 +83,22 @@ class Head(Learner):
         )
 
     def tensors(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return {
-            name: (weights[key].double().cpu() @ self.projections[name].double()).float()
-            for key, name in PROJECTIONS.items()
-        }
+        return folded(weights, self.projections)
 
     def _made(self) -> list[list[str]]:
         """The made mismatches of each row; a function of seed and row."""
         made = []
         for row in range(len(self.pairs)):
-            rng = np.random.default_rng([self.seed, row])
+            rng = np.random.default_rng([self.recipe.seed, row])
             drawn = (self.swaps.draw(row, rng=rng) for _ in range(_SWAPS))
             made.append(list(dict.fromkeys(text for text in drawn if text is not None)))
         return made
 
     def _mapped(self, name: str, vectors: np.ndarray) -> np.ndarray:
-        matrix = self.weights[name].detach().cpu().numpy().astype(np.float64)
-        turned = vectors @ matrix.T
-        return turned / np.linalg.norm(turned, axis=1, keepdims=True)
+        return turned(vectors, self.weights[name].detach().numpy().astype(np.float64))
 
-    def _tensor(self, vectors: np.ndarray) -> torch.Tensor:
-        import torch
 
-        return torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)).to(self.device)
+def _tensor(vectors: np.ndarray) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))

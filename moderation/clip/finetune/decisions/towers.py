@@ -14,23 +14,23 @@ from moderation.clip.backends.cores import CorePool
 from moderation.clip.backends.device import cpu_cores
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.decisions.task import Learner
+from moderation.clip.finetune.decisions.task import DecisionTask
+from moderation.clip.finetune.settings import Recipe
 from moderation.clip.pictures.images import open_image
 from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
+from moderation.clip.training import model_parts
+from moderation.clip.training.progress import Report, in_silence
 
 if TYPE_CHECKING:
     import torch
-    from transformers import CLIPModel
 
 Item = TypeVar("Item")
 
 _KEPT_BYTES = 2**30  # of decoded pictures; those beyond are decoded anew
 _ENCODED = 32  # items at once where no gradient is needed
-# Nothing but rounding reaches them: a constant added to all keys leaves the attention as it is.
-_NEVER = ("k_proj.bias", "logit_scale")
 
 
-class Towers(Learner):
+class Towers(DecisionTask):
     """The weights of a stock `CLIPModel`: all (`full`), or the last blocks and projections."""
 
     def __init__(
@@ -39,24 +39,22 @@ class Towers(Learner):
         data: FinetuneData,
         *,
         mode: str,
-        seed: int,
-        swaps: float,
+        recipe: Recipe,
         device: str = "cpu",
-        bf16: bool = False,
+        report: Report = in_silence,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
         """`alive` is called every few pictures that are encoded, and may raise to stop."""
-        super().__init__(data, seed=seed, swaps=swaps, device=device)
-        self.bf16, self.alive = bf16, alive
+        super().__init__(data, recipe=recipe, device=device, report=report)
+        self.alive = alive
         self.cores = CorePool(cpu_cores() if device == "cpu" else 1)
         self.model = checkpoint.load_model(folder).to(device)  # eval: CLIP trains without dropout
         self.pixels = Pixels(ImageTransform.from_folder(folder))
         self.tokenizer = checkpoint.load_tokenizer(folder)
-        self.tokenizer.enable_truncation(self.model.config.text_config.max_position_embeddings)
+        self.tokenizer.enable_truncation(model_parts.longest_text(self.model))
         self.weights = {}
         for name, weight in self.model.named_parameters():
-            chosen = mode == "full" or is_last(name, self.model)
-            weight.requires_grad_(chosen and not name.endswith(_NEVER))
+            weight.requires_grad_(model_parts.learns(name, self.model, mode=mode))
             if weight.requires_grad:
                 self.weights[name] = weight
         self.start_scale()
@@ -89,7 +87,7 @@ class Towers(Learner):
         pictures = self.pixels.of([self.pairs.images[row] for row in rows])
         texts, made, owner = [self.pairs.texts[row] for row in rows], [], []
         for place, row in enumerate(rows):
-            rng = np.random.default_rng([self.seed, epoch, row])
+            rng = np.random.default_rng([self.recipe.seed, epoch, row])
             if rng.random() < 0.5:  # as good a photo when mirrored
                 pictures[place] = pictures[place][:, ::-1]
             swapped = self.swaps.draw(int(row), rng=rng)
@@ -110,17 +108,14 @@ class Towers(Learner):
 
     def _images(self, pictures: list[np.ndarray]) -> torch.Tensor:
         """uint8 pictures to unit vectors [b, d], float32."""
-        from torch.nn import functional
-
         values = pixel_values(pictures, self.pixels.transform).to(self.device)  # [b, 3, H, W]
         with self._precision():
-            found = self.model.get_image_features(pixel_values=values).pooler_output
-        return functional.normalize(found.float(), dim=-1)
+            found = model_parts.image_features(self.model, values)
+        return model_parts.unit(found)
 
     def _texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Texts to unit vectors [m, d], float32; each different one runs once."""
         import torch
-        from torch.nn import functional
 
         unique = list(dict.fromkeys(texts))
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch(unique)]
@@ -128,33 +123,20 @@ class Towers(Learner):
         # Padded with the end token, as in the encoder: what follows the first end is never seen.
         padded = torch.tensor([row + row[-1:] * (longest - len(row)) for row in ids])  # [u, t]
         with self._precision():
-            found = self.model.get_text_features(input_ids=padded.to(self.device)).pooler_output
+            found = model_parts.text_features(self.model, padded.to(self.device))
         place = {text: row for row, text in enumerate(unique)}
         rows = torch.tensor([place[text] for text in texts], device=self.device)
-        return functional.normalize(found.float(), dim=-1)[rows]
+        return model_parts.unit(found)[rows]
 
     def _precision(self) -> contextlib.AbstractContextManager[None]:
         import torch
 
-        return torch.autocast(self.device, torch.bfloat16, enabled=self.bf16, cache_enabled=False)
+        bf16 = self.recipe.bf16
+        return torch.autocast(self.device, torch.bfloat16, enabled=bf16, cache_enabled=False)
 
 
 def _parts(items: Sequence[Item]) -> list[Sequence[Item]]:
     return [items[start : start + _ENCODED] for start in range(0, len(items), _ENCODED)]
-
-
-def is_last(name: str, model: CLIPModel) -> bool:
-    """Whether this weight belongs to a tower's last block, to what follows it, or a projection."""
-    config = model.config
-    ends = (
-        f"vision_model.encoder.layers.{config.vision_config.num_hidden_layers - 1}.",
-        f"text_model.encoder.layers.{config.text_config.num_hidden_layers - 1}.",
-        "vision_model.post_layernorm.",
-        "text_model.final_layer_norm.",
-        "visual_projection.",
-        "text_projection.",
-    )
-    return name.startswith(ends)
 
 
 class Pixels:
