@@ -65,7 +65,7 @@ step "Lint" "$bin/ruff" check .
 step "Format" "$bin/ruff" format --check .
 step "Import contract" "$bin/lint-imports"
 if [ "${1:-}" = fast ]; then
-    step "Quick tests on SQLite" tests -m "not slow and not browser"
+    step "Quick tests on SQLite" tests -n 2 -m "not slow and not browser"
     verdict
 fi
 types_said=$(mktemp)
