@@ -33,6 +33,7 @@ from moderation.clip.encoder import Encoder  # noqa: E402
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs  # noqa: E402
 from moderation.clip.finetune.decisions.tune import tune  # noqa: E402
 from moderation.clip.finetune.settings import FinetuneSettings  # noqa: E402
+from moderation.clip.finetune.step import Step  # noqa: E402
 from moderation.clip.statistics.calibration import PlattScaling  # noqa: E402
 from moderation.clip.statistics.metrics import average_precision  # noqa: E402
 from moderation.clip.training.processes import processes  # noqa: E402
@@ -206,16 +207,15 @@ class Trainer:
         from torch.nn import functional
 
         with tempfile.TemporaryDirectory() as folder, processes() as group:
-            tuned = tune(
+            step = Step(
                 self.base,
                 self._data(rows, np.setdiff1d(presumed, rows), seed=seed),
-                mode="head",
-                settings=FinetuneSettings(mode="head", seed=seed, device="cpu"),
+                FinetuneSettings(mode="head", seed=seed, device="cpu"),
                 state=Path(folder) / "state",
-                processes=group,
-                tell=lambda update: None,
                 vectors=self,
+                processes=group,
             )
+            tuned = tune(step, mode="head")
         image, text = judge.images, judge.texts
         if tuned.maps:
             image, text = (

@@ -54,6 +54,7 @@ class FinetuneSettings:
 class Recipe:
     """All numbers of one training loop. `pull` draws the weights back towards the base (L2-SP)."""
 
+    mode: str
     epochs: int
     batch_size: int
     learning_rate: float
@@ -85,6 +86,7 @@ def recipe(settings: FinetuneSettings, *, mode: str, small: bool, bf16: bool) ->
         "full": (8, 32, 1e-4, 0.0, 2) if small else (3, 16, 5e-6, 0.0, 2),
     }[mode]
     return Recipe(
+        mode=mode,
         epochs=settings.epochs or epochs,
         batch_size=settings.batch_size or batch,
         learning_rate=settings.learning_rate or rate,

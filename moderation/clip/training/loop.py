@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from moderation.clip.backends.cores import CorePool
 from moderation.clip.training.gradients import fill_gradients
-from moderation.clip.training.processes import Processes
+from moderation.clip.training.processes import ALONE, Processes
 from moderation.clip.training.state import StateFile
 from moderation.clip.training.task import Run, Task
 from moderation.clip.training.weights import Weights, copied
@@ -33,7 +33,7 @@ def train(
     lanes: int = 1,
     clip: float = 1.0,
     pull: float = 0.0,
-    processes: Processes = Processes(),  # noqa: B008 - it cannot change
+    processes: Processes = ALONE,
 ) -> Run:
     """Train for `steps` updates or `minutes`, whichever ends first, on from where `state` stands.
 

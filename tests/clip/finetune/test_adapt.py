@@ -27,11 +27,10 @@ from moderation.clip.finetune.adaptation.retain import (
     made_up_texts,
     vocabulary,
 )
-from moderation.clip.finetune.adaptation.run import adapt, state_about
+from moderation.clip.finetune.adaptation.run import adapt, state_numbers
 from moderation.clip.finetune.adaptation.task import Adaptation, AdaptSettings
 from moderation.clip.finetune.adaptation.vectors_judge import (
     _Shuffled,
-    farthest_allowed,
     held_back,
 )
 from moderation.clip.finetune.auto import MIN_LISTINGS, plan
@@ -40,7 +39,7 @@ from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.refusals import DataRefused
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import SMALL, FinetuneSettings
-from moderation.clip.finetune.tuned import Tuned
+from moderation.clip.finetune.step import Step, Tuned
 from moderation.clip.pretrain.model import PretrainSettings
 from moderation.clip.training.progress import Cancelled, Update
 from tests.support.finetune_shop import write_shop
@@ -249,7 +248,7 @@ def test_auto_chooses_by_what_there_is(
     chosen = plan(
         FinetuneData(data.train.take(rows), none, none, own), model=tiny_folder, device="cpu"
     )
-    assert chosen.steps == steps
+    assert [chosen.mode] == steps
     assert chosen.reasons
 
 
@@ -258,7 +257,7 @@ def test_auto_leaves_the_towers_of_a_large_model_alone(tmp_path: Path, shop: Pat
     (tmp_path / "model.safetensors").touch()
     os.truncate(tmp_path / "model.safetensors", 4 * SMALL + 4)
     chosen = plan(data, model=tmp_path, device="cpu")
-    assert chosen.steps == ["head"] if len(data.train) >= 100 else ["calibrate"]
+    assert chosen.mode == "head" if len(data.train) >= 100 else "calibrate"
 
 
 # ── Without categories ────────────────────────────────────────────────────────────────────────
@@ -359,10 +358,9 @@ def test_it_is_never_silent_for_long_and_never_goes_back(
     monkeypatch.setattr(adapt_rows, "_CHUNK", 10)
     data, seen = data_of(shop), []
     assert data.listings is not None
-    adapt(
-        tiny_folder, replace(data, replay=data.listings.take(np.arange(20))), settings=QUICK,
-        state=tmp_path / "state", tell=seen.append,
-    )  # fmt: skip
+    data = replace(data, replay=data.listings.take(np.arange(20)))
+    adapt(Step(tiny_folder, data, QUICK, tmp_path / "state", tell=seen.append))
+    assert data.listings is not None
     done = [update.progress for update in seen]
     assert done == sorted(done)
     doing = [update.doing for update in seen]
@@ -378,8 +376,8 @@ def test_a_state_belongs_to_its_data_and_precision(shop: Path, tiny_folder: Path
     data = data_of(shop)
     fewer = replace(data, validation=data.validation.take(np.arange(5)))
     made = [
-        state_about(tiny_folder, of, SimpleNamespace(
-            settings=PretrainSettings(), own=AdaptSettings(), bf16=bf16))  # type: ignore[arg-type]
+        Step(tiny_folder, of, QUICK, Path("state")).state_file(state_numbers(SimpleNamespace(
+            settings=PretrainSettings(), own=AdaptSettings(), bf16=bf16))).about  # type: ignore[arg-type]
         for of, bf16 in ((data, False), (fewer, False), (data, True))
     ]  # fmt: skip
     assert len(set(made)) == 3
@@ -415,9 +413,18 @@ def test_a_shuffled_text_that_says_the_same_is_no_mismatch() -> None:
 
 def test_projections_go_no_further_than_replayed_pairs_allow() -> None:
     judged = {0.0: 0.5, 0.5: 0.7, 1.0: 0.9}
-    assert farthest_allowed(judged, {}) == 1.0
-    assert farthest_allowed(judged, {0.0: 0.9, 0.5: 0.89, 1.0: 0.88}) == 0.5
-    assert farthest_allowed(judged, {0.0: 0.9, 0.5: 0.8, 1.0: 0.8}) == 0.0
+
+    def farthest(replayed: dict[float, float]) -> float:
+        return chosen_ratio(
+            {
+                ratio: {"judged": found} | ({"replayed": replayed[ratio]} if replayed else {})
+                for ratio, found in judged.items()
+            }
+        )
+
+    assert farthest({}) == 1.0
+    assert farthest({0.0: 0.9, 0.5: 0.89, 1.0: 0.88}) == 0.5
+    assert farthest({0.0: 0.9, 0.5: 0.8, 1.0: 0.8}) == 0.0
 
 
 def test_a_large_model_is_judged_by_the_pairs_to_replay(
@@ -463,7 +470,7 @@ def test_auto_goes_by_the_models_size_first(
     none = data.train.take(np.array([], dtype=int))
     train = data.train.take(np.resize(np.arange(len(data.train)), labels))
     chosen = plan(FinetuneData(train, none, none), model=tiny_folder, device="auto")
-    assert chosen.steps == [mode]
+    assert chosen.mode == mode
     assert any(f"{mode}, from {labels:,} decisions" in reason for reason in chosen.reasons)
 
 
@@ -488,9 +495,7 @@ def test_where_listings_teach_nothing_the_decisions_do(
     from moderation.clip.finetune.adaptation import run as module
 
     monkeypatch.setattr(auto, "MIN_LISTINGS", 5)
-    monkeypatch.setattr(
-        module, "adapt", lambda folder, data, **how: Tuned(folder, reasons=["In vain."])
-    )
+    monkeypatch.setattr(module, "adapt", lambda step: Tuned(reasons=["In vain."]))
     seen: list[float] = []
     settings = replace(QUICK, mode="auto", minutes=minutes)
     result = finetune(

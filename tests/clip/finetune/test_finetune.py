@@ -35,8 +35,8 @@ from moderation.clip.finetune.output import remove
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import FinetuneSettings
+from moderation.clip.finetune.step import Step
 from moderation.clip.training.gradients import fill_gradients
-from moderation.clip.training.processes import Processes
 from moderation.clip.training.progress import Cancelled, Update, in_silence
 from moderation.clip.training.task import Run, Task
 from tests.support.finetune_shop import write_shop
@@ -368,10 +368,7 @@ def test_towers_tell_that_they_are_alive_while_they_encode(
     tuned = FinetuneSettings(mode="full", epochs=1, batch_size=64, device="cpu", precision="fp32")
 
     def started(mode: str, tell: Callable[[Update], None]) -> None:
-        tune(
-            BUNDLED_FOLDER, data, mode=mode, settings=tuned, state=tmp_path / mode,
-            processes=Processes(), tell=tell,
-        )  # fmt: skip
+        tune(Step(BUNDLED_FOLDER, data, tuned, tmp_path / mode, tell=tell), mode=mode)
 
     started("last", seen.append)
     done = [update.progress for update in seen]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from moderation.clip.finetune.adaptation.retain import made_up_pictures, made_up
 from moderation.clip.finetune.adaptation.rows import PictureReader
 from moderation.clip.finetune.adaptation.task import Adaptation
 from moderation.clip.finetune.data import LabelledPairs
-from moderation.clip.finetune.tuned import Tuned
+from moderation.clip.finetune.step import Tuned
 from moderation.clip.statistics.metrics import average_precision, roc_auc
 from moderation.clip.training.model_parts import encode_images, unit
 from moderation.clip.training.progress import Report, Update
@@ -60,7 +59,7 @@ class AdaptationJudge:
         self.validation = validation
         self.validation_pixels = torch.from_numpy(reader.pictures(validation.images, tell=tell))
 
-    def choose(self, folder: Path, *, steps: int, tell: Report) -> Tuned:
+    def choose(self, *, steps: int, tell: Report) -> Tuned:
         """The ratio of base to adapted weights that is judged best and retains enough."""
         task, model = self.task, deepcopy(self.task.base)
         base, adapted = dict(task.base.named_parameters()), dict(task.average.named_parameters())
@@ -71,7 +70,6 @@ class AdaptationJudge:
             figures[ratio] = self.figures(model)
         ratio = chosen_ratio(figures)
         return Tuned(
-            folder,
             tensors=_tensors(mixed(base, adapted, ratio)) if ratio else {},
             last=_tensors(adapted),
             reasons=[_reason(ratio, figures)],

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from moderation.clip.backends.device import choose_device, trains_in_bf16
 from moderation.clip.data.product_rows import Rows, joined, split_by_family
 from moderation.clip.finetune.adaptation.judge import AdaptationJudge
 from moderation.clip.finetune.adaptation.rows import PictureReader, Tell
@@ -23,15 +22,12 @@ from moderation.clip.finetune.adaptation.task import Adaptation, AdaptSettings
 from moderation.clip.finetune.adaptation.vectors import adapt_vectors
 from moderation.clip.finetune.auto import trains_whole
 from moderation.clip.finetune.data import FinetuneData, Listings
-from moderation.clip.finetune.features import Vectors
-from moderation.clip.finetune.fingerprint import about
 from moderation.clip.finetune.settings import FinetuneSettings
-from moderation.clip.finetune.tuned import Tuned
+from moderation.clip.finetune.step import Step, Tuned
 from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.clip.pretrain.model import PretrainSettings
 from moderation.clip.training.model_parts import image_size
-from moderation.clip.training.progress import Report, SignsOfLife, Update
-from moderation.clip.training.state import StateFile
+from moderation.clip.training.progress import SignsOfLife, Update
 from moderation.clip.training.task import Run
 
 HELD_OUT = 0.05  # share of the listings' families that the adaptation is judged by
@@ -41,41 +37,25 @@ _STORED = 4 / 3  # pictures are kept this much larger than the model sees, to be
 _POINT_EVERY = 10  # steps, for the curve
 
 
-def adapt(
-    folder: Path,
-    data: FinetuneData,
-    *,
-    settings: FinetuneSettings,
-    state: Path,
-    tell: Report,
-    vectors: Vectors | None = None,
-) -> Tuned:
-    """Adapt the model in `folder` to the listings of `data`.
-
-    A state that was saved at `state` by the same run is gone on from. `tell` gets progress from 0
-    to 1 and may raise to stop. `vectors` may answer for the model's encoder where only its
-    projections are trained. Raises `ModelError`.
-    """
-    if not trains_whole(folder, device=settings.device):
-        return adapt_vectors(
-            folder, data, settings=settings, state=state, tell=tell, vectors=vectors
-        )
-    signs = SignsOfLife(tell)
-    side = round(image_size(folder) * _STORED)
-    reader = PictureReader(ImageTransform.from_folder(folder), side)
-    parts = _parts(data, settings, reader=reader, signs=signs)
-    task = _task(folder, data, settings, parts=parts, reader=reader, signs=signs)
+def adapt(step: Step) -> Tuned:
+    """Adapt the model to the listings of the data. Raises `ModelError`."""
+    if not trains_whole(step.folder, device=step.settings.device):
+        return adapt_vectors(step)
+    signs = SignsOfLife(step.tell)
+    side = round(image_size(step.folder) * _STORED)
+    reader = PictureReader(ImageTransform.from_folder(step.folder), side)
+    parts = _parts(step.data, step.settings, reader=reader, signs=signs)
+    task = _task(step, parts=parts, reader=reader, signs=signs)
     judge = AdaptationJudge(
         task,
         parts.held,
-        data.validation,
+        step.data.validation,
         replay=parts.replayed_held,
         reader=reader,
         tell=_reading(signs, "the decisions", 0.045, 0.05),
     )
-    file = StateFile(state, about=state_about(folder, data, task), seconds=settings.state_seconds)
-    run = task.train(file, minutes=settings.minutes)
-    return judge.choose(folder, steps=run.step, tell=signs.tell)
+    run = task.train(step.state_file(state_numbers(task)), minutes=step.settings.minutes)
+    return judge.choose(steps=run.step, tell=signs.tell)
 
 
 @dataclass(frozen=True)
@@ -110,19 +90,11 @@ def _reading(signs: SignsOfLife, what: str, start: float, end: float) -> Tell:
     return lambda done: signs.tell(Update(f"Reading {what}", start + (end - start) * done))
 
 
-def _task(
-    folder: Path,
-    data: FinetuneData,
-    settings: FinetuneSettings,
-    *,
-    parts: _Parts,
-    reader: PictureReader,
-    signs: SignsOfLife,
-) -> Adaptation:
-    device = choose_device(settings.device)
-    decided = reader.decided(data.train, tell=_reading(signs, "the decisions", 0.03, 0.035))
+def _task(step: Step, *, parts: _Parts, reader: PictureReader, signs: SignsOfLife) -> Adaptation:
+    reading = _reading(signs, "the decisions", 0.03, 0.035)
+    decided = reader.decided(step.data.train, tell=reading)
     signs.tell(Update("Choosing which listings to learn from", 0.04))
-    numbers = _pretrain_settings(settings, folder, count=len(parts.learnt), device=device)
+    numbers = _pretrain_settings(step, count=len(parts.learnt), side=reader.side)
     task = Adaptation(
         joined([parts.learnt, *([parts.replayed] if parts.replayed else [])]),
         numbers,
@@ -130,9 +102,9 @@ def _task(
         own=AdaptSettings(retain_weight=0.0) if parts.replayed else AdaptSettings(),
         decided=decided,
         transform=reader.transform,
-        device=device,
-        bf16=trains_in_bf16(device, settings.precision),
-        start_from=folder,
+        device=step.device,
+        bf16=step.bf16,
+        start_from=step.folder,
         alive=signs.again,
     )
     task.each_step = _telling(signs, steps=numbers.steps or 0)
@@ -155,28 +127,25 @@ def _telling(signs: SignsOfLife, *, steps: int) -> Callable[[Run, float], None]:
     return tell
 
 
-def state_about(folder: Path, data: FinetuneData, task: Adaptation) -> str:
-    """A hash of all that decides what comes out, so that no state is taken for another's."""
-    return about(folder, data, [asdict(task.settings), asdict(task.own), task.bf16])
+def state_numbers(task: Adaptation) -> list[Any]:
+    """All numbers that decide what comes out, so that no state is taken for another's."""
+    return [asdict(task.settings), asdict(task.own), task.bf16]
 
 
-def _pretrain_settings(
-    settings: FinetuneSettings, folder: Path, *, count: int, device: str
-) -> PretrainSettings:
+def _pretrain_settings(step: Step, *, count: int, side: int) -> PretrainSettings:
     """The recipe, measured on the bundled model: see benchmarks/new_shop."""
-    size, batch = image_size(folder), settings.batch_size or 128
-    steps = max(20, round((settings.epochs or 24) * count / batch))
-    if settings.epochs is None:
-        steps = min(steps, 600)
+    wishes = step.settings
+    batch = wishes.batch_size or 128
+    steps = max(20, round((wishes.epochs or 24) * count / batch))
     return PretrainSettings(
-        steps=steps,
-        seed=settings.seed,
+        steps=steps if wishes.epochs is not None else min(steps, 600),
+        seed=wishes.seed,
         batch_size=batch,
-        lanes=2 if device == "cpu" else 1,
-        learning_rate=settings.learning_rate or 4e-4,
+        lanes=2 if step.device == "cpu" else 1,
+        learning_rate=wishes.learning_rate or 4e-4,
         ema=0.99,
         patch_drop=0.5,
         full_from=0.7,
-        image_size=size,
-        stored_side=round(size * _STORED),
+        image_size=image_size(step.folder),
+        stored_side=side,
     )

@@ -1,4 +1,4 @@
-"""How far the matrices of adapt_vectors.py go: judged by what was held back from them.
+"""How far the matrices of vectors.py go: judged by what was held back from them.
 
 What speaks for going further are held-back listings and decisions, what speaks against it is
 forgetting: pairs to replay, where there are some, which were not learnt from either.
@@ -13,8 +13,8 @@ import numpy as np
 
 from moderation.clip.data import grouping
 from moderation.clip.data.product_rows import normalised
-from moderation.clip.finetune.adaptation.judge import chosen_ratio
-from moderation.clip.finetune.data import LabelledPairs, Listings
+from moderation.clip.finetune.adaptation.judge import Figures
+from moderation.clip.finetune.data import FinetuneData, Listings
 from moderation.clip.finetune.features import Vectors, opens
 from moderation.clip.finetune.maps import cosines, part_way
 from moderation.clip.statistics.metrics import average_precision, roc_auc
@@ -48,58 +48,48 @@ def held_back(
     return np.array(held, dtype=np.int64), np.array(rest, dtype=np.int64)
 
 
-def judgements(
+def figures_by_ratio(
     maps: Mapping[str, torch.Tensor],
     held: Listings,
-    validation: LabelledPairs,
+    data: FinetuneData,
     source: Vectors,
     *,
+    seed: int,
     rng: np.random.Generator,
-) -> dict[float, float]:
-    """The judgement of each ratio: the mean of the average precision of held-back listings against
-    shuffled texts and of that of the validation part."""
+    alive: Callable[[], None],
+) -> dict[float, Figures]:
+    """What each ratio is judged by: the mean of the average precision of held-back listings against
+    shuffled texts and of that of the validation part, and ROC-AUC on pairs to replay against their
+    shuffled texts, where there are some. `alive` is called while their pictures are opened."""
     made = _Shuffled(held, source, rng=rng) if len(held) > 1 else None
-    decided = (source.images(validation.images), source.texts(validation.texts))
-    judged = {}
+    replay = None if data.replay is None else _replayed(data.replay, source, seed=seed, alive=alive)
+    part = data.validation
+    decided = (source.images(part.images), source.texts(part.texts))
+    figures = {}
     for ratio in RATIOS:
         turned = part_way(maps, ratio)
         found = []
         if made is not None and made.both:
             found.append(average_precision(*made.scored(turned)))
-        if len(set(validation.labels.tolist())) == 2:
-            found.append(average_precision(validation.labels, cosines(turned, *decided)))
-        judged[ratio] = float(np.mean(found)) if found else 0.0
-    return judged
+        if len(set(part.labels.tolist())) == 2:
+            found.append(average_precision(part.labels, cosines(turned, *decided)))
+        figures[ratio] = {"judged": float(np.mean(found)) if found else 0.0}
+        if replay is not None and replay.both:
+            figures[ratio]["replayed"] = roc_auc(*replay.scored(turned))
+    return figures
 
 
-def replayed_aucs(
-    maps: Mapping[str, torch.Tensor],
-    replay: Listings | None,
-    source: Vectors,
-    *,
-    seed: int,
-    alive: Callable[[], None],
-) -> dict[float, float]:
-    """ROC-AUC of each ratio on pairs to replay against their shuffled texts; empty without any."""
-    if replay is None:
-        return {}
+def _replayed(
+    replay: Listings, source: Vectors, *, seed: int, alive: Callable[[], None]
+) -> _Shuffled:
+    """Some of the pairs to replay whose pictures can be opened."""
     rng = np.random.default_rng([seed, 1])
-    chosen = rng.permutation(len(replay))[:_REPLAYED]
     readable = []
-    for row in chosen:
+    for row in rng.permutation(len(replay))[:_REPLAYED]:
         alive()
         if opens(replay.images[row]):
             readable.append(row)
-    made = _Shuffled(replay.take(np.array(readable, dtype=np.int64)), source, rng=rng)
-    return {ratio: roc_auc(*made.scored(part_way(maps, ratio))) for ratio in RATIOS if made.both}
-
-
-def farthest_allowed(judged: Mapping[float, float], replayed: Mapping[float, float]) -> float:
-    """The best judged ratio of those that forget little; the smaller of two that are as good."""
-    found = {ratio: {"judged": value} for ratio, value in judged.items()}
-    for ratio, auc in replayed.items():
-        found[ratio]["replayed"] = auc
-    return chosen_ratio(found)
+    return _Shuffled(replay.take(np.array(readable, dtype=np.int64)), source, rng=rng)
 
 
 class _Shuffled:

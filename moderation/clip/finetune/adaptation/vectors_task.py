@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moderation.clip.data.negatives import colour_bits, colours_agree, kind_name
-from moderation.clip.finetune.data import LabelledPairs, Listings
+from moderation.clip.finetune.data import Listings
 from moderation.clip.finetune.features import Vectors
 from moderation.clip.finetune.losses import balanced
 from moderation.clip.finetune.maps import identity
-from moderation.clip.finetune.settings import FinetuneSettings
+from moderation.clip.finetune.step import Step
 from moderation.clip.training.losses import contrastive_loss, pair_losses
 from moderation.clip.training.model_parts import IMAGE_MAP, TEXT_MAP, unit
 from moderation.clip.training.progress import Report, Update
@@ -27,46 +29,43 @@ _SCALE = 30.0  # of cosines in both losses; CLIP's own 100 lets single wrong lis
 class MapsTask(Task):
     """Two matrices, from the identity on, and the bias of decided pairs' loss.
 
-    `learnt` are the positions [k] of the listings to learn from, whose vectors are image and text
-    [n, d]. The contrastive loss wants a batch whole.
+    `learnt` are the positions [k] of the listings to learn from. The contrastive loss wants a batch
+    whole.
     """
 
     def __init__(
-        self,
-        image: np.ndarray,
-        text: np.ndarray,
-        listings: Listings,
-        *,
-        learnt: np.ndarray,
-        decided: LabelledPairs,
-        source: Vectors,
-        settings: FinetuneSettings,
-        report: Report,
+        self, step: Step, listings: Listings, learnt: np.ndarray, *, source: Vectors, report: Report
     ) -> None:
         """`report` gets progress from 0 to 1, and may raise to stop."""
         import torch
 
-        self.learnt, self.report, self.seed = learnt, report, settings.seed
-        self.epochs = settings.epochs or _EPOCHS
-        self.batch_size = self.least_rows = settings.batch_size or _BATCH
-        self.learning_rate = settings.learning_rate or _RATE
-        self.steps = len(learnt) // self.batch_size or 1  # of an epoch; the rest is left over
-        self.images, self.texts = torch.from_numpy(image), torch.from_numpy(text)
+        decided, wishes = step.data.train, step.settings
+        self.learnt, self.report, self.seed = learnt, report, wishes.seed
+        self.epochs = wishes.epochs or _EPOCHS
+        self.batch_size = self.least_rows = wishes.batch_size or _BATCH
+        self.learning_rate = wishes.learning_rate or _RATE
+        self.image, self.text = _tensors(source, listings.images, listings.texts)  # [n, d]
+        self.decided = _tensors(source, decided.images, decided.texts)  # [m, d]
+        self.labels = torch.tensor(decided.labels, dtype=torch.float32)  # [m]
+        weights = balanced(decided.labels, decided.weights)
+        self.row_weights = torch.tensor(weights, dtype=torch.float32)  # [m]
         self.kinds = _numbered(listings)
         self.bits = np.array([colour_bits(one) for one in listings.texts], dtype=np.int64)
-        self.decided = [
-            torch.from_numpy(vectors)
-            for vectors in (source.images(decided.images), source.texts(decided.texts))
-        ]
-        self.labels = torch.tensor(decided.labels, dtype=torch.float32)
-        self.row_weights = torch.tensor(
-            balanced(decided.labels, decided.weights), dtype=torch.float32
-        )
-        self.weights = {
-            name: torch.nn.Parameter(one) for name, one in identity(image.shape[1]).items()
-        }
-        bias = -_SCALE * float((image * text).sum(1).mean()) * 0.9
+        size = self.image.shape[1]
+        self.weights = {name: torch.nn.Parameter(one) for name, one in identity(size).items()}
+        self.scores = (self.image.numpy() * self.text.numpy()).sum(axis=1)  # [n]
+        bias = -_SCALE * float(self.scores.mean()) * 0.9
         self.loss_weights = {"bias": torch.nn.Parameter(torch.tensor(bias))}
+
+    def leave_out(self, share: float) -> None:
+        """Learn from fewer listings: less the share that scores lowest."""
+        order = np.argsort(self.scores[self.learnt], kind="stable")
+        self.learnt = self.learnt[order[int(share * len(order)) :]]
+
+    @property
+    def steps(self) -> int:
+        """Of an epoch; the rest of its listings is left over."""
+        return len(self.learnt) // self.batch_size or 1
 
     def optimizer(self) -> torch.optim.Optimizer:
         import torch
@@ -87,14 +86,14 @@ class MapsTask(Task):
 
         scale = torch.tensor(_SCALE)
         maybe = torch.from_numpy(_maybe_true(self.kinds[rows], self.bits[rows]))
-        image, text = self._turned(self.images[rows], self.texts[rows])  # [b, d]
+        image, text = self._turned(self.image[rows], self.text[rows])  # [b, d]
         loss = contrastive_loss(image, text, scale=scale, ignored=maybe)
         if len(self.labels):
             image, text = self._turned(*self.decided)  # [m, d]
             cosine, bias = (image * text).sum(dim=1), self.loss_weights["bias"]
             each = pair_losses(cosine, self.labels, scale=scale, bias=bias)  # [m]
             loss = loss + (self.row_weights * each).mean()
-        size = self.images.shape[1]
+        size = self.image.shape[1]
         away = sum(((one - torch.eye(size)) ** 2).sum() for one in self.weights.values())
         return len(rows) * (loss + _PULL / size * away)
 
@@ -106,6 +105,14 @@ class MapsTask(Task):
         if run.step % self.steps == 0:
             doing = f"Adapting the projections, epoch {run.step // self.steps} of {self.epochs}"
             self.report(Update(doing, run.done, point={"step": run.step, "train": loss}))
+
+
+def _tensors(
+    source: Vectors, images: Sequence[Path], texts: Sequence[str]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    import torch
+
+    return torch.from_numpy(source.images(images)), torch.from_numpy(source.texts(texts))
 
 
 def _numbered(listings: Listings) -> np.ndarray:

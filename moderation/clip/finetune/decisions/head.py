@@ -1,8 +1,7 @@
 """Mode `head`: both projections, on vectors that the model gave; no pixel is touched twice.
 
-A vector is u = W h / |W h| with the stock projection W. What is learnt is a square matrix M for
-each tower, from the identity on: M u points where (M W) h points, so the result folds exactly into
-the stock model as the new projection M W, and vectors that are stored can be turned by M alone.
+What is learnt is a square matrix for each tower, from the identity on (maps.py): the result folds
+exactly into the stock model, and vectors that are stored can be turned by the matrix alone.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moderation.clip.finetune.data import FinetuneData
 from moderation.clip.finetune.decisions.task import DecisionTask
-from moderation.clip.finetune.features import Vectors
-from moderation.clip.finetune.maps import folded, identity, turned
+from moderation.clip.finetune.maps import base_projections, folded, identity, turned
 from moderation.clip.finetune.settings import Recipe
-from moderation.clip.training.model_parts import IMAGE_MAP, TEXT_MAP
-from moderation.clip.training.progress import Report, in_silence
+from moderation.clip.finetune.step import Step
+from moderation.clip.training.model_parts import IMAGE_MAP, TEXT_MAP, unit
+from moderation.clip.training.progress import SignsOfLife, Update, part
+from moderation.clip.training.weights import Weights
 
 if TYPE_CHECKING:
     import torch
@@ -30,21 +29,15 @@ _SWAPS = 3  # made mismatches of each match; their vectors are made once
 class Head(DecisionTask):
     """Two square matrices, trained on unit vectors of the base."""
 
-    def __init__(
-        self,
-        data: FinetuneData,
-        vectors: Vectors,
-        *,
-        projections: Mapping[str, torch.Tensor],
-        recipe: Recipe,
-        report: Report = in_silence,
-    ) -> None:
-        """`projections` are the base's tensors that the maps fold into, by name; `vectors` must
-        remember what it was asked, since it is asked at each validation."""
+    def __init__(self, step: Step, recipe: Recipe, signs: SignsOfLife) -> None:
         import torch
 
-        super().__init__(data, recipe=recipe, device="cpu", report=report)
-        self.vectors, self.projections = vectors, projections
+        super().__init__(step, recipe, device="cpu", report=part(signs.tell, 0.2, 0.9))
+        # Remembered, since they are asked for at each validation.
+        self.vectors = vectors = step.remembered(
+            lambda doing, done: signs.tell(Update(doing, 0.2 * done))
+        )
+        self.projections = base_projections(step.folder)
         self.image = _tensor(vectors.images(self.pairs.images))  # [n, d]
         self.text = _tensor(vectors.texts(self.pairs.texts))  # [n, d]
         made = self._made()
@@ -66,7 +59,6 @@ class Head(DecisionTask):
         self, rows: np.ndarray, *, epoch: int
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         import torch
-        from torch.nn import functional
 
         counts = np.diff(self.made_start)[rows]  # [b]
         starts = np.repeat(self.made_start[rows], counts)
@@ -76,13 +68,13 @@ class Head(DecisionTask):
         owner = torch.from_numpy(np.repeat(np.arange(len(rows)), counts))  # [s]
         image_map, text_map = self.weights[IMAGE_MAP], self.weights[TEXT_MAP]
         return (
-            functional.normalize(self.image[place] @ image_map.T, dim=-1),
-            functional.normalize(self.text[place] @ text_map.T, dim=-1),
-            functional.normalize(self.made[made] @ text_map.T, dim=-1),
+            unit(self.image[place] @ image_map.T),
+            unit(self.text[place] @ text_map.T),
+            unit(self.made[made] @ text_map.T),
             owner,
         )
 
-    def tensors(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def tensors(self, weights: Mapping[str, torch.Tensor]) -> Weights:
         return folded(weights, self.projections)
 
     def _made(self) -> list[list[str]]:

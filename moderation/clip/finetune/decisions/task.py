@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moderation.clip.finetune.data import FinetuneData, LabelledPairs
+from moderation.clip.finetune.data import LabelledPairs
 from moderation.clip.finetune.decisions.swaps import Swaps
 from moderation.clip.finetune.losses import balanced, first_scale, held_out_losses
 from moderation.clip.finetune.settings import Recipe
+from moderation.clip.finetune.step import Step
 from moderation.clip.training.loop import warm_cosine
 from moderation.clip.training.losses import pair_losses
 from moderation.clip.training.processes import Processes
-from moderation.clip.training.progress import Report, Update, in_silence
+from moderation.clip.training.progress import Report, Update
 from moderation.clip.training.task import Run, Task
 from moderation.clip.training.weights import Weights, copied, put
 
 if TYPE_CHECKING:
     import torch
-
-# Writes the model of an epoch: its number, and the tensors that differ from the base's.
-Checkpoint = Callable[[int, dict[str, "torch.Tensor"]], None]
 
 
 @dataclass
@@ -48,16 +46,14 @@ class DecisionTask(Task, ABC):
     epoch the held-out pairs tell whether the weights got better.
     """
 
-    def __init__(
-        self, data: FinetuneData, *, recipe: Recipe, device: str, report: Report = in_silence
-    ) -> None:
+    def __init__(self, step: Step, recipe: Recipe, *, device: str, report: Report) -> None:
         """`report` gets progress from 0 to 1, and may raise to stop."""
         import torch
 
-        self.pairs, self.validation = data.train, data.validation
+        self.pairs, self.validation = step.data.train, step.data.validation
         self.recipe, self.device, self.report = recipe, device, report
-        self.checkpoint: Checkpoint | None = None
-        self.swaps = Swaps(data.train)
+        self.checkpoint = step.checkpoint
+        self.swaps = Swaps(self.pairs)
         self.row_weights = torch.tensor(
             balanced(self.pairs.labels, self.pairs.weights), dtype=torch.float32, device=device
         )  # [n]
@@ -88,7 +84,7 @@ class DecisionTask(Task, ABC):
         and whose they are: positions [s] in 0..b-1."""
 
     @abstractmethod
-    def tensors(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def tensors(self, weights: Mapping[str, torch.Tensor]) -> Weights:
         """The model's tensors that these trained weights make, by their names in the file."""
 
     # ── Steps ─────────────────────────────────────────────────────────────────────────────────

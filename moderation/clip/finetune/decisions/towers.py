@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -13,13 +13,14 @@ import numpy as np
 from moderation.clip.backends.cores import CorePool
 from moderation.clip.backends.device import cpu_cores
 from moderation.clip.checkpoints import checkpoint
-from moderation.clip.finetune.data import FinetuneData
 from moderation.clip.finetune.decisions.task import DecisionTask
 from moderation.clip.finetune.settings import Recipe
+from moderation.clip.finetune.step import Step
 from moderation.clip.pictures.images import open_image
 from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
 from moderation.clip.training import model_parts
-from moderation.clip.training.progress import Report, in_silence
+from moderation.clip.training.progress import SignsOfLife, part
+from moderation.clip.training.weights import Weights
 
 if TYPE_CHECKING:
     import torch
@@ -33,20 +34,10 @@ _ENCODED = 32  # items at once where no gradient is needed
 class Towers(DecisionTask):
     """The weights of a stock `CLIPModel`: all (`full`), or the last blocks and projections."""
 
-    def __init__(
-        self,
-        folder: Path,
-        data: FinetuneData,
-        *,
-        mode: str,
-        recipe: Recipe,
-        device: str = "cpu",
-        report: Report = in_silence,
-        alive: Callable[[], None] = lambda: None,
-    ) -> None:
-        """`alive` is called every few pictures that are encoded, and may raise to stop."""
-        super().__init__(data, recipe=recipe, device=device, report=report)
-        self.alive = alive
+    def __init__(self, step: Step, recipe: Recipe, signs: SignsOfLife) -> None:
+        device, folder = step.device, step.folder
+        super().__init__(step, recipe, device=device, report=part(signs.tell, 0.2, 0.9))
+        self.alive = signs.again  # told every few pictures that are encoded
         self.cores = CorePool(cpu_cores() if device == "cpu" else 1)
         self.model = checkpoint.load_model(folder).to(device)  # eval: CLIP trains without dropout
         self.pixels = Pixels(ImageTransform.from_folder(folder))
@@ -54,7 +45,7 @@ class Towers(DecisionTask):
         self.tokenizer.enable_truncation(model_parts.longest_text(self.model))
         self.weights = {}
         for name, weight in self.model.named_parameters():
-            weight.requires_grad_(model_parts.learns(name, self.model, mode=mode))
+            weight.requires_grad_(model_parts.learns(name, self.model, mode=recipe.mode))
             if weight.requires_grad:
                 self.weights[name] = weight
         self.start_scale()
@@ -103,7 +94,7 @@ class Towers(DecisionTask):
             torch.tensor(owner, dtype=torch.long, device=self.device),
         )
 
-    def tensors(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def tensors(self, weights: Mapping[str, torch.Tensor]) -> Weights:
         return {name: weight.detach().float().cpu() for name, weight in weights.items()}
 
     def _images(self, pictures: list[np.ndarray]) -> torch.Tensor:
