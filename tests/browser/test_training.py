@@ -65,7 +65,7 @@ def open_page(
 
 
 def change(**fields: Any) -> None:
-    TrainingRun.objects.update(beat_at=timezone.now(), **fields)
+    TrainingRun.objects.update(heartbeat_at=timezone.now(), **fields)
 
 
 def test_a_training_is_started_watched_and_cancelled(open_page: Callable[..., Page]) -> None:

@@ -106,7 +106,7 @@ class Keeper:
             "progress": run.progress,
             "curve": run.curve,
             "log": run.log,
-            "beat_at": timezone.now(),
+            "heartbeat_at": timezone.now(),
         }
         if not self._mine.update(**(said | changes)):
             raise Lost(f"Training {run.pk} was taken over by another process.")

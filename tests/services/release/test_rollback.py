@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 AUDITED = {"AUDIT_SHARE": 0.2, "AUDIT_FLAGGED_SHARE": 0.3}
 QUEUE_FIELDS = (
     *("pk", "product_id", "analysis_id", "suspicion", "uncertainty", "stratum"),
-    *("sampling_probability", "lottery", "in_audit", "opened_at", "reopens_id"),
+    *("sampling_probability", "random_order", "in_audit", "opened_at", "reopens_id"),
 )
 
 
