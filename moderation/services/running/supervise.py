@@ -1,10 +1,10 @@
-"""Keeps a django-q cluster at work: starts it, watches its heartbeat, kills and restarts it when stuck.
+"""Keeps a django-q cluster at work: starts it, watches its heartbeat, restarts it when stuck.
 
 Beside it, a training that is queued runs in a process of its own (`Trainer`).
 
 django-q restarts a worker that died, but a worker killed while it waits for the queue takes the
-queue's lock along: the cluster then looks alive and does nothing, for ever. Only the heartbeat, which
-is written by the tasks themselves, tells the two apart; so it is the heartbeat that is watched.
+queue's lock along: the cluster then looks alive and does nothing, for ever. Only the heartbeat,
+which is written by the tasks themselves, tells the two apart; so that is what is watched.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ def decide(item: ReviewItem, moderator: User, verdict: str = "confirm") -> Decis
     return review.decide(item, moderator=moderator, verdict=verdict, reason=reason)
 
 
-# ── The random sample ───────────────────────────────────────────────────────────────────────────────
-def test_a_ticket_never_changes_and_tickets_are_spread_evenly() -> None:
+# ── The random sample ─────────────────────────────────────────────────────────────────────────
+def test_a_random_number_never_changes_and_they_are_spread_evenly() -> None:
     assert sampling.random_number("A1") == pytest.approx(0.4988, abs=1e-4)
     names = [f"product {number}" for number in range(20_000)]
 
