@@ -23,7 +23,7 @@ from .view import ApiView
 
 class WorkerAnswer(serializers.Serializer[Any]):
     alive = serializers.BooleanField()
-    seconds_since_heartbeat = serializers.FloatField(allow_null=True)
+    seconds_since_beat = serializers.FloatField(allow_null=True)
 
 
 class HealthAnswer(serializers.Serializer[Any]):
