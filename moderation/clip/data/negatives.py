@@ -11,11 +11,12 @@ from moderation.clip.data.augment import (
     COLOURS,
     TEMPLATES,
     colours_in,
+    frequent_colours,
     readable,
     swap_colour,
     vary_text,
 )
-from moderation.clip.data.product_rows import Pairs, Rows, normalised, smaller
+from moderation.clip.data.product_rows import Rows, normalised
 
 if TYPE_CHECKING:
     import torch
@@ -83,12 +84,7 @@ class Negatives:
         order = np.argsort(self.kind, kind="stable")
         self.members = np.split(order, np.cumsum(np.bincount(self.kind))[:-1])
         self.near = self._near()
-        counts: dict[str, int] = {}
-        for text in rows.texts:
-            for colour in colours_in(text):
-                counts[colour] = counts.get(colour, 0) + 1
-        enough = max(3, len(rows) // 2000)
-        self.colours = sorted(colour for colour, count in counts.items() if count >= enough)
+        self.colours = frequent_colours(rows.texts, least=max(3, len(rows) // 2000))
 
     def _near(self) -> list[np.ndarray]:
         """For each kind, the others of its source whose average picture is most like its own.
@@ -194,38 +190,3 @@ class Prompts:
         types, named = np.zeros((len(kinds), len(chosen)), bool), kinds < len(self.categories)
         types[named] = self.true[np.ix_(kinds[named], chosen)]
         return torch.from_numpy(types), torch.from_numpy(colours)
-
-
-def held_out_pairs(negatives: Negatives, *, seed: int) -> list[tuple[int, str, int, str]]:
-    """One match and one mismatch for each row: (row, text, label, kind of the pair).
-
-    The mismatches take turns: another category, another type of the same group, another colour.
-    """
-    rng = np.random.default_rng(seed)
-    rows, pairs = negatives.rows, []
-    for row, text in enumerate(rows.texts):
-        pairs.append((row, text, 1, "match"))
-        swapped = swap_colour(text, colours=negatives.colours, rng=rng)
-        near = negatives.other_type(row, rng=rng)
-        if row % 3 == 1 and swapped is not None:
-            pairs.append((row, swapped, 0, "attribute"))
-        elif row % 3 and near is not None:
-            pairs.append((row, rows.texts[near], 0, "hard"))
-        else:
-            far = negatives.other_category(row, rng=rng)
-            pairs.append((row, rows.texts[far], 0, "random"))
-    return pairs
-
-
-def made_pairs(rows: Rows, *, seed: int, side: int | None = None) -> Pairs:
-    """The rows as true pairs, each with a made mismatch; pictures resized to `side`, if given."""
-    made = held_out_pairs(Negatives(rows), seed=seed) if len(rows) else []
-    image = np.array([row for row, _text, _label, _kind in made], dtype=np.int64)
-    return Pairs(
-        pixels=rows.pixels if side is None else smaller(rows.pixels, side),
-        image=image,
-        texts=[text for _row, text, _label, _kind in made],
-        labels=np.array([label for _row, _text, label, _kind in made]),
-        kinds=np.array([kind for _row, _text, _label, kind in made]),
-        sources=np.array([rows.sources[row] for row in image]),
-    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from moderation.clip.data.augment import vary_images, vary_text
 from moderation.clip.data.negatives import Negatives, Prompts, colour_bits
 from moderation.clip.data.product_rows import Rows, batches
+from moderation.clip.pretrain.lanes import Lane, Lanes
 from moderation.clip.pretrain.model import PretrainSettings, load_model, new_model
 from moderation.clip.training.loop import train, warm_cosine
 from moderation.clip.training.losses import contrastive_loss, pair_loss, prompt_loss
@@ -24,16 +24,6 @@ from moderation.clip.training.weights import put
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerFast
-
-
-@dataclass
-class Lane:
-    """What one thread of a step needs for itself: its dice and its tokenizer (not thread-safe)."""
-
-    rng: np.random.Generator
-    generator: torch.Generator
-    tokenizer: PreTrainedTokenizerFast
 
 
 class Pretraining(Task):
@@ -75,7 +65,7 @@ class Pretraining(Task):
         self.prompts = Prompts(self.negatives)
         self.bits = np.array([colour_bits(text) for text in rows.texts], dtype=np.int64)
         self.pixels = torch.from_numpy(rows.pixels)
-        self.lanes: list[Lane] = []
+        self.lanes = Lanes(self.tokenizer, seed=settings.seed)
         self._stream = batches(
             self.negatives.source[self.negatives.kind],
             size=settings.batch_size,
@@ -120,7 +110,7 @@ class Pretraining(Task):
 
     def parts(self, rows: np.ndarray, size: int) -> list[np.ndarray]:
         count = math.ceil(len(rows) / size)
-        self._lanes(count)
+        self.lanes.grow(count)
         return [rows[number::count] for number in range(count)]  # every source in every part
 
     def loss(self, rows: np.ndarray, run: Run, part: int) -> torch.Tensor:
@@ -209,27 +199,10 @@ class Pretraining(Task):
     def tell(self, run: Run, loss: float) -> None:
         self.each_step(run, loss)
 
-    # ── State ─────────────────────────────────────────────────────────────────────────────────
-    def _lanes(self, count: int) -> None:
-        """At least as many lanes, each with dice of its own."""
-        import torch
-
-        for number in range(len(self.lanes), count):
-            self.lanes.append(
-                Lane(
-                    rng=np.random.default_rng([self.settings.seed, number]),
-                    generator=torch.Generator().manual_seed(self.settings.seed + number),
-                    tokenizer=deepcopy(self.tokenizer),
-                )
-            )
-
     def state(self) -> dict[str, Any]:
-        dice = [(lane.rng.bit_generator.state, lane.generator.get_state()) for lane in self.lanes]
-        return {"average": dict(self.average.named_parameters()), "dice": dice}
+        average = dict(self.average.named_parameters())
+        return {"average": average, "dice": self.lanes.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         put(dict(self.average.named_parameters()), state["average"])
-        self._lanes(len(state["dice"]))
-        for lane, (numbers, pictures) in zip(self.lanes, state["dice"], strict=False):
-            lane.rng.bit_generator.state = numbers
-            lane.generator.set_state(pictures.cpu())
+        self.lanes.restore(state["dice"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from moderation.clip.backends.cores import CorePool
@@ -56,8 +56,7 @@ def train(
             state.save(run, task, optimizer)
         if run.ended or run.done >= 1:
             return run
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * task.rate(run)
+        _set_rates(optimizer, rates, share=task.rate(run))
         batch = task.batch(run)
         loss = fill_gradients(task, processes.share(batch), run, of=len(batch), cores=cores)
         processes.sum([loss, *(weight.grad for weight in task.trained if weight.grad is not None)])
@@ -69,6 +68,11 @@ def train(
         task.stepped(run, float(loss))
         state.save_if_due(run, task, optimizer)
         task.tell(run, float(loss))
+
+
+def _set_rates(optimizer: torch.optim.Optimizer, highest: Sequence[float], *, share: float) -> None:
+    for group, rate in zip(optimizer.param_groups, highest, strict=True):
+        group["lr"] = rate * share
 
 
 def warm_cosine(done: float, *, warmup: float, floor: float, least: float = 0.0) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from moderation.clip.data.product_rows import CatalogueError
+from moderation.clip.data.catalogue_csv import CatalogueError
 from moderation.clip.errors import ModelError
 from moderation.clip.pretrain.model import PretrainSettings
 from moderation.clip.pretrain.read import PretrainData, read_catalogue

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from moderation.clip.data.negatives import made_pairs
+from moderation.clip.data.held_out import made_pairs
 from moderation.clip.data.product_rows import Pairs, Rows
 from moderation.clip.finetune.adaptation.retain import made_up_pictures, made_up_texts
 from moderation.clip.finetune.adaptation.rows import PictureReader

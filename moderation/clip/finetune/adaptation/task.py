@@ -23,8 +23,9 @@ from moderation.clip.finetune.adaptation.retain import (
 )
 from moderation.clip.finetune.adaptation.rows import Decided
 from moderation.clip.pictures.preprocess import ImageTransform
+from moderation.clip.pretrain.lanes import Lane
 from moderation.clip.pretrain.model import PretrainSettings
-from moderation.clip.pretrain.task import Lane, Pretraining
+from moderation.clip.pretrain.task import Pretraining
 from moderation.clip.training.model_parts import encode_images, encode_texts, unit
 from moderation.clip.training.task import Run
 
