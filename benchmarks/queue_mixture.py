@@ -117,7 +117,7 @@ def measure(
 
 
 class Queue:
-    """The queue of a shop: what enters by its scores and the random sample, in the mixture's order."""
+    """The queue of a shop: what enters by score and random sample, in the mixture's order."""
 
     def __init__(self, shop: Shop, base: Path, rng: np.random.Generator) -> None:
         about = json.loads((base / "clipmod.json").read_text())
