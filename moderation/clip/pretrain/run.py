@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from moderation.clip.backends.cores import single_threaded
 from moderation.clip.backends.device import choose_device, cpu_has_fast_bf16
+from moderation.clip.checkpoints.checkpoint import read_about
 from moderation.clip.errors import ModelError
 from moderation.clip.pretrain.model import PretrainSettings
 from moderation.clip.pretrain.output import (
@@ -70,7 +71,8 @@ def pretrain(
         "bf16" if bf16 else "fp32",
         settings.lanes,
     )
-    diary = _Diary(task, data, output_dir, before=_trained_before(start_from))
+    before = read_about(start_from).get("trained") if start_from else None
+    diary = _Diary(task, data, output_dir, before=before)
 
     def after(run: Run, loss: float) -> None:
         each_step(run, loss)
@@ -154,15 +156,6 @@ class _Diary:
             "settings": asdict(settings),
             **({"before": self.before} if self.before is not None else {}),
         }
-
-
-def _trained_before(folder: Path | None) -> dict[str, Any] | None:
-    """What the folder that a run starts from says of its own training."""
-    path = folder / "clipmod.json" if folder else None
-    if path is None or not path.is_file():
-        return None
-    found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")).get("trained")
-    return found
 
 
 def _gpu_has_bf16() -> bool:

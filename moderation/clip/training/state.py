@@ -79,8 +79,9 @@ class StateFile:
 
     def save_if_due(self, run: Run, task: Task, optimizer: torch.optim.Optimizer) -> None:
         """Save where the last state is older than `seconds`; of a large model less often, so that
-        saving takes a twentieth of the time at most."""
-        if time.monotonic() - self._saved >= max(self.seconds, 20 * self._took):
+        saving takes a twentieth of the time at most. With 0 seconds, always."""
+        pause = max(self.seconds, 20 * self._took) if self.seconds else 0.0
+        if time.monotonic() - self._saved >= pause:
             self.save(run, task, optimizer)
 
     def save(self, run: Run, task: Task, optimizer: torch.optim.Optimizer) -> None:

@@ -165,6 +165,29 @@ def test_a_large_model_learns_projections_that_fold_exactly(
     assert np.abs(turned - after).max() < 1e-5
 
 
+def test_a_large_models_projections_go_on_and_end_where_they_would_have(
+    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finetune_settings, "SMALL", 0)
+    undisturbed = adapted(tiny, shop, tmp_path / "undisturbed")
+    seen: list[str] = []
+
+    def cancel(update: Update) -> None:
+        if "epoch 1" in update.doing:
+            raise Cancelled("Enough.")
+
+    with pytest.raises(Cancelled):
+        adapted(tiny, shop, tmp_path / "cut", report=cancel)
+    result = adapted(
+        tiny, shop, tmp_path / "cut", resume=True, report=lambda update: seen.append(update.doing)
+    )
+    assert [doing for doing in seen if "epoch" in doing] == [
+        "Adapting the projections, epoch 2 of 2"
+    ]
+    assert result.metrics == undisturbed.metrics
+    assert weights(result.folder) == weights(undisturbed.folder)
+
+
 def test_a_large_model_leaves_out_a_listing_whose_photo_is_broken(
     tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,13 +6,15 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from moderation.clip.errors import ModelError
-from moderation.clip.finetune.data import FinetuneData
+from moderation.clip.finetune.data import FinetuneData, Listings
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import FinetuneSettings
@@ -145,6 +147,22 @@ def test_a_state_of_other_data_is_not_gone_on_with(
             train(tiny_folder, data, tmp_path, mode="head", resume=True)
     finally:
         data.train.texts[0] = data.train.texts[0].removesuffix(" new")
+
+
+@pytest.mark.parametrize("name", ["0-head.state", "0-adapt.state-0-0123456789abcdef"])
+def test_a_state_of_an_older_version_is_left_alone_and_told_of(
+    tiny: Path, data: FinetuneData, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    import torch
+
+    (tmp_path / ".unfinished").mkdir()
+    torch.save({"about": "what that version wrote"}, tmp_path / ".unfinished" / name)
+    mode = "adapt" if "adapt" in name else "head"
+    right = data.train.take(np.flatnonzero(data.train.labels == 1))
+    listings = Listings(right.images, right.texts, right.categories)
+    train(tiny, replace(data, listings=listings), tmp_path, mode=mode, resume=True)
+    assert sorted(unfinished(tmp_path)) == ["best_model", "final_model"]
+    assert f"{name} is of an older version of clipmod" in caplog.text
 
 
 def test_out_of_memory_goes_on_in_smaller_parts(

@@ -230,6 +230,34 @@ def test_a_run_that_was_cut_off_goes_on(data: PretrainData, tmp_path: Path) -> N
         state_file(second, tmp_path / "none.pt", resume=True)
 
 
+def test_a_run_that_was_cut_off_ends_where_it_would_have(
+    data: PretrainData, tmp_path: Path
+) -> None:
+    import torch
+
+    from moderation.clip.pretrain.run import state_file
+    from moderation.clip.pretrain.task import Pretraining
+
+    def run(name: str, *, resume: bool = False, until: int = 9) -> dict[str, torch.Tensor]:
+        def stop(run: Run, _loss: float) -> None:
+            if run.step == until:
+                raise KeyboardInterrupt
+
+        task = Pretraining(data.train, replace(TINY, steps=5), device="cpu", bf16=False)
+        task.each_step = stop
+        state = state_file(task, tmp_path / name, resume=resume)
+        state.seconds = 0.0
+        task.train(state)
+        return task.average.state_dict()
+
+    undisturbed = run("undisturbed")
+    with pytest.raises(KeyboardInterrupt):
+        run("cut", until=3)
+    went_on = run("cut", resume=True)
+
+    assert all(torch.equal(went_on[name], value) for name, value in undisturbed.items())
+
+
 def test_a_model_can_be_trained_further(
     data: PretrainData, trained: tuple[Path, dict], tmp_path: Path
 ) -> None:

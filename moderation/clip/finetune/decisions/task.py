@@ -151,7 +151,7 @@ class DecisionTask(Task, ABC):
         best, epoch = self.best, math.ceil(run.step / self.steps)
         if run.step:
             self._tell(run, f"Validating epoch {epoch} of {self._epochs}")
-        loss = processes.from_first(self.validation_loss())
+        loss = processes.from_first(float(self.validation_losses().mean()))
         if run.step == 0 or loss < best.loss:
             best.loss, best.epoch, best.weights = loss, epoch, copied(self.weights)
         run.ended = epoch - best.epoch >= self.recipe.patience
@@ -182,10 +182,6 @@ class DecisionTask(Task, ABC):
         """Loss of each held-out pair [m] with the weights as they are."""
         part = self.validation
         return held_out_losses(self.cosines(part), part.labels, part.weights)
-
-    def validation_loss(self) -> float:
-        """The mean loss of the held-out pairs."""
-        return float(self.validation_losses().mean())
 
     # ── Weights and state ─────────────────────────────────────────────────────────────────────
     def put(self, weights: Mapping[str, torch.Tensor]) -> None:
