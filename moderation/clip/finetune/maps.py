@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moderation.clip import families
 from moderation.clip.checkpoints import checkpoint
-from moderation.clip.training.model_parts import IMAGE_MAP, PROJECTIONS, TEXT_MAP
+from moderation.clip.checkpoints.head_maps import NAMES
+from moderation.clip.errors import ModelError
 from moderation.clip.training.weights import Weights, mixed
 
 if TYPE_CHECKING:
     import torch
 
-MAPS_NAME = "head_maps.safetensors"
+IMAGE_MAP, TEXT_MAP = NAMES["image"], NAMES["text"]
 
 
 def identity(size: int) -> Weights:
@@ -35,17 +37,34 @@ def part_way(maps: Mapping[str, torch.Tensor], ratio: float) -> Weights:
 
 
 def base_projections(folder: Path) -> Weights:
-    """The projections of the model in this folder by name, in float32. Raises ModelError."""
+    """The projections of the model in this folder by the names of their maps, in float32.
+
+    Raises ModelError, also where a tower does not end in a linear projection.
+    """
+    names = _projections(folder)
     weights = checkpoint.load_model(folder).state_dict()
-    return {name: weights[name].float() for name in PROJECTIONS.values()}
+    return {key: weights[name].float() for key, name in names.items()}
 
 
-def folded(maps: Mapping[str, torch.Tensor], projections: Mapping[str, torch.Tensor]) -> Weights:
-    """The model's new projections: M W for each tower."""
+def folded(
+    maps: Mapping[str, torch.Tensor], projections: Mapping[str, torch.Tensor], *, folder: Path
+) -> Weights:
+    """The new projections of the model in this folder, by its own names: M W for each tower."""
     return {
-        name: (maps[key].double().cpu() @ projections[name].double()).float()
-        for key, name in PROJECTIONS.items()
+        name: (maps[key].double().cpu() @ projections[key].double()).float()
+        for key, name in _projections(folder).items()
     }
+
+
+def _projections(folder: Path) -> dict[str, str]:
+    """The names of the projections in the model, by the names of their maps."""
+    known = families.of(folder).projections
+    if missing := [tower for tower in NAMES if tower not in known]:
+        raise ModelError(
+            f"The {missing[0]} tower of {folder.name} does not end in a linear projection, which "
+            "is what mode head trains; choose another mode."
+        )
+    return {NAMES[tower]: name for tower, name in known.items()}
 
 
 def turned(vectors: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -1,52 +1,12 @@
-"""All that trainings know of the inside of a `CLIPModel`; another family changes this file only."""
+"""Towers as the bundled model trains them: patches left out, texts once and in like lengths."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
     from transformers import CLIPModel, PreTrainedTokenizerFast
-
-# The matrices that mode head learns, and the layers that they are folded into.
-IMAGE_MAP, TEXT_MAP = "M_image", "M_text"
-PROJECTIONS = {IMAGE_MAP: "visual_projection.weight", TEXT_MAP: "text_projection.weight"}
-# Nothing but rounding reaches them: a constant added to all keys leaves the attention as it is.
-_NEVER = ("k_proj.bias", "logit_scale")
-
-
-def image_size(folder: Path) -> int:
-    """The side of the pictures that the model of this folder looks at, in pixels."""
-    from transformers import CLIPConfig
-
-    config = CLIPConfig.from_pretrained(folder, local_files_only=True)
-    return int(config.vision_config.image_size)
-
-
-def longest_text(model: CLIPModel) -> int:
-    """The most tokens that the model reads of a text."""
-    return int(model.config.text_config.max_position_embeddings)
-
-
-def learns(name: str, model: CLIPModel, *, mode: str) -> bool:
-    """Whether the mode (`full` or `last`) trains the weight of this name."""
-    return (mode == "full" or _is_last(name, model)) and not name.endswith(_NEVER)
-
-
-def _is_last(name: str, model: CLIPModel) -> bool:
-    """Whether this weight belongs to a tower's last block, to what follows it, or a projection."""
-    config = model.config
-    return name.startswith(
-        (
-            f"vision_model.encoder.layers.{config.vision_config.num_hidden_layers - 1}.",
-            f"text_model.encoder.layers.{config.text_config.num_hidden_layers - 1}.",
-            "vision_model.post_layernorm.",
-            "text_model.final_layer_norm.",
-            "visual_projection.",
-            "text_projection.",
-        )
-    )
 
 
 def unit(vectors: torch.Tensor) -> torch.Tensor:
@@ -54,16 +14,6 @@ def unit(vectors: torch.Tensor) -> torch.Tensor:
     from torch.nn import functional
 
     return functional.normalize(vectors.float(), dim=-1)
-
-
-def image_features(model: CLIPModel, pixels: torch.Tensor) -> torch.Tensor:
-    """[b, 3, H, W] normalised -> vectors [b, d] of any length, by the whole tower."""
-    return model.get_image_features(pixel_values=pixels).pooler_output
-
-
-def text_features(model: CLIPModel, ids: torch.Tensor) -> torch.Tensor:
-    """Token ids [m, t], padded with the end token -> vectors [m, d] of any length."""
-    return model.get_text_features(input_ids=ids).pooler_output
 
 
 def encode_images(

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from moderation.clip import families
 from moderation.clip.data.product_rows import Rows, joined, split_by_family
 from moderation.clip.finetune.adaptation.judge import AdaptationJudge
 from moderation.clip.finetune.adaptation.rows import PictureReader, Tell
@@ -24,9 +26,7 @@ from moderation.clip.finetune.auto import trains_whole
 from moderation.clip.finetune.data import FinetuneData, Listings
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.finetune.step import Step, Tuned
-from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.clip.pretrain.model import PretrainSettings
-from moderation.clip.training.model_parts import image_size
 from moderation.clip.training.progress import SignsOfLife, Update
 from moderation.clip.training.task import Run
 
@@ -42,8 +42,8 @@ def adapt(step: Step) -> Tuned:
     if not trains_whole(step.folder, device=step.settings.device):
         return adapt_vectors(step)
     signs = SignsOfLife(step.tell)
-    side = round(image_size(step.folder) * _STORED)
-    reader = PictureReader(ImageTransform.from_folder(step.folder), side)
+    side = round(_image_size(step.folder) * _STORED)
+    reader = PictureReader(families.of(step.folder).load_transform(step.folder), side)
     parts = _parts(step.data, step.settings, reader=reader, signs=signs)
     task = _task(step, parts=parts, reader=reader, signs=signs)
     judge = AdaptationJudge(
@@ -132,6 +132,12 @@ def state_numbers(task: Adaptation) -> list[Any]:
     return [asdict(task.settings), asdict(task.own), task.bf16]
 
 
+def _image_size(folder: Path) -> int:
+    """The edge of the pictures that the model of this folder looks at, in pixels."""
+    family = families.of(folder)
+    return family.image_size(family.load_config(folder))
+
+
 def _pretrain_settings(step: Step, *, count: int, side: int) -> PretrainSettings:
     """The recipe, measured on the bundled model: see benchmarks/new_shop."""
     wishes = step.settings
@@ -146,6 +152,6 @@ def _pretrain_settings(step: Step, *, count: int, side: int) -> PretrainSettings
         ema=0.99,
         patch_drop=0.5,
         full_from=0.7,
-        image_size=image_size(step.folder),
+        image_size=_image_size(step.folder),
         stored_side=side,
     )

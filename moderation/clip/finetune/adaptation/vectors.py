@@ -65,7 +65,7 @@ def _outcome(
     if "replayed" in after:
         kept = f"; ROC-AUC on pairs to replay {before['replayed']:.3f} and {after['replayed']:.3f}"
     return Tuned(
-        tensors=folded(chosen, base_projections(folder)) if ratio else {},
+        tensors=folded(chosen, base_projections(folder), folder=folder) if ratio else {},
         maps=chosen if ratio else None,
         reasons=[
             f"Both projections learnt from {learnt:,} listings and go {ratio:.0%} of the way; "

@@ -12,10 +12,10 @@ from moderation.clip.data.negatives import colour_bits, colours_agree, kind_name
 from moderation.clip.finetune.data import Listings
 from moderation.clip.finetune.features import Vectors
 from moderation.clip.finetune.losses import balanced
-from moderation.clip.finetune.maps import identity
+from moderation.clip.finetune.maps import IMAGE_MAP, TEXT_MAP, identity
 from moderation.clip.finetune.step import Step
 from moderation.clip.training.losses import contrastive_loss, pair_losses
-from moderation.clip.training.model_parts import IMAGE_MAP, TEXT_MAP, unit
+from moderation.clip.training.model_parts import unit
 from moderation.clip.training.progress import Report, Update
 from moderation.clip.training.task import Run, Task
 

@@ -13,10 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moderation.clip.finetune.decisions.task import DecisionTask
-from moderation.clip.finetune.maps import base_projections, folded, identity, turned
+from moderation.clip.finetune.maps import (
+    IMAGE_MAP,
+    TEXT_MAP,
+    base_projections,
+    folded,
+    identity,
+    turned,
+)
 from moderation.clip.finetune.settings import Recipe
 from moderation.clip.finetune.step import Step
-from moderation.clip.training.model_parts import IMAGE_MAP, TEXT_MAP, unit
+from moderation.clip.training.model_parts import unit
 from moderation.clip.training.progress import SignsOfLife, Update, part
 from moderation.clip.training.weights import Weights
 
@@ -37,6 +44,7 @@ class Head(DecisionTask):
         self.vectors = vectors = step.remembered(
             lambda doing, done: signs.tell(Update(doing, 0.2 * done))
         )
+        self.folder = step.folder
         self.projections = base_projections(step.folder)
         self.image = _tensor(vectors.images(self.pairs.images))  # [n, d]
         self.text = _tensor(vectors.texts(self.pairs.texts))  # [n, d]
@@ -75,7 +83,7 @@ class Head(DecisionTask):
         )
 
     def tensors(self, weights: Mapping[str, torch.Tensor]) -> Weights:
-        return folded(weights, self.projections)
+        return folded(weights, self.projections, folder=self.folder)
 
     def _made(self) -> list[list[str]]:
         """The made mismatches of each row; a function of seed and row."""

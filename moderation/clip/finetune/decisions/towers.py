@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from moderation.clip import families
 from moderation.clip.backends.cores import CorePool
 from moderation.clip.backends.device import cpu_cores
 from moderation.clip.checkpoints import checkpoint
@@ -18,7 +19,7 @@ from moderation.clip.finetune.settings import Recipe
 from moderation.clip.finetune.step import Step
 from moderation.clip.pictures.images import open_image
 from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
-from moderation.clip.training import model_parts
+from moderation.clip.training.model_parts import unit
 from moderation.clip.training.progress import SignsOfLife, part
 from moderation.clip.training.weights import Weights
 
@@ -32,20 +33,21 @@ _ENCODED = 32  # items at once where no gradient is needed
 
 
 class Towers(DecisionTask):
-    """The weights of a stock `CLIPModel`: all (`full`), or the last blocks and projections."""
+    """All weights of a model (`full`), or those of its last blocks and what follows them."""
 
     def __init__(self, step: Step, recipe: Recipe, signs: SignsOfLife) -> None:
         device, folder = step.device, step.folder
         super().__init__(step, recipe, device=device, report=part(signs.tell, 0.2, 0.9))
         self.alive = signs.again  # told every few pictures that are encoded
         self.cores = CorePool(cpu_cores() if device == "cpu" else 1)
-        self.model = checkpoint.load_model(folder).to(device)  # eval: CLIP trains without dropout
-        self.pixels = Pixels(ImageTransform.from_folder(folder))
+        self.family = families.of(folder)
+        self.model = checkpoint.load_model(folder).to(device)  # eval: trained without dropout
+        self.pixels = Pixels(self.family.load_transform(folder))
         self.tokenizer = checkpoint.load_tokenizer(folder)
-        self.tokenizer.enable_truncation(model_parts.longest_text(self.model))
+        self.tokenizer.enable_truncation(self.family.text_length(self.model.config))
         self.weights = {}
         for name, weight in self.model.named_parameters():
-            weight.requires_grad_(model_parts.learns(name, self.model, mode=recipe.mode))
+            weight.requires_grad_(self.family.learns(name, self.model.config, mode=recipe.mode))
             if weight.requires_grad:
                 self.weights[name] = weight
         self.start_scale()
@@ -101,8 +103,8 @@ class Towers(DecisionTask):
         """uint8 pictures to unit vectors [b, d], float32."""
         values = pixel_values(pictures, self.pixels.transform).to(self.device)  # [b, 3, H, W]
         with self._precision():
-            found = model_parts.image_features(self.model, values)
-        return model_parts.unit(found)
+            found = self.family.image_features(self.model, values)
+        return unit(found)
 
     def _texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Texts to unit vectors [m, d], float32; each different one runs once."""
@@ -110,14 +112,14 @@ class Towers(DecisionTask):
 
         unique = list(dict.fromkeys(texts))
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch(unique)]
-        longest = max(map(len, ids))
-        # Padded with the end token, as in the encoder: what follows the first end is never seen.
-        padded = torch.tensor([row + row[-1:] * (longest - len(row)) for row in ids])  # [u, t]
+        inputs = self.family.text_inputs(self.model.config, ids)  # [u, t] each
         with self._precision():
-            found = model_parts.text_features(self.model, padded.to(self.device))
+            found = self.family.text_features(
+                self.model, *(torch.from_numpy(one).to(self.device) for one in inputs)
+            )
         place = {text: row for row, text in enumerate(unique)}
         rows = torch.tensor([place[text] for text in texts], device=self.device)
-        return model_parts.unit(found)[rows]
+        return unit(found)[rows]
 
     def _precision(self) -> contextlib.AbstractContextManager[None]:
         import torch
