@@ -5,13 +5,17 @@ export PORT
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint clean
+.PHONY: run test test-fast lint clean
 
 run: preflight-port $(VENV)/installed
 	@exec $(BIN)/python manage.py demo --port $(PORT)
 
 test: $(VENV)/installed-dev
 	@VENV=$(VENV) tools/test.sh
+
+# After each change: all but the tests that take seconds, start processes or need a browser.
+test-fast: $(VENV)/installed-dev
+	@VENV=$(VENV) tools/test.sh fast
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

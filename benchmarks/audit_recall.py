@@ -4,8 +4,8 @@
 
 Shops of 20,000 products are drawn from real ones of which 5% of the texts were made wrong
 (`benchmarks.new_shop.shop`), scored by the bundled model. For each, the audit draws by the rules of
-`queue.audit`, a simulated moderator judges what is drawn (or a part of it, in the lottery's
-order), and the estimate is held against the truth. Many shops, each with another lottery.
+`queue.audit`, a simulated moderator judges what is drawn (or a part of it, in random
+order), and the estimate is held against the truth. Many shops, each with another random sample.
 """
 
 from __future__ import annotations
@@ -112,9 +112,9 @@ def audit(
     """Draw, judge the first `done` of the drawn, and count by stratum."""
     flagged = scores < threshold
     is_near = ~flagged & (scores < threshold + near)
-    ticket, place = rng.random(len(scores)), rng.random(len(scores))
+    number, place = rng.random(len(scores)), rng.random(len(scores))
     share = np.where(flagged, AUDIT_FLAGGED_SHARE, AUDIT_SHARE * np.where(is_near, NEAR_FACTOR, 1))
-    drawn = ticket < share
+    drawn = number < share
     judged = drawn & (place < np.quantile(place[drawn], done))
     strata = []
     for members in (flagged, is_near, ~flagged & ~is_near):

@@ -25,14 +25,15 @@ import numpy as np
 
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs
-from moderation.clip.finetune.decisions.head import IMAGE_MAP, MAPS_NAME, TEXT_MAP
 from moderation.clip.finetune.features import EncoderVectors, Remembered
+from moderation.clip.finetune.maps import MAPS_NAME
 from moderation.clip.finetune.read import divided
 from moderation.clip.finetune.run import finetune
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.statistics import gate
 from moderation.clip.statistics.assess import JudgedPairs, Scores
 from moderation.clip.statistics.calibration import Calibration
+from moderation.clip.training.model_parts import IMAGE_MAP, TEXT_MAP
 
 from .machine import machine
 from .new_shop.decisions import Shop, queue

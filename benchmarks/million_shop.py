@@ -67,8 +67,8 @@ WHERE moderation_analysis.product_id = moderation_product.id
 
 _ITEM = """
 INSERT INTO moderation_reviewitem (product_id, analysis_id, state, stratum, sampling_probability,
-    suspicion, uncertainty, lottery, in_audit, picked_by, escalation, escalation_note, opened_at,
-    escalated_at, escalated_by_id)
+    suspicion, uncertainty, random_order, in_audit, picked_by, escalation, escalation_note,
+    opened_at, escalated_at, escalated_by_id)
 """
 
 # A hundredth of the open ones were reopened, a tenth passed and was drawn by lot, some escalated.
@@ -123,10 +123,10 @@ FROM moderation_decision WHERE id %% 100 = 7
 """
 _SECONDS = """
 INSERT INTO moderation_reviewitem (product_id, analysis_id, state, stratum, sampling_probability,
-    suspicion, uncertainty, lottery, in_audit, picked_by, escalation, escalation_note, opened_at,
-    second_of_id)
+    suspicion, uncertainty, random_order, in_audit, picked_by, escalation, escalation_note,
+    opened_at, second_of_id)
 SELECT item.product_id, item.analysis_id, 'decided', item.stratum, item.sampling_probability,
-    item.suspicion, item.uncertainty, item.lottery, item.in_audit, 'second', '', '',
+    item.suspicion, item.uncertainty, item.random_order, item.in_audit, 'second', '', '',
     decision.created_at, item.id
 FROM moderation_decision AS decision JOIN moderation_reviewitem AS item ON item.id = item_id
 WHERE decision.id %% 10 = 1 AND verdict <> 'undo'

@@ -7,7 +7,7 @@ hardly seen such products. Items enter and are handed out by the rules of `queue
 `queue.mixture`; a simulated moderator knows the truth. Mode `head` learns from the first labels
 of the queue, and from as many or more drawn at random, each also beside listings that passed and
 that nobody judged, taken for matches (most are). Average precision is taken on pairs of products
-never seen. Each seed has another lottery and another training.
+never seen. Each seed has another random sample and another training.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from moderation.clip.encoder import Encoder  # noqa: E402
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs  # noqa: E402
 from moderation.clip.finetune.decisions.tune import tune  # noqa: E402
 from moderation.clip.finetune.settings import FinetuneSettings  # noqa: E402
+from moderation.clip.finetune.step import Step  # noqa: E402
 from moderation.clip.statistics.calibration import PlattScaling  # noqa: E402
 from moderation.clip.statistics.metrics import average_precision  # noqa: E402
 from moderation.clip.training.processes import processes  # noqa: E402
@@ -45,7 +46,7 @@ from .shop_vectors import Shop, load  # noqa: E402
 SOURCES = ("fashion", "clothing", "grocery")
 FIRST = 200  # reviews in which mismatches are counted
 RANDOM_LABELS, QUEUE_LABELS = 1000, (400, 600)
-FLAGGED_AT_LEAST = 900  # so that the queue holds the labels, with what its lottery adds and hides
+FLAGGED_AT_LEAST = 900  # so that the queue holds the labels, with what its sample adds and hides
 PRESUMED = 1500  # listings that passed, taken for matches
 _HELD_OUT = 0.2  # of the labels, for early stopping and interpolation
 
@@ -116,7 +117,7 @@ def measure(
 
 
 class Queue:
-    """The queue of a shop: what enters by its scores and the lottery, in the mixture's order."""
+    """The queue of a shop: what enters by score and random sample, in the mixture's order."""
 
     def __init__(self, shop: Shop, base: Path, rng: np.random.Generator) -> None:
         about = json.loads((base / "clipmod.json").read_text())
@@ -128,10 +129,10 @@ class Queue:
         chance = np.array([platt.p_mismatch(float(score)) for score in scores])
         flagged = scores < threshold
         near = scores < threshold + sampling.near_margin(version)
-        ticket, place = rng.random(len(shop)), rng.random(len(shop))
+        number, place = rng.random(len(shop)), rng.random(len(shop))
         share = np.minimum(1, settings.AUDIT_SHARE * np.where(near, sampling.NEAR_FACTOR, 1.0))
         blind = 1 - (1 - settings.AUDIT_FLAGGED_SHARE) * (1 - settings.GOLD_SHARE)
-        drawn = np.where(flagged, ticket < blind, ticket < share)
+        drawn = np.where(flagged, number < blind, number < share)
         self.passed = np.flatnonzero(~flagged & ~drawn)
         self.categories, self.rng = shop.categories, rng
         self.order: list[int] = []
@@ -206,16 +207,15 @@ class Trainer:
         from torch.nn import functional
 
         with tempfile.TemporaryDirectory() as folder, processes() as group:
-            tuned = tune(
+            step = Step(
                 self.base,
                 self._data(rows, np.setdiff1d(presumed, rows), seed=seed),
-                mode="head",
-                settings=FinetuneSettings(mode="head", seed=seed, device="cpu"),
+                FinetuneSettings(mode="head", seed=seed, device="cpu"),
                 state=Path(folder) / "state",
-                processes=group,
-                tell=lambda update: None,
                 vectors=self,
+                processes=group,
             )
+            tuned = tune(step, mode="head")
         image, text = judge.images, judge.texts
         if tuned.maps:
             image, text = (

@@ -60,7 +60,7 @@ def analyse_pending() -> int:
 def sweep() -> int:
     """Return what dead workers held, and show that this one lives."""
     heartbeat.beat(heartbeat.me())
-    heartbeat.forget_old_beats()
+    heartbeat.forget_old()
     swept = claims.sweep()  # first: nothing that goes wrong below may keep rows from coming back
     if rollback.unfinished():
         finish_rollback()

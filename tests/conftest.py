@@ -38,10 +38,15 @@ def catalogue() -> Path:
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """SQLite in a file, as in real life: in memory, threads do not wait for each other's locks."""
+    """SQLite in a file, as in real life: in memory, threads do not wait for each other's locks.
+
+    PostgreSQL need not wait for the disk.
+    """
     if connection.vendor == "sqlite":
         folder = tmp_path_factory.mktemp("database")
         connection.settings_dict["TEST"]["NAME"] = str(folder / "test.sqlite3")
+    else:
+        connection.settings_dict["OPTIONS"]["options"] += " -c synchronous_commit=off"
 
 
 @pytest.fixture(scope="session", autouse=True)

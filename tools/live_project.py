@@ -106,9 +106,9 @@ class LiveProject:
         return int(self.rows(f"SELECT count(*) FROM moderation_analysis WHERE {where}")[0][0])
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that run tasks, by the beats they wrote."""
+        """The processes that run tasks, by the heartbeats they wrote."""
         found = []
-        for (name,) in self.rows("SELECT worker FROM moderation_workerbeat"):
+        for (name,) in self.rows("SELECT worker FROM moderation_heartbeat"):
             pid = int(name.split("/")[1])
             if psutil.pid_exists(pid):
                 found.append(psutil.Process(pid))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every check of the project: lint, types, import contract, and the tests on SQLite and, where a
 # server answers, on PostgreSQL. NO_SKIPS=1 makes a skipped test a failure (GPU tests excepted).
+# `tools/test.sh fast`: what answers within a minute or two, to run after each change.
 set -u
 bin=${VENV:-.venv}/bin
 postgres=${TEST_POSTGRES_URL:-postgres://postgres@127.0.0.1:5432/postgres}
@@ -29,20 +30,55 @@ tests() {
     "$bin/python" -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -p no:cacheprovider "$@"
 }
 
+# The types take as long as a third of the tests, and only one core: they are checked beside them.
+types() {
+    wait "$types_process"
+    local code=$?
+    cat "$types_said"
+    rm "$types_said"
+    return $code
+}
+
+verdict() {
+    echo
+    for line in ${missing[@]+"${missing[@]}"}; do
+        echo "Not tested, because it is missing - $line"
+    done
+    if [ ${#missing[@]} -gt 0 ] && [ "${NO_SKIPS:-}" = 1 ]; then failed+=("something is missing"); fi
+    if [ ${#failed[@]} -gt 0 ]; then
+        printf 'FAILED: %s\n' "${failed[@]}"
+        exit 1
+    fi
+    echo "All checks passed."
+    exit 0
+}
+
 # A developer's own settings must not decide what is tested.
 export CLIPMOD_ENV_FILE=/dev/null
 unset DATABASE_URL REDIS_URL
+# Hundreds of processes are started: the code is compiled once, and not in each.
+unset PYTHONDONTWRITEBYTECODE
+# Threads of one process that wait for each other leave the cores to the others.
+export OMP_WAIT_POLICY=PASSIVE
 
 step "Lint" "$bin/ruff" check .
 step "Format" "$bin/ruff" format --check .
 mapfile -t templates < <(find templates -name '*.html')
 step "Format of templates" "$bin/djade" --check --target-version 5.2 "${templates[@]}"
-step "Types" "$bin/mypy"
 step "Import contract" "$bin/lint-imports"
+if [ "${1:-}" = fast ]; then
+    step "Quick tests on SQLite" tests -n 2 -m "not slow and not browser"
+    verdict
+fi
+types_said=$(mktemp)
+"$bin/mypy" >"$types_said" 2>&1 &
+types_process=$!
 step "Migrations" "$bin/python" manage.py makemigrations --check --dry-run
 step "Tests on SQLite" tests
+step "Types" types
 if answers "$postgres" 2>/dev/null; then
-    DATABASE_URL="$postgres" step "Tests of the database on PostgreSQL" tests --database-only
+    # Few of these wait for processes, and each of the workers makes its tables first.
+    DATABASE_URL="$postgres" step "Tests of the database on PostgreSQL" tests -n 2 --database-only
 else
     missing+=("PostgreSQL: no server answers; \`apt-get install postgresql\`, or set TEST_POSTGRES_URL.")
 fi
@@ -51,12 +87,4 @@ fi
 command -v chromium >/dev/null || missing+=("Chromium: \`apt-get install chromium\`.")
 command -v curl >/dev/null || missing+=("curl, for the documents' examples: \`apt-get install curl\`.")
 command -v node >/dev/null || missing+=("Node.js, for the documents' examples: \`apt-get install nodejs\`.")
-
-echo
-for line in "${missing[@]}"; do echo "Not tested, because it is missing - $line"; done
-if [ ${#missing[@]} -gt 0 ] && [ "${NO_SKIPS:-}" = 1 ]; then failed+=("something is missing"); fi
-if [ ${#failed[@]} -gt 0 ]; then
-    printf 'FAILED: %s\n' "${failed[@]}"
-    exit 1
-fi
-echo "All checks passed."
+verdict

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from moderation.clip.data.product_rows import normalised, read_table
+from moderation.clip.data.catalogue_csv import read_table
+from moderation.clip.data.product_rows import normalised
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs, Listings
 from moderation.clip.finetune.read import divided
 

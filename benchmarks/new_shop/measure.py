@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import machine
-from moderation.clip.data.product_rows import read_table
+from moderation.clip.data.catalogue_csv import read_table
 from moderation.clip.encoder import Encoder
 from moderation.clip.finetune.data import FinetuneData, Listings
 from moderation.clip.finetune.refusals import DataRefused

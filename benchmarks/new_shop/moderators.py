@@ -13,7 +13,7 @@ django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402
 
-from moderation.clip.data.product_rows import read_table  # noqa: E402
+from moderation.clip.data.catalogue_csv import read_table  # noqa: E402
 from moderation.models import Analysis, Decision, ReviewItem  # noqa: E402
 from moderation.services.queue import review, review_claims  # noqa: E402
 

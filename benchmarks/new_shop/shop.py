@@ -20,12 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from moderation.clip.data.augment import swap_colour
+from moderation.clip.data.catalogue_csv import read_rows, read_table
 from moderation.clip.data.negatives import Negatives
 from moderation.clip.data.product_rows import (
     Rows,
     families,
-    read_rows,
-    read_table,
     without_families_of,
 )
 

@@ -38,11 +38,15 @@ class Dot:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through `points`, as SVG wants them, over its band and under its dots."""
+    """A line through `points`, as SVG wants them, over its band and under its dots.
+
+    `name` is shown when it is pointed at; `key` is for a legend that says more.
+    """
 
     points: str
     css: str = ""
     name: str = ""
+    key: str = ""
     band: str = ""
     dots: Sequence[Dot] = ()
 

@@ -37,8 +37,8 @@ def _panel(part: Sequence[Step]) -> Chart | None:
     for name, found in known.items():
         step, loss = found[-1]
         end = Dot(panel.x(step), panel.y(loss))
-        label = f"{name.capitalize()} loss {loss:.3f}"
-        panel.lines.append(Line(panel.points(found), f"is-{name}", label, dots=[end]))
+        key = f"{name.capitalize()} loss {loss:.3f}"
+        panel.lines.append(Line(panel.points(found), f"is-{name}", key=key, dots=[end]))
     panel.ticks = [
         (panel.x(step), f"{step:,.0f}") for step in round_values(first, last, whole=True)
     ]

@@ -73,7 +73,7 @@ class Health(ApiView):
                 value=_EXAMPLE
                 | {
                     "status": "unhealthy",
-                    "reason": "The worker gave its last sign of life 95 seconds ago; start it.",
+                    "reason": "The worker last gave a heartbeat 95 seconds ago; start it.",
                     "worker": {"alive": False, "seconds_since_beat": 95.0},
                     "pending": 12,
                 },
@@ -101,7 +101,7 @@ def _report() -> dict[str, Any]:
     except ModelError as error:
         problems.append(str(error))
     loaded = engine.loaded()
-    age = beat.seconds_since_beat
+    age = beat.seconds_since_heartbeat
     return {
         "status": "unhealthy" if problems else "healthy",
         "reason": " ".join(problems),
@@ -119,9 +119,9 @@ def _report() -> dict[str, Any]:
 
 
 def _worker_problem(beat: heartbeat.Health) -> str:
-    if beat.seconds_since_beat is None:
+    if beat.seconds_since_heartbeat is None:
         return "No worker has ever run; start one with `python manage.py worker`."
     return (
-        f"The worker gave its last sign of life {beat.seconds_since_beat:.0f} seconds ago; "
+        f"The worker last gave a heartbeat {beat.seconds_since_heartbeat:.0f} seconds ago; "
         "start it again."
     )

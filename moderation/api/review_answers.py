@@ -38,19 +38,8 @@ class DecisionAnswer(serializers.ModelSerializer[Decision]):
     class Meta:
         model = Decision
         fields = [
-            "id",
-            "review_id",
-            "product_id",
-            "verdict",
-            "reason",
-            "wrong_side",
-            "note",
-            "mode",
-            "corrects",
-            "moderator_id",
-            "decided_at",
-            "image_sha256",
-            "content_hash",
+            *("id", "review_id", "product_id", "verdict", "reason", "wrong_side", "note", "mode"),
+            *("corrects", "moderator_id", "decided_at", "image_sha256", "content_hash"),
         ]
         read_only_fields = fields
 
@@ -77,19 +66,8 @@ class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
     class Meta:
         model = ReviewItem
         fields = [
-            "id",
-            "state",
-            "product_id",
-            "text",
-            "image",
-            "category",
-            "seller",
-            "is_blind",
-            "analysis",
-            "claimed_by",
-            "is_escalated",
-            "escalation_note",
-            "decision",
+            *("id", "state", "product_id", "text", "image", "category", "seller", "is_blind"),
+            *("analysis", "claimed_by", "is_escalated", "escalation_note", "decision"),
             "opened_at",
         ]
         read_only_fields = fields

@@ -1,6 +1,6 @@
 """The tables: what is sold, what the model said, what people decided, which model it was."""
 
-from .analysis import Analysis, Embedding, WorkerBeat
+from .analysis import Analysis, Embedding, Heartbeat
 from .appeal import Appeal
 from .cache import CacheEntry
 from .catalog import Category, Product
@@ -24,6 +24,7 @@ __all__ = [
     "Embedding",
     "Evaluation",
     "Explanation",
+    "Heartbeat",
     "ModelVersion",
     "PhotoSignature",
     "Product",
@@ -36,5 +37,4 @@ __all__ = [
     "TrainingRun",
     "VersionEvent",
     "Webhook",
-    "WorkerBeat",
 ]

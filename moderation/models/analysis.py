@@ -119,15 +119,15 @@ class Embedding(models.Model):
         return f"{self.tower} {self.content_hash[:12]}"
 
 
-class WorkerBeat(models.Model):
-    """The last sign of life of a worker, written by the worker itself while it works."""
+class Heartbeat(models.Model):
+    """The last heartbeat of a worker, written by the worker itself while it works."""
 
     worker = models.CharField(max_length=200, unique=True)
-    beat_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
     doing = models.CharField(max_length=300, blank=True)
 
     class Meta:
-        ordering = ["-beat_at"]
+        ordering = ["-heartbeat_at"]
 
     def __str__(self) -> str:
         return self.worker

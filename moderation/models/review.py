@@ -53,7 +53,7 @@ class ReviewItem(models.Model):
     uncertainty = models.FloatField(
         default=0.0, help_text="How little the model knows: 1 at P(mismatch) = 0.5, 0 at 0 and 1."
     )
-    lottery = models.FloatField(
+    random_order = models.FloatField(
         default=0.0,
         help_text="A number from 0 to 1 made of the product's id: the audit's order, the same at "
         "every run.",
@@ -143,12 +143,12 @@ class ReviewItem(models.Model):
                 name="review_queue_uncertain",
             ),
             models.Index(
-                fields=["lottery", "id"],
+                fields=["random_order", "id"],
                 condition=Q(state="open", in_audit=True),
                 name="review_queue_audit",
             ),
             models.Index(
-                fields=["lottery", "id"],
+                fields=["random_order", "id"],
                 condition=Q(state="open", second_of__isnull=False),
                 name="review_queue_second",
             ),

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from moderation.models import Analysis, Category, Decision, ModelVersion, WorkerBeat
+from moderation.models import Analysis, Category, Decision, Heartbeat, ModelVersion
 from moderation.services.queue import review, review_undo
 from moderation.services.registry import versions
 from moderation.services.worker import heartbeat
@@ -45,7 +45,7 @@ def test_the_start_page_shows_queue_model_and_worker(make_item: MakeItem, root: 
 
 
 def test_a_silent_worker_and_a_missing_model_are_named(root: Client) -> None:
-    WorkerBeat.objects.create(worker="w", beat_at=timezone.now() - timedelta(minutes=5))
+    Heartbeat.objects.create(worker="w", heartbeat_at=timezone.now() - timedelta(minutes=5))
 
     page = html(root, "/admin/")
 

@@ -41,7 +41,7 @@ def running(**changes: Any) -> TrainingRun:
         **{
             "status": Status.RUNNING,
             "claimed_by": "elsewhere/1/1/",
-            "beat_at": timezone.now(),
+            "heartbeat_at": timezone.now(),
             "started_at": timezone.now(),
             "doing": "Training, epoch 2 of 8",
             "progress": 0.4,

@@ -15,7 +15,7 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import AnonRateThrottle, SimpleRateThrottle
 
 from moderation.api.view import ApiView
-from moderation.models import CacheEntry, Product, WorkerBeat
+from moderation.models import CacheEntry, Heartbeat, Product
 from moderation.services.encoding import engine
 from moderation.services.worker import heartbeat
 from tests.api.test_clip import upload
@@ -220,7 +220,7 @@ def test_health_tells_what_is_loaded(bundled: Any) -> None:
 def test_a_stale_worker_makes_it_unhealthy(bundled: Any, make_product: MakeProduct) -> None:
     make_product("P")
     heartbeat.beat("test/1/1")
-    WorkerBeat.objects.update(beat_at=timezone.now() - timedelta(seconds=95))
+    Heartbeat.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=95))
     response = Client().get("/clip/health")
     assert response.status_code == 503
     answer = response.json()

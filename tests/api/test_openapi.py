@@ -29,6 +29,8 @@ from moderation.services.running import setup
 from moderation.services.worker import heartbeat
 from tests.support.factories import MakeItem, MakeProduct
 
+pytestmark = pytest.mark.slow
+
 PATHS = {
     "/clip/health": {"get"},
     "/clip/categories": {"get"},

@@ -12,6 +12,8 @@ from django.test import Client, RequestFactory
 from clipmod.proxy import client_address
 from tests.project.test_settings import start
 
+pytestmark = pytest.mark.slow
+
 SHOWN = """
 from axes.helpers import get_client_ip_address
 from django.test import RequestFactory

@@ -15,10 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from moderation.models import Decision, Explanation, ReviewItem, SimilarGroup, Skip
 from moderation.services.integration import appeal_filing
 from moderation.services.queue import review
-from tests.browser.test_queue import browser
 from tests.support.factories import MakeItem, MakeUser
-
-__all__ = ["browser"]
 
 pytestmark = [
     pytest.mark.browser,

@@ -10,10 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from moderation.models import Product
-from tests.browser.test_queue import browser
 from tests.support.photos import photo
-
-__all__ = ["browser"]
 
 pytestmark = [
     pytest.mark.browser,

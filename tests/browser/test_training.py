@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from moderation.models import TrainingRun
 from moderation.services.registry import versions
 from tests.support.factories import MakeUser
-
-from .test_queue import ARGUMENTS, CHROMIUM
 
 pytestmark = [
     pytest.mark.browser,
@@ -24,18 +21,6 @@ pytestmark = [
 ]
 Status = TrainingRun.Status
 CURVE = [{"step": 10 * n, "train": 1 / (n + 1), "validation": 1.2 / (n + 1)} for n in range(6)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None or shutil.which("chromium") is None:
-        pytest.skip("needs Chromium: apt-get install -y chromium")
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's loop runs in this thread, and Django takes that for asynchronous code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -80,7 +65,7 @@ def open_page(
 
 
 def change(**fields: Any) -> None:
-    TrainingRun.objects.update(beat_at=timezone.now(), **fields)
+    TrainingRun.objects.update(heartbeat_at=timezone.now(), **fields)
 
 
 def test_a_training_is_started_watched_and_cancelled(open_page: Callable[..., Page]) -> None:

@@ -22,6 +22,8 @@ from moderation.demo import (
     write_catalogue,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def middle_colour(image: Image.Image) -> np.ndarray:
     """The mean colour of the middle of a picture, where the product is."""

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def start(tmp_path: Path, code: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `manage.py check`, or `code` after set-up, with just these variables."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Table:
-    """Who may do what with the rows of a registered model, in the stock pages of the admin."""
+    """Who may do what with the rows of a registered model, in the stock pages of the admin.
+
+    `example` are the fields of a row to try, where `world.build` makes none by itself.
+    """
 
     model: str
     words: str
@@ -122,3 +126,4 @@ class Table:
     add: Who = NOBODY
     change: Who = NOBODY
     delete: Who = NOBODY
+    example: Mapping[str, Any] = field(default_factory=dict)

@@ -262,7 +262,10 @@ SECTIONS: dict[str, list[Rule]] = {
 
 TABLES = [
     Table("moderation.product", "Products", VIEWERS, LEADS, LEADS, ADMIN),
-    Table("moderation.category", "Categories", VIEWERS, LEADS, LEADS, ADMIN),
+    Table(
+        *("moderation.category", "Categories", VIEWERS, LEADS, LEADS, ADMIN),
+        example={"name": "Balls"},
+    ),
     Table("moderation.analysis", "Analyses", VIEWERS),
     Table("moderation.reviewitem", "Review items", VIEWERS),
     Table("moderation.decision", "Decisions", VIEWERS),

@@ -30,7 +30,7 @@ from .roles import ROLES, Rule
 from .rules import action_rules
 from .table import ACTIONS, TABLES
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.any_database]
 
 TABLE = "tests/rights/table.py"
 

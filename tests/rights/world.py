@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
@@ -18,7 +19,6 @@ from knox.models import AuthToken
 
 from moderation.models import (
     Analysis,
-    Category,
     Delivery,
     Evaluation,
     Product,
@@ -40,6 +40,7 @@ from moderation.services.worker import heartbeat
 from tests.support.photos import photo
 
 from .roles import ROLES
+from .table import TABLES
 
 
 @dataclass
@@ -97,7 +98,9 @@ def build() -> None:
     activation.activate(version)
     heartbeat.beat("test/0/0")
     ben = User.objects.create(username="ben", is_staff=True)
-    Category.objects.create(name="Balls")
+    for table in TABLES:
+        if table.example:
+            apps.get_model(table.model).objects.create(**table.example)
     _item("OPEN", mark=1)
     decided = _item("DECIDED", mark=2)
     review.decide(decided, moderator=ben, verdict="confirm", reason="other_product")

@@ -18,8 +18,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # Files with slow tests first: at the end all workers would wait for the one that has them.
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    # What waits for processes first, then what is slow: at the end all workers would wait for it.
+    items.sort(key=lambda item: ("installed" not in _fixtures(item), not _is_slow(item)))
     if not config.getoption("--database-only"):
         return
     wanted = [item for item in items if _touches_a_database(item)]
@@ -34,9 +34,16 @@ def _touches_a_database(item: pytest.Item) -> bool:
     """
     if item.get_closest_marker("any_database"):
         return False
-    names = set(getattr(item, "fixturenames", ()))
-    asks = {"db", "transactional_db", "installed"} & names
+    asks = {"db", "transactional_db", "installed"} & _fixtures(item)
     return bool(asks or item.get_closest_marker("django_db"))
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ words and categories of the training rows only.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,10 +62,23 @@ def swap_colour(text: str, *, colours: Sequence[str], rng: np.random.Generator) 
     others = [colour for colour in colours if not taken & set(colour.split())]
     if not others:
         return None
-    match = found[rng.integers(len(found))]
-    new = others[rng.integers(len(others))]
+    return with_another(text, found, others, rng=rng)
+
+
+def with_another(
+    text: str, found: Sequence[re.Match[str]], others: Sequence[str], *, rng: np.random.Generator
+) -> str:
+    """The text with one of the words found in it replaced by one of the others."""
+    match = found[int(rng.integers(len(found)))]
+    new = others[int(rng.integers(len(others)))]
     new = new.title() if match.group(0)[:1].isupper() else new
     return text[: match.start()] + new + text[match.end() :]
+
+
+def frequent_colours(texts: Iterable[str], *, least: int) -> list[str]:
+    """The colours that at least so many texts name, in order of the alphabet."""
+    counts = Counter(colour for text in texts for colour in colours_in(text))
+    return sorted(colour for colour, count in counts.items() if count >= least)
 
 
 def vary_text(text: str, *, category: str, rng: np.random.Generator) -> str:
@@ -145,7 +159,9 @@ def vary_images(
     return _erase(images.clamp_(0, 1), uniform=uniform)
 
 
-def _erase(images: torch.Tensor, *, uniform: object) -> torch.Tensor:
+def _erase(
+    images: torch.Tensor, *, uniform: Callable[[float, float], torch.Tensor]
+) -> torch.Tensor:
     """A quarter of the pictures lose a rectangle of up to 40% of each side."""
     import torch
 
@@ -153,8 +169,8 @@ def _erase(images: torch.Tensor, *, uniform: object) -> torch.Tensor:
     place = torch.arange(size, device=images.device)[None] / size  # [1, size]
     inside = []
     for _axis in range(2):
-        side, start = uniform(0.15, 0.4), uniform(0.0, 0.8)  # type: ignore[operator]
+        side, start = uniform(0.15, 0.4), uniform(0.0, 0.8)
         inside.append((place >= start[:, None]) & (place < (start + side)[:, None]))
-    chosen = uniform(0, 1) < 0.25  # type: ignore[operator]
+    chosen = uniform(0, 1) < 0.25
     hole = (inside[0][:, :, None] & inside[1][:, None, :]) & chosen[:, None, None]  # [b, s, s]
     return torch.where(hole[:, None], torch.full_like(images, 0.5), images)

@@ -12,7 +12,8 @@ import numpy as np
 
 from moderation.clip.atomic import whole_folder
 from moderation.clip.data import grouping, partition
-from moderation.clip.data.dataset_check import DatasetRefused, Report, Row, Table
+from moderation.clip.data.dataset_check import DatasetRefused, Table
+from moderation.clip.data.dataset_report import DatasetReport, Row
 
 FILES = ("train.csv", "val.csv")
 
@@ -28,7 +29,7 @@ class Part:
 
 
 def split(
-    table: Table, report: Report, *, folder: Path, share: float = 0.8, seed: int = 0
+    table: Table, report: DatasetReport, *, folder: Path, share: float = 0.8, seed: int = 0
 ) -> list[Part]:
     """Write train.csv (about `share` of the rows of each label) and val.csv into a new folder.
 

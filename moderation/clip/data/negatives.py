@@ -11,16 +11,15 @@ from moderation.clip.data.augment import (
     COLOURS,
     TEMPLATES,
     colours_in,
+    frequent_colours,
     readable,
     swap_colour,
     vary_text,
 )
-from moderation.clip.data.product_rows import normalised
+from moderation.clip.data.product_rows import Rows, normalised
 
 if TYPE_CHECKING:
     import torch
-
-    from moderation.clip.data.product_rows import Rows
 
 EXTRA_PROMPTS = 64  # categories that a step is asked about beyond those of its pictures
 NEAR = 8  # categories of the same source that count as one broad group
@@ -40,6 +39,12 @@ def colour_bits(text: str) -> int:
     for word in words:
         bits |= _BIT[_ONE_COLOUR.get(word, word)]
     return bits
+
+
+def colours_agree(bits: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """[b, m] bool: the texts share a colour, or one of them names none."""
+    shared = (bits[:, None] & others[None]) != 0
+    return np.asarray(shared | (bits[:, None] == 0) | (others[None] == 0))
 
 
 def head_noun(category: str) -> str:
@@ -79,12 +84,7 @@ class Negatives:
         order = np.argsort(self.kind, kind="stable")
         self.members = np.split(order, np.cumsum(np.bincount(self.kind))[:-1])
         self.near = self._near()
-        counts: dict[str, int] = {}
-        for text in rows.texts:
-            for colour in colours_in(text):
-                counts[colour] = counts.get(colour, 0) + 1
-        enough = max(3, len(rows) // 2000)
-        self.colours = sorted(colour for colour, count in counts.items() if count >= enough)
+        self.colours = frequent_colours(rows.texts, least=max(3, len(rows) // 2000))
 
     def _near(self) -> list[np.ndarray]:
         """For each kind, the others of its source whose average picture is most like its own.
@@ -142,9 +142,8 @@ class Negatives:
         same_source = self.source[kinds][:, None] == self.source[text_kinds][None]
         same_kind = kinds[:, None] == text_kinds[None]
         same_noun = self.noun[kinds][:, None] == self.noun[text_kinds][None]
-        colour = (bits[:, None] & text_bits[None]) != 0
-        unknown = (bits[:, None] == 0) | (text_bits[None] == 0)
-        return np.where(same_source, same_kind, same_noun) & (colour | unknown)
+        kind = np.where(same_source, same_kind, same_noun)
+        return np.asarray(kind & colours_agree(bits, text_bits))
 
 
 class Prompts:
@@ -191,24 +190,3 @@ class Prompts:
         types, named = np.zeros((len(kinds), len(chosen)), bool), kinds < len(self.categories)
         types[named] = self.true[np.ix_(kinds[named], chosen)]
         return torch.from_numpy(types), torch.from_numpy(colours)
-
-
-def held_out_pairs(negatives: Negatives, *, seed: int) -> list[tuple[int, str, int, str]]:
-    """One match and one mismatch for each row: (row, text, label, kind of the pair).
-
-    The mismatches take turns: another category, another type of the same group, another colour.
-    """
-    rng = np.random.default_rng(seed)
-    rows, pairs = negatives.rows, []
-    for row, text in enumerate(rows.texts):
-        pairs.append((row, text, 1, "match"))
-        swapped = swap_colour(text, colours=negatives.colours, rng=rng)
-        near = negatives.other_type(row, rng=rng)
-        if row % 3 == 1 and swapped is not None:
-            pairs.append((row, swapped, 0, "attribute"))
-        elif row % 3 and near is not None:
-            pairs.append((row, rows.texts[near], 0, "hard"))
-        else:
-            far = negatives.other_category(row, rng=rng)
-            pairs.append((row, rows.texts[far], 0, "random"))
-    return pairs

@@ -27,6 +27,9 @@ class Clip(Family, model_types=("clip",)):
         "text_projection.",
     )
 
+    # A constant added to all keys leaves the attention as it is: nothing but rounding reaches it.
+    fixed = ("k_proj.bias", "logit_scale")
+
     def model_class(self) -> Any:
         from transformers import CLIPModel
 

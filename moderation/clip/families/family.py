@@ -76,6 +76,11 @@ class Family(ABC):
         last = (f"{name}.encoder.layers.{part.num_hidden_layers - 1}." for name, part in blocks)
         return (*last, *self.ends)
 
+    def learns(self, name: str, config: Any, *, mode: str) -> bool:
+        """Whether mode `full` or `last` trains the weight of this name."""
+        chosen = mode == "full" or name.startswith(self.last_layers(config))
+        return chosen and not name.endswith(self.fixed)
+
     def image_features(self, model: PreTrainedModel, pixels: torch.Tensor) -> torch.Tensor:
         """float [n, 3, H, W] to vectors [n, dim] of any length."""
         found: torch.Tensor = model.get_image_features(pixel_values=pixels).pooler_output

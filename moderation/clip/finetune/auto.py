@@ -1,4 +1,4 @@
-"""Which steps to take: those asked for, or by the number of labels and listings, model, device."""
+"""What to do: what was asked for, or by the number of labels and listings, model, device."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moderation.clip.backends.device import choose_device
-from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.settings import MIN_LABELS, SMALL, FinetuneSettings
+from moderation.clip.finetune.settings import MIN_LABELS, FinetuneSettings, is_small
 
 # Fewer listings than this are learnt by heart rather than learnt from.
 MIN_LISTINGS = 500
@@ -24,9 +23,9 @@ _TRAINS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps in their order, and a sentence for each choice."""
+    """What to do, and a sentence for each choice."""
 
-    steps: list[str]
+    mode: str
     reasons: list[str] = field(default_factory=list)
 
 
@@ -37,7 +36,7 @@ def chosen(data: FinetuneData, *, model: Path, settings: FinetuneSettings) -> Pl
         return plan(data, model=model, device=settings.device)
     if mode == "adapt" and 0 < listings < MIN_LISTINGS:
         return Plan(
-            [mode],
+            mode,
             [
                 f"{listings:,} listings are few to adapt to (auto does it from {MIN_LISTINGS:,} "
                 "on): the model may learn them by heart. It was asked for, so it was done."
@@ -45,10 +44,10 @@ def chosen(data: FinetuneData, *, model: Path, settings: FinetuneSettings) -> Pl
         )
     if mode in _LABELLED and (labels := label_count(data)) < MIN_LABELS:
         return Plan(
-            ["calibrate"],
+            "calibrate",
             [f"{labels} labels are too few to train weights (at least {MIN_LABELS})."],
         )
-    return Plan([mode], _without_replay(data, mode))
+    return Plan(mode, _without_replay(data, mode))
 
 
 def plan(data: FinetuneData, *, model: Path, device: str) -> Plan:
@@ -66,7 +65,7 @@ def plan(data: FinetuneData, *, model: Path, device: str) -> Plan:
             "no GPU"
         )
         return Plan(
-            ["adapt"],
+            "adapt",
             [
                 f"adapt, because {listings:,} listings of the shop are there to learn from; it "
                 f"trains {where}.",
@@ -75,7 +74,7 @@ def plan(data: FinetuneData, *, model: Path, device: str) -> Plan:
         )
     few = f"{listings:,} listings are too few to adapt to (at least {MIN_LISTINGS:,})."
     decided = by_decisions(data, model=model, device=device)
-    return Plan(decided.steps, [few, *decided.reasons])
+    return Plan(decided.mode, [few, *decided.reasons])
 
 
 def by_decisions(data: FinetuneData, *, model: Path, device: str) -> Plan:
@@ -84,17 +83,17 @@ def by_decisions(data: FinetuneData, *, model: Path, device: str) -> Plan:
     labels = label_count(data)
     if labels < MIN_LABELS:
         return Plan(
-            ["calibrate"],
+            "calibrate",
             [
                 f"calibrate, because {labels} labels are too few to train weights "
                 f"(at least {MIN_LABELS})."
             ],
         )
     mode = "full"
-    if not _is_small(model):
+    if not is_small(model):
         mode = "last" if labels >= LAST_FROM and choose_device(device) != "cpu" else "head"
     return Plan(
-        [mode],
+        mode,
         [
             f"{mode}, from {labels:,} decisions; it trains {_TRAINS[mode]}.",
             *_without_replay(data, mode),
@@ -109,12 +108,7 @@ def label_count(data: FinetuneData) -> int:
 
 def trains_whole(model: Path, *, device: str) -> bool:
     """Whether all weights of this model can be adapted here within minutes."""
-    return _is_small(model) or choose_device(device) != "cpu"
-
-
-def _is_small(model: Path) -> bool:
-    size = sum(path.stat().st_size for path in checkpoint.weight_files(model))
-    return size // 4 < SMALL
+    return is_small(model) or choose_device(device) != "cpu"
 
 
 def _without_replay(data: FinetuneData, mode: str) -> list[str]:

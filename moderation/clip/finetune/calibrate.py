@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,114 +16,117 @@ from moderation.clip.finetune.carry_over import (
     threshold_of_same_share,
 )
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs, together
-from moderation.clip.finetune.decisions.head import IMAGE_MAP, TEXT_MAP
-from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors, opens
+from moderation.clip.finetune.features import Remembered, Vectors, opens
 from moderation.clip.finetune.fingerprint import fingerprint
+from moderation.clip.finetune.maps import cosines
 from moderation.clip.finetune.settings import FinetuneSettings
+from moderation.clip.finetune.step import Tuned, encoder_vectors
 from moderation.clip.scoring import DEFAULT_THRESHOLD
 from moderation.clip.statistics.calibration import Calibration, PlattScaling
 from moderation.clip.statistics.calibration_choice import fit_calibration
 from moderation.clip.statistics.metrics import average_precision, roc_auc
 from moderation.clip.statistics.weights import flattened
-from moderation.clip.training.progress import Update
+from moderation.clip.training.progress import Report, Update
 
-if TYPE_CHECKING:
-    import torch
+Scores = tuple[np.ndarray, np.ndarray]  # [m] before and after
 
 LEAST = 20  # labels of either kind in the calibration part, to fit a curve
 MIN_LISTINGS = 100
 
 
-def calibrated(
-    folder: Path,
-    base: Path,
-    data: FinetuneData,
-    *,
-    settings: FinetuneSettings,
-    mode: str,
-    reasons: list[str],
-    same_weights: bool,
-    same_towers: bool,
-    vectors: Vectors,
-    maps: Mapping[str, torch.Tensor] | None,
-    metrics: dict[str, Any],
-    tell: Callable[[Update], None],
-) -> dict[str, Any]:
-    """What clipmod.json says of the model in `folder`, which was made from `base`.
+@dataclass(frozen=True)
+class NewModel:
+    """A model that was made from `base`, to be calibrated on this data.
 
-    The calibration part is scored by the base, whose vectors `vectors` gives, and by the new model;
-    nothing was chosen on it. Where the weights are the base's, they were not chosen on any part.
-    `maps` are those of mode head, where the towers are the base's.
+    `vectors` are the base's. The calibration part is scored by the base and by the new model, and
+    nothing was chosen on it; where the weights are the base's, they were chosen on no part.
     """
-    part = _unseen(base, data) if same_weights else data.calibration
-    known = Remembered(vectors, tell=lambda _doing, done: tell(Update("Calibrating", 0.5 * done)))
-    new = known
-    if not same_towers:
-        encoder = EncoderVectors(folder, device=settings.device, precision=settings.precision)
-        new = Remembered(encoder, tell=lambda _d, done: tell(Update("Calibrating", 0.5 + done / 2)))
 
-    def scored(images: list[Path], texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        before, pair = _scores(known, images, texts)
-        if not same_towers:
-            return before, _scores(new, images, texts)[0]
-        return before, before if maps is None else _turned(pair, maps)
+    base: Path
+    data: FinetuneData
+    settings: FinetuneSettings
+    tuned: Tuned
+    vectors: Vectors
+    tell: Report
 
-    before, after = scored(part.images, part.texts)
-    shop = scored(*_shop(data))
-    threshold = _threshold(base, settings)
-    calibration = _calibration(_platt(base, settings), part, after, shop, prior=settings.prior)
-    sha = checkpoint.weights_sha256(base)
-    # A base that was itself made so has its vectors from the same towers.
-    origin = {"vision_of": checkpoint.read_about(base).get("vision_of", sha)}
-    figures = {"base": _figures(part, before), "new": _figures(part, after)}
-    return {
-        "name": settings.name or f"{base.name}-{mode}",
-        "threshold": threshold_of_same_share(threshold, before=shop[0], after=shop[1]),
-        "platt": {"a": calibration.platt.a, "b": calibration.platt.b},
-        "calibration": calibration.as_json(),
-        "metrics": {"calibration_part": figures, **metrics},
-        "trained": {
-            "mode": mode,
-            "weights_by": _weights_by(base) if same_weights else mode,
-            "reasons": reasons,
-            "base_weights_sha256": sha,
-            "settings": asdict(settings),
-            "data_sha256": fingerprint(data),
-            "labels": _counts(data),
-            "listings": len(data.listings) if data.listings is not None else 0,
-        },
-        **(origin if same_towers else {}),
-    }
+    def about(
+        self, folder: Path, *, mode: str, reasons: list[str], metrics: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What clipmod.json says of the model, whose weights are in `folder` by now."""
+        data, settings, same_weights = self.data, self.settings, not self.tuned.tensors
+        part = self._unseen() if same_weights else data.calibration
+        scored = self._scorer(folder)
+        before, after = scored(part.images, part.texts)
+        shop = scored(*_shop(data))
+        calibration = _calibration(self._platt(), part, after, shop, prior=settings.prior)
+        sha = checkpoint.weights_sha256(self.base)
+        figures = {"base": _figures(part, before), "new": _figures(part, after)}
+        about = {
+            "name": settings.name or f"{self.base.name}-{mode}",
+            "threshold": threshold_of_same_share(self._threshold(), before=shop[0], after=shop[1]),
+            "platt": {"a": calibration.platt.a, "b": calibration.platt.b},
+            "calibration": calibration.as_json(),
+            "metrics": {"calibration_part": figures, **metrics},
+            "trained": {
+                "mode": mode,
+                "weights_by": self._weights_by() if same_weights else mode,
+                "reasons": reasons,
+                "base_weights_sha256": sha,
+                "settings": asdict(settings),
+                "data_sha256": fingerprint(data),
+                "labels": _counts(data),
+                "listings": len(data.listings) if data.listings is not None else 0,
+            },
+        }
+        if self.tuned.same_towers:
+            # A base that was itself made so has its vectors from the same towers.
+            about["vision_of"] = checkpoint.read_about(self.base).get("vision_of", sha)
+        return about
 
+    def _scorer(self, folder: Path) -> Callable[[list[Path], list[str]], Scores]:
+        """Scores pairs by the base and by the new model."""
+        same, maps = self.tuned.same_towers, self.tuned.maps
+        known = Remembered(self.vectors, tell=self._telling(0.0))
+        new = Remembered(encoder_vectors(folder, self.settings), tell=self._telling(0.5))
 
-def _unseen(base: Path, data: FinetuneData) -> LabelledPairs:
-    """What the base's weights have not learned from: all decisions, if they never learned from any.
+        def scored(images: list[Path], texts: list[str]) -> Scores:
+            pair = _vectors(known, images, texts)
+            before = (pair[0] * pair[1]).sum(axis=1)
+            if same:
+                return before, before if maps is None else cosines(maps, *pair)
+            image, text = _vectors(new, images, texts)
+            return before, (image * text).sum(axis=1)
 
-    The decisions of a base that was trained on earlier ones are among those of today.
-    """
-    if _weights_by(base):
-        return data.calibration
-    return together([data.train, data.validation, data.calibration])
+        return scored
 
+    def _telling(self, start: float) -> Callable[[str, float], None]:
+        return lambda _doing, done: self.tell(Update("Calibrating", start + done / 2))
 
-def _weights_by(base: Path) -> str:
-    """By which mode the base's weights were trained on decisions; empty where they never were."""
-    return str(checkpoint.read_about(base).get("trained", {}).get("weights_by", ""))
+    def _unseen(self) -> LabelledPairs:
+        """What the base's weights have not learned from: all decisions, if they never learned from
+        any. The decisions of a base that was trained on earlier ones are among those of today."""
+        data = self.data
+        if self._weights_by():
+            return data.calibration
+        return together([data.train, data.validation, data.calibration])
 
+    def _weights_by(self) -> str:
+        """By which mode the base's weights were trained on decisions; empty where they never
+        were."""
+        return str(checkpoint.read_about(self.base).get("trained", {}).get("weights_by", ""))
 
-def _threshold(base: Path, settings: FinetuneSettings) -> float:
-    """The base's threshold: the one in use, else its folder's, else that of the OpenAI models."""
-    if settings.threshold is not None:
-        return settings.threshold
-    return float(checkpoint.read_about(base).get("threshold", DEFAULT_THRESHOLD))
+    def _threshold(self) -> float:
+        """The base's: the one in use, else its folder's, else that of the OpenAI models."""
+        if self.settings.threshold is not None:
+            return self.settings.threshold
+        return float(checkpoint.read_about(self.base).get("threshold", DEFAULT_THRESHOLD))
 
-
-def _platt(base: Path, settings: FinetuneSettings) -> PlattScaling | None:
-    """The base's curve: the one in use, else its folder's."""
-    if settings.platt is not None:
-        return PlattScaling(*settings.platt)
-    found = checkpoint.read_about(base).get("platt")
-    return PlattScaling(a=found["a"], b=found["b"]) if found else None
+    def _platt(self) -> PlattScaling | None:
+        """The base's curve: the one in use, else its folder's."""
+        if self.settings.platt is not None:
+            return PlattScaling(*self.settings.platt)
+        found = checkpoint.read_about(self.base).get("platt")
+        return PlattScaling(a=found["a"], b=found["b"]) if found else None
 
 
 def _shop(data: FinetuneData) -> tuple[list[Path], list[str]]:
@@ -144,7 +147,7 @@ def _calibration(
     former: PlattScaling | None,
     part: LabelledPairs,
     after: np.ndarray,
-    shop: tuple[np.ndarray, np.ndarray],
+    shop: Scores,
     *,
     prior: float,
 ) -> Calibration:
@@ -174,21 +177,11 @@ def _counts(data: FinetuneData) -> dict[str, dict[str, int]]:
     }
 
 
-def _scores(
-    vectors: Remembered, images: list[Path], texts: list[str]
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Cosines [m], and the vectors [m, d] of pictures and texts that they come from."""
-    image, text = vectors.images(images), vectors.texts(texts)
-    return (image.astype(np.float64) * text).sum(axis=1), (image, text)
-
-
-def _turned(vectors: tuple[np.ndarray, np.ndarray], maps: Mapping[str, torch.Tensor]) -> np.ndarray:
-    """Cosines [m] of the vectors after the maps of mode head."""
-    turned = []
-    for found, name in zip(vectors, (IMAGE_MAP, TEXT_MAP), strict=True):
-        moved = found.astype(np.float64) @ maps[name].detach().cpu().numpy().T
-        turned.append(moved / np.linalg.norm(moved, axis=1, keepdims=True))
-    return np.asarray((turned[0] * turned[1]).sum(axis=1))
+def _vectors(
+    vectors: Vectors, images: list[Path], texts: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors [m, d] of pictures and texts, float64."""
+    return vectors.images(images).astype(np.float64), vectors.texts(texts).astype(np.float64)
 
 
 def _figures(part: LabelledPairs, scores: np.ndarray) -> dict[str, float]:

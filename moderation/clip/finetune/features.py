@@ -81,7 +81,7 @@ class Remembered:
         return _stacked([self._texts[text] for text in texts])
 
 
-def readable(
+def encodable(
     source: Vectors, paths: Sequence[Path], *, tell: Callable[[float], None]
 ) -> np.ndarray:
     """Positions of the files that the model can look at; their vectors are made on the way."""

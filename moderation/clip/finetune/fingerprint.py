@@ -26,6 +26,16 @@ def fingerprint(data: FinetuneData) -> str:
     return digest.hexdigest()
 
 
+def about(folder: Path, data: FinetuneData, numbers: Any) -> str:
+    """A hash of all that decides what comes of training the model in `folder`, for its state.
+
+    `numbers` are those of the training, as JSON can write them.
+    """
+    kinds = [part.categories for part in (data.listings, data.replay) if part is not None]
+    parts = [checkpoint.weights_sha256(folder), fingerprint(data), kinds, numbers]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
 def check_same(
     output_dir: Path, trained: Mapping[str, Any], *, base: Path, data: FinetuneData
 ) -> None:

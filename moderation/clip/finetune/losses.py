@@ -1,29 +1,10 @@
-"""The loss of decided pairs: binary cross entropy on a scaled and shifted cosine."""
+"""Numbers around the loss of decided pairs: weights, a first scale, and how it judges a model."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moderation.clip.statistics.platt import fit_platt
-
-if TYPE_CHECKING:
-    import torch
-
-
-def pair_losses(
-    cosine: torch.Tensor, label: torch.Tensor, *, scale: torch.Tensor, bias: torch.Tensor
-) -> torch.Tensor:
-    """-log P of each label, [m], with P(match) = sigmoid(scale * cosine + bias).
-
-    cosine [m]; label [m], 1 match and 0 mismatch. The loss of SigLIP (Zhai et al. 2023) without its
-    pairing of everything with everything: a sum over rows, so that it may be computed in parts.
-    """
-    from torch.nn import functional
-
-    logit = scale * cosine + bias
-    return functional.softplus(logit * (1 - 2 * label))
 
 
 def balanced(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moderation.clip.atomic import whole_folder
 from moderation.clip.checkpoints import checkpoint
-from moderation.clip.finetune.decisions.head import MAPS_NAME
+from moderation.clip.checkpoints.head_maps import FILE_NAME as MAPS_NAME
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ def write_model(
     maps: Mapping[str, torch.Tensor] | None = None,
     about: Callable[[Path], dict[str, Any]],
 ) -> None:
-    """The base with these tensors in place of its own, as a folder `CLIPModel` loads.
+    """The base with these tensors in place of its own, as a folder that loads like it.
 
     Trained tensors are kept in float32, so that what was measured is what is stored. `maps` go to
     head_maps.safetensors. `about` is called with the unfinished folder, whose weights can be
@@ -57,12 +57,6 @@ def write_model(
         )
         for path in unfinished.iterdir():
             path.chmod(0o644)  # safetensors keeps its files to their owner
-
-
-def base_tensors(folder: Path, names: tuple[str, ...]) -> dict[str, torch.Tensor]:
-    """These tensors of a model folder, in float32. Raises ModelError."""
-    weights = checkpoint.load_model(folder).state_dict()
-    return {name: weights[name].float() for name in names}
 
 
 def compose_maps(

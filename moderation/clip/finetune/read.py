@@ -15,7 +15,7 @@ from moderation.clip.finetune.refusals import (
     check_counts,
     check_leakage,
     picture_hashes,
-    readable,
+    with_readable_pictures,
 )
 
 COLUMNS = ("image_path", "text", "label")
@@ -150,7 +150,7 @@ def _labelled(csv: Path, folder: Path) -> tuple[LabelledPairs, np.ndarray, str]:
         categories=[row.get("category", "").strip() for row in rows],
         groups=[row.get("group", "").strip() for row in rows],
     )
-    return readable(pairs, name=csv.name)
+    return with_readable_pictures(pairs, name=csv.name)
 
 
 def _weight(csv: Path, row: dict[str, str], place: int) -> float:

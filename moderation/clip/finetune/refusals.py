@@ -66,7 +66,9 @@ def check_leakage(parts: dict[str, LabelledPairs]) -> None:
             )
 
 
-def readable(pairs: LabelledPairs, *, name: str) -> tuple[LabelledPairs, np.ndarray, str]:
+def with_readable_pictures(
+    pairs: LabelledPairs, *, name: str
+) -> tuple[LabelledPairs, np.ndarray, str]:
     """The pairs whose picture can be opened, the pictures' signatures [m, 768] (see `grouping`),
     and a note on the pairs that were left out; over 2% of them are refused."""
     unique = list(dict.fromkeys(pairs.images))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from moderation.clip.checkpoints import checkpoint
 from moderation.clip.errors import ModelError
 
 MODES = ("auto", "calibrate", "adapt", "head", "last", "full")
@@ -52,6 +54,7 @@ class FinetuneSettings:
 class Recipe:
     """All numbers of one training loop. `pull` draws the weights back towards the base (L2-SP)."""
 
+    mode: str
     epochs: int
     batch_size: int
     learning_rate: float
@@ -61,27 +64,36 @@ class Recipe:
     scale_rate: float = 0.01  # learning rate of the loss's own scale and bias
     clip: float = 1.0  # largest length of the gradient
     seed: int = 0
+    swaps: float = 0.3  # weight of a generated mismatch beside a decided one
     bf16: bool = False
 
 
-def recipe(settings: FinetuneSettings, *, mode: str, parameters: int, bf16: bool) -> Recipe:
+def is_small(model: Path) -> bool:
+    """Whether the model in this folder is small enough to train all of it on a CPU."""
+    size = sum(path.stat().st_size for path in checkpoint.weight_files(model))
+    # As if the file were fp32: a model that is small in fp16 is small in fp32.
+    return size // 4 < SMALL
+
+
+def recipe(settings: FinetuneSettings, *, mode: str, small: bool, bf16: bool) -> Recipe:
     """The guide's numbers for a large model; for a small one those measured on the bundled model.
 
-    `parameters` counts the whole model's weights, `bf16` says whether the processor is fast at it.
+    `bf16` says whether the processor is fast at it.
     """
-    small = parameters < SMALL
     epochs, batch, rate, pull, patience = {
         "head": (30, 64, 1e-3, 1e-3, 5),
         "last": (8, 32, 1e-4, 0.0, 2) if small else (3, 16, 1e-5, 0.0, 2),
         "full": (8, 32, 1e-4, 0.0, 2) if small else (3, 16, 5e-6, 0.0, 2),
     }[mode]
     return Recipe(
+        mode=mode,
         epochs=settings.epochs or epochs,
         batch_size=settings.batch_size or batch,
         learning_rate=settings.learning_rate or rate,
         pull=pull,
         patience=patience,
         seed=settings.seed,
+        swaps=settings.swaps,
         # A small model gains little, and its larger steps would carry bf16's rounding further.
         bf16=bf16 and not small and mode != "head",
     )

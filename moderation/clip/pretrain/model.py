@@ -1,8 +1,7 @@
-"""The bundled model's shape: settings, a stock `CLIPModel` with a good start, its two towers."""
+"""The bundled model's shape: settings, a stock `CLIPModel` with a good start, and how it begins."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from moderation.clip.errors import ModelError
 from moderation.clip.pretrain.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
-    import torch
     from transformers import CLIPModel, PreTrainedTokenizerFast
 
 
@@ -47,13 +45,6 @@ class PretrainSettings:
     projection: int = 128
     vocabulary: int = 4096
     max_tokens: int = 48
-
-    def rate(self, done: float) -> float:
-        """The learning rate at a share of the run: warm-up, then half a cosine down to 2%."""
-        if done < self.warmup:
-            return self.learning_rate * max(done / self.warmup, 0.01)
-        fall = (min(done, 1.0) - self.warmup) / (1 - self.warmup)
-        return self.learning_rate * (0.02 + 0.98 * (1 + math.cos(math.pi * fall)) / 2)
 
     def changed(self, changes: Sequence[str]) -> PretrainSettings:
         """With each "name=value" applied. Raises ModelError for what is no setting or no number."""
@@ -132,48 +123,3 @@ def load_model(
             f"{settings.image_size}: add --set image_size={side}."
         )
     return model, CLIPTokenizer.from_pretrained(folder)
-
-
-def encode_images(
-    model: CLIPModel,
-    pixels: torch.Tensor,
-    *,
-    dropped: float = 0.0,
-    generator: torch.Generator | None = None,
-) -> torch.Tensor:
-    """[b, 3, s, s] normalised -> [b, d]; `dropped` of the patches are left out, at random."""
-    import torch
-
-    tower = model.vision_model
-    hidden = tower.embeddings(pixels)  # [b, 1 + patches, width]
-    if dropped:
-        count, patches = hidden.shape[0], hidden.shape[1] - 1
-        keep = round(patches * (1 - dropped))
-        order = torch.rand(count, patches, generator=generator).argsort(dim=1)[:, :keep]
-        order = torch.cat([torch.zeros(count, 1, dtype=torch.long), order + 1], dim=1)
-        order = order.to(hidden.device)[..., None].expand(-1, -1, hidden.shape[2])
-        hidden = hidden.gather(1, order)
-    hidden = tower.pre_layrnorm(hidden)
-    hidden = tower.encoder(inputs_embeds=hidden).last_hidden_state
-    return model.visual_projection(tower.post_layernorm(hidden[:, 0]))
-
-
-def encode_texts(
-    model: CLIPModel, texts: list[str], tokenizer: PreTrainedTokenizerFast
-) -> torch.Tensor:
-    """[m] texts -> [m, d]: each distinct text once, in four batches of like length."""
-    import torch
-
-    distinct = sorted(set(texts), key=lambda text: (len(text), text))
-    place = {text: i for i, text in enumerate(distinct)}
-    size = -(-len(distinct) // 4)
-    device = model.logit_scale.device
-    found = []
-    for start in range(0, len(distinct), size):
-        tokens = tokenizer(
-            distinct[start : start + size], padding=True, truncation=True, return_tensors="pt"
-        ).to(device)
-        pooled = model.text_model(**tokens).pooler_output
-        found.append(model.text_projection(pooled))
-    order = torch.tensor([place[text] for text in texts], device=device)
-    return torch.cat(found)[order]

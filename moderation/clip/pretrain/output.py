@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moderation.clip.data.product_rows import Pairs
-from moderation.clip.pretrain.model import encode_images, encode_texts
 from moderation.clip.statistics.metrics import roc_auc
 from moderation.clip.statistics.platt import fit_platt
 from moderation.clip.statistics.thresholds import review_threshold
+from moderation.clip.training.model_parts import encode_images, encode_texts, unit
 
 if TYPE_CHECKING:
     from transformers import CLIPModel, PreTrainedTokenizerFast
@@ -29,7 +29,6 @@ _BATCH = 256
 def similarities(model: CLIPModel, tokenizer: PreTrainedTokenizerFast, pairs: Pairs) -> np.ndarray:
     """Cosine of each pair, [m] float32."""
     import torch
-    from torch.nn import functional
 
     device = model.logit_scale.device
     with torch.inference_mode():
@@ -38,8 +37,8 @@ def similarities(model: CLIPModel, tokenizer: PreTrainedTokenizerFast, pairs: Pa
             for start in range(0, len(pairs.pixels), _BATCH)
         ]
         text = encode_texts(model, pairs.texts, tokenizer)
-        found = functional.normalize(torch.cat(image), dim=-1)[torch.from_numpy(pairs.image)]
-        return (found * functional.normalize(text, dim=-1)).sum(dim=1).float().cpu().numpy()
+        found = unit(torch.cat(image))[torch.from_numpy(pairs.image)]
+        return (found * unit(text)).sum(dim=1).cpu().numpy()
 
 
 def to_input(pixels: np.ndarray) -> Any:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from moderation.clip.data.negatives import Negatives, held_out_pairs
+from moderation.clip.data.catalogue_csv import CatalogueError, Progress, read_rows, read_table
+from moderation.clip.data.held_out import made_pairs
 from moderation.clip.data.product_rows import (
-    CatalogueError,
     Pairs,
-    Progress,
     Rows,
     difference_hash,
     joined,
-    read_rows,
-    read_table,
     split_by_family,
     squashed,
     without_families_of,
 )
 from moderation.clip.errors import ClipError
+from moderation.clip.pictures.images import open_image
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -65,13 +63,6 @@ def drawn_rows(products: Sequence[Drawn], *, side: int, progress: Progress) -> R
     )
 
 
-def smaller(pixels: np.ndarray, side: int) -> np.ndarray:
-    """Stored pictures [n, s, s, 3] resized to what the model sees, [n, side, side, 3]."""
-    from PIL import Image
-
-    return np.stack([squashed(Image.fromarray(picture), side) for picture in pixels])
-
-
 def read_pairs(
     csv: Path,
     *,
@@ -81,8 +72,6 @@ def read_pairs(
     progress: Progress = lambda items, _what: items,
 ) -> Pairs:
     """Labelled pairs (image_path, text, label, kind) with the source of each picture."""
-    from moderation.clip.pictures.images import open_image
-
     table = read_table(csv, columns=("image_path", "text", "label", "kind"))
     paths = sorted({row["image_path"] for row in table})
     place = {path: i for i, path in enumerate(paths)}
@@ -103,7 +92,7 @@ def read_pairs(
     )
 
 
-def prepare(
+def read_catalogue(
     csv: Path,
     *,
     settings: PretrainSettings,
@@ -122,22 +111,11 @@ def prepare(
         raise CatalogueError(
             "--val-pairs needs --val-csv, so that its product families can be left out of training."
         )
-    side = settings.stored_side
-    folder = folder or csv.parent
+    side, folder = settings.stored_side, folder or csv.parent
     rows = read_rows(csv, folder=folder, side=side, progress=progress)
-    reported = None
     if val_csv is not None:
         val = read_rows(val_csv, folder=folder, side=side, progress=progress)
         rows = without_families_of(rows, val)
-        if val_pairs is not None:
-            sources = {row["image_path"]: row["source"] for row in read_table(val_csv)}
-            reported = read_pairs(
-                val_pairs,
-                folder=folder,
-                sources=sources,
-                side=settings.image_size,
-                progress=progress,
-            )
     if drawn:
         rows = joined([rows, drawn_rows(drawn, side=side, progress=progress)])
     train, held = split_by_family(rows, share=settings.held_out)
@@ -146,19 +124,13 @@ def prepare(
             f"{csv.name} has {len(rows)} usable rows: too few for a batch of "
             f"{settings.batch_size} and a held-out part."
         )
-    held_rows = rows.take(held)
-    made = held_out_pairs(Negatives(held_rows), seed=settings.seed)
-    held_out = Pairs(
-        pixels=smaller(held_rows.pixels, settings.image_size),
-        image=np.array([row for row, _text, _label, _kind in made]),
-        texts=[text for _row, text, _label, _kind in made],
-        labels=np.array([label for _row, _text, label, _kind in made]),
-        kinds=np.array([kind for _row, _text, _label, kind in made]),
-        sources=np.array([held_rows.sources[row] for row, _text, _label, _kind in made]),
-    )
-    return PretrainData(
+    data = PretrainData(
         train=rows.take(train),
-        held_out=held_out,
-        reported=reported,
-        reported_name=val_pairs.stem if val_pairs is not None else "reported",
+        held_out=made_pairs(rows.take(held), seed=settings.seed, side=settings.image_size),
     )
+    if val_csv is None or val_pairs is None:
+        return data
+    sources = {row["image_path"]: row["source"] for row in read_table(val_csv)}
+    size = settings.image_size
+    reported = read_pairs(val_pairs, folder=folder, sources=sources, side=size, progress=progress)
+    return replace(data, reported=reported, reported_name=val_pairs.stem)

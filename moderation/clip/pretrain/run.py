@@ -1,20 +1,25 @@
 """Train the bundled model: a small true `CLIPModel` from nothing but a catalogue of true pairs.
 
-Settings and model: pretrain_model.py; the loop: pretrain_loop.py; rows and families:
-pretrain_data.py; mismatches: negatives.py; variations: augment.py; losses: losses.py.
+Settings and model: model.py; what is learnt from: read.py and clip/data; losses and steps: task.py;
+the loop: clip/training/loop.py.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moderation.clip.backends.cores import single_threaded
 from moderation.clip.backends.device import choose_device, cpu_has_fast_bf16
+from moderation.clip.checkpoints.checkpoint import read_about
+from moderation.clip.errors import ModelError
 from moderation.clip.pretrain.model import PretrainSettings
 from moderation.clip.pretrain.output import (
     calibrate,
@@ -23,7 +28,9 @@ from moderation.clip.pretrain.output import (
     save_model,
     similarities,
 )
-from moderation.clip.pretrain.task import Trainer, run
+from moderation.clip.pretrain.task import Pretraining
+from moderation.clip.training.state import StateFile
+from moderation.clip.training.task import Run
 
 if TYPE_CHECKING:
     from moderation.clip.pretrain.read import PretrainData
@@ -41,7 +48,7 @@ def pretrain(
     device: str = "auto",
     resume: bool = False,
     start_from: Path | None = None,
-    each_step: Callable[[Trainer, float], None] = lambda _trainer, _loss: None,
+    each_step: Callable[[Run, float], None] = lambda _run, _loss: None,
 ) -> dict[str, Any]:
     """Train on `data` and leave a stock model folder at `output_dir`; returns its clipmod.json.
 
@@ -50,14 +57,11 @@ def pretrain(
     each minute; figures are rare, because looking costs time that training wants.
     `start_from` is a model folder to train further instead of beginning with random weights.
     """
-    import torch
-
     chosen = choose_device(device)
     bf16 = cpu_has_fast_bf16() if chosen == "cpu" else chosen == "cuda" and _gpu_has_bf16()
     if chosen != "cpu":
         settings = replace(settings, lanes=1)  # a GPU wants the whole batch at once
-    trainer = Trainer(data.train, settings, device=chosen, bf16=bf16, start_from=start_from)
-    before = _trained_before(start_from)
+    task = Pretraining(data.train, settings, device=chosen, bf16=bf16, start_from=start_from)
     log.info(
         "%d rows to train on, %d held out, %d pairs to report on; %s, %s, %d lanes",
         len(data.train),
@@ -67,77 +71,91 @@ def pretrain(
         "bf16" if bf16 else "fp32",
         settings.lanes,
     )
-    state = output_dir.with_name(output_dir.name + ".state.pt")
-    if resume:
-        trainer.load(state)
-    recent: deque[float] = deque(maxlen=100)
-    due = {"line": trainer.minutes() + LINE_EVERY, "folder": trainer.minutes() + FOLDER_EVERY}
+    before = read_about(start_from).get("trained") if start_from else None
+    diary = _Diary(task, data, output_dir, before=before)
 
-    def after(current: Trainer, loss: float) -> None:
-        recent.append(loss)
-        each_step(current, loss)
-        minutes = current.minutes()
-        if minutes < due["line"]:
+    def after(run: Run, loss: float) -> None:
+        each_step(run, loss)
+        diary.add(run, loss)
+
+    task.each_step = after
+    state = state_file(task, output_dir.with_name(output_dir.name + ".state.pt"), resume=resume)
+    with single_threaded():  # each lane is one thread
+        run = task.train(state, minutes=settings.minutes if settings.steps is None else None)
+    clipmod = diary.write_folder(run)
+    state.path.unlink(missing_ok=True)
+    return clipmod
+
+
+def state_file(task: Pretraining, path: Path, *, resume: bool) -> StateFile:
+    """The run's state at `path`; a former one is removed, unless `resume` goes on from it.
+
+    It fits every run with a model of the same shape and words, however long. Raises ModelError
+    where there is none to go on from.
+    """
+    if not resume:
+        path.unlink(missing_ok=True)
+    elif not path.is_file():
+        raise ModelError(f"There is no unfinished run at {path}: start afresh without --resume.")
+    shapes = {name: list(weight.shape) for name, weight in task.weights.items()}
+    about = json.dumps([shapes, task.tokenizer.get_vocab()], sort_keys=True)
+    return StateFile(
+        path,
+        about=hashlib.sha256(about.encode()).hexdigest(),
+        seconds=60 * FOLDER_EVERY,
+        afresh="without --resume",
+    )
+
+
+@dataclass
+class _Diary:
+    """Logs a line each minute, and writes the model's folder each ten."""
+
+    task: Pretraining
+    data: PretrainData
+    folder: Path
+    before: dict[str, Any] | None  # what the model it starts from says of its own training
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=100))
+    line: float = field(default_factory=time.monotonic)  # when the last one was logged
+    written: float = field(default_factory=time.monotonic)
+
+    def add(self, run: Run, loss: float) -> None:
+        self.recent.append(loss)
+        now, figures = time.monotonic(), ""
+        if now - self.line < 60 * LINE_EVERY:
             return
-        due["line"] = minutes + LINE_EVERY
-        figures = ""
-        if minutes >= due["folder"]:
-            due["folder"] = minutes + FOLDER_EVERY
-            current.save(state)
-            clipmod = _save(current, data, output_dir, before=before, whole=False)
+        self.line = now
+        if now - self.written >= 60 * FOLDER_EVERY:
+            self.written = now
+            clipmod = self.write_folder(run, whole=False)
             figures = in_words(clipmod["metrics"]["held_out_of_training"])
-        mean = sum(recent) / len(recent)
-        log.info("%.1f min, step %d, loss %.3f %s", minutes, current.step, mean, figures)
+        mean = sum(self.recent) / len(self.recent)
+        log.info("%.1f min, step %d, loss %.3f %s", run.seconds / 60, run.step, mean, figures)
 
-    threads = torch.get_num_threads()
-    if chosen == "cpu" and settings.lanes > 1:
-        torch.set_num_threads(1)  # each lane is one thread
-    try:
-        run(trainer, each_step=after)
-    finally:
-        torch.set_num_threads(threads)
-    clipmod = _save(trainer, data, output_dir, before=before)
-    state.unlink(missing_ok=True)
-    return clipmod
+    def write_folder(self, run: Run, *, whole: bool = True) -> dict[str, Any]:
+        """Calibrate on the held-out rows, measure on the reported pairs (if whole), and write."""
+        data, model, tokenizer = self.data, self.task.average, self.task.tokenizer
+        held_out = similarities(model, tokenizer, data.held_out)
+        clipmod: dict[str, Any] = {"name": self.folder.name, **calibrate(data.held_out, held_out)}
+        clipmod["metrics"] = {"held_out_of_training": measure(data.held_out, held_out)}
+        if data.reported and whole:
+            scores = similarities(model, tokenizer, data.reported)
+            clipmod["metrics"][data.reported_name] = measure(data.reported, scores)
+        clipmod["trained"] = self._trained(run)
+        save_model(self.folder, model, tokenizer, clipmod=clipmod)
+        return clipmod
 
-
-def _trained_before(folder: Path | None) -> dict[str, Any] | None:
-    """What the folder that a run starts from says of its own training."""
-    path = folder / "clipmod.json" if folder else None
-    if path is None or not path.is_file():
-        return None
-    found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")).get("trained")
-    return found
-
-
-def _save(
-    trainer: Trainer,
-    data: PretrainData,
-    folder: Path,
-    *,
-    before: dict[str, Any] | None,
-    whole: bool = True,
-) -> dict[str, Any]:
-    """Calibrate on the held-out rows, measure on the reported pairs (if whole), write a folder."""
-    settings, model, tokenizer = trainer.settings, trainer.average, trainer.tokenizer
-    held_out = similarities(model, tokenizer, data.held_out)
-    clipmod: dict[str, Any] = {"name": folder.name, **calibrate(data.held_out, held_out)}
-    clipmod["metrics"] = {"held_out_of_training": measure(data.held_out, held_out)}
-    if data.reported and whole:
-        scores = similarities(model, tokenizer, data.reported)
-        clipmod["metrics"][data.reported_name] = measure(data.reported, scores)
-    clipmod["trained"] = {
-        "rows": dict(sorted(Counter(data.train.sources).items())),
-        "steps": trainer.step,
-        "epochs": round(trainer.step * settings.batch_size / len(data.train), 1),
-        "minutes": round(trainer.minutes(), 1),
-        "precision": "bf16" if trainer.bf16 else "fp32",
-        "settings": asdict(settings),
-    }
-    if before is not None:
-        clipmod["trained"]["before"] = before
-    save_model(folder, model, tokenizer, clipmod=clipmod)
-    return clipmod
+    def _trained(self, run: Run) -> dict[str, Any]:
+        rows, settings = self.data.train, self.task.settings
+        return {
+            "rows": dict(sorted(Counter(rows.sources).items())),
+            "steps": run.step,
+            "epochs": round(run.step * settings.batch_size / len(rows), 1),
+            "minutes": round(run.seconds / 60, 1),
+            "precision": "bf16" if self.task.bf16 else "fp32",
+            "settings": asdict(settings),
+            **({"before": self.before} if self.before is not None else {}),
+        }
 
 
 def _gpu_has_bf16() -> bool:

@@ -1,4 +1,4 @@
-"""The losses that train the bundled model, on unit vectors."""
+"""The losses of all trainings, on unit vectors and their cosines."""
 
 from __future__ import annotations
 
@@ -80,3 +80,17 @@ def prompt_loss(
     logits, positive = logits[known], positive[known]
     right = logits.masked_fill(~positive, float("-inf"))
     return (torch.logsumexp(logits, dim=1) - torch.logsumexp(right, dim=1)).mean()
+
+
+def pair_losses(
+    cosine: torch.Tensor, label: torch.Tensor, *, scale: torch.Tensor, bias: torch.Tensor
+) -> torch.Tensor:
+    """-log P of each label, [m], with P(match) = sigmoid(scale * cosine + bias).
+
+    cosine [m]; label [m], 1 match and 0 mismatch. The loss of SigLIP (Zhai et al. 2023) without its
+    pairing of everything with everything: a sum over rows, so that it may be computed in parts.
+    """
+    from torch.nn import functional
+
+    logit = scale * cosine + bias
+    return functional.softplus(logit * (1 - 2 * label))

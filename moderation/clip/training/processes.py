@@ -55,12 +55,15 @@ class Processes:
         self.from_first(0.0)
 
 
+ALONE = Processes()
+
+
 @contextmanager
 def processes() -> Iterator[Processes]:
     """As `torchrun` set RANK and WORLD_SIZE; a lone process where it did not."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
-        yield Processes()
+        yield ALONE
         return
     import torch.distributed as dist
 

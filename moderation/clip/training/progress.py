@@ -62,3 +62,13 @@ def rising(report: Report) -> Report:
         report(replace(update, progress=highest))
 
     return tell
+
+
+def part(report: Report, start: float, end: float) -> Report:
+    """The report for a part of the work, whose 0 to 1 is `start` to `end` of the whole."""
+
+    def scaled(update: Update) -> None:
+        done = min(1.0, max(0.0, update.progress))
+        report(replace(update, progress=start + (end - start) * done))
+
+    return scaled

@@ -2,63 +2,89 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from dataclasses import fields
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moderation.clip.errors import ModelError
+from moderation.clip.training.weights import put
 
 if TYPE_CHECKING:
     import torch
 
-    from moderation.clip.training.loop import Learner, Run
+    from moderation.clip.training.task import Run, Task
+
+log = logging.getLogger(__name__)
+
+_FORMAT = 2  # of what is in the file; a state of another one is left alone
 
 
 class StateFile:
-    """Saves and loads where a training stands. `about` names base, data and settings (a hash)."""
+    """Saves and loads where a training stands. `about` names base, data and settings (a hash);
+    `seconds` lie between two saved states at least; of several processes one `writes`."""
 
-    def __init__(self, path: Path, *, about: str, seconds: float, writes: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        about: str,
+        seconds: float,
+        writes: bool = True,
+        afresh: str = "without resuming",
+    ) -> None:
+        """`afresh` tells people how not to go on."""
         self.path, self.about, self.seconds = path, about, seconds
-        self.writes = writes  # of several processes one
+        self.writes, self.afresh = writes, afresh
         self._saved, self._took = time.monotonic(), 0.0
 
-    def load(self, run: Run, learner: Learner, optimizer: torch.optim.Optimizer) -> None:
-        """Bring all three to where they were saved; without a file they stay as they are.
+    def load(self, run: Run, task: Task, optimizer: torch.optim.Optimizer) -> None:
+        """Bring all three to where they were saved; without a file they stay as they are, as they
+        do where it is one of an older version of clipmod.
 
         Raises ModelError where the file belongs to another training.
         """
+        state = self._read(task)
+        if state is None:
+            return
+        if state["about"] != self.about:
+            raise ModelError(
+                f"{self.path} belongs to a training with other data, settings or base: start "
+                f"afresh {self.afresh}, or choose another folder."
+            )
+        put(_all(task), state["weights"])
+        optimizer.load_state_dict(state["optimizer"])
+        task.restore(state["task"])
+        vars(run).update(state["run"])
+
+    def _read(self, task: Task) -> dict[str, Any] | None:
         import torch
 
-        if not self.path.is_file():
-            return
-        problem = (
-            f"{self.path} belongs to a training with other data, settings or base: start afresh "
-            "without resuming, or choose another folder."
-        )
-        try:
-            state = torch.load(self.path, map_location=learner.scale.device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-            raise ModelError(f"{self.path} is damaged: start afresh without resuming.") from error
-        if state.get("about") != self.about:
-            raise ModelError(problem)
-        with torch.no_grad():
-            for name, weight in _all(learner).items():
-                weight.copy_(state["weights"][name])
-        optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["rng"].cpu())
-        for one in fields(run):
-            setattr(run, one.name, state["run"][one.name])
+        old = [*self.path.parent.glob(f"{self.path.name}-*")]  # as adaptations were called once
+        if self.path.is_file():
+            try:
+                state = torch.load(
+                    self.path, map_location=task.trained[0].device, weights_only=True
+                )
+            except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+                raise ModelError(f"{self.path} is damaged: start afresh {self.afresh}.") from error
+            if state.get("format") == _FORMAT:
+                return dict(state)
+            old = [self.path]
+        for path in old:
+            log.warning("%s is of an older version of clipmod: the training starts anew.", path)
+        return None
 
-    def save_if_due(self, run: Run, learner: Learner, optimizer: torch.optim.Optimizer) -> None:
+    def save_if_due(self, run: Run, task: Task, optimizer: torch.optim.Optimizer) -> None:
         """Save where the last state is older than `seconds`; of a large model less often, so that
-        saving takes a twentieth of the time at most."""
-        if time.monotonic() - self._saved >= max(self.seconds, 20 * self._took):
-            self.save(run, learner, optimizer)
+        saving takes a twentieth of the time at most. With 0 seconds, always."""
+        pause = max(self.seconds, 20 * self._took) if self.seconds else 0.0
+        if time.monotonic() - self._saved >= pause:
+            self.save(run, task, optimizer)
 
-    def save(self, run: Run, learner: Learner, optimizer: torch.optim.Optimizer) -> None:
+    def save(self, run: Run, task: Task, optimizer: torch.optim.Optimizer) -> None:
         """Write the state; the former one stands until the new one is on the disk."""
         import torch
 
@@ -70,11 +96,12 @@ class StateFile:
         with fresh.open("wb") as file:
             torch.save(
                 {
+                    "format": _FORMAT,
                     "about": self.about,
-                    "weights": {name: w.detach() for name, w in _all(learner).items()},
+                    "weights": {name: w.detach() for name, w in _all(task).items()},
                     "optimizer": optimizer.state_dict(),
-                    "rng": torch.get_rng_state(),
-                    "run": {one.name: getattr(run, one.name) for one in fields(run)},
+                    "task": task.state(),
+                    "run": vars(run),
                 },
                 file,
             )
@@ -84,5 +111,5 @@ class StateFile:
         self._saved, self._took = time.monotonic(), time.monotonic() - began
 
 
-def _all(learner: Learner) -> dict[str, torch.nn.Parameter]:
-    return {**learner.weights, "loss.scale": learner.scale, "loss.bias": learner.bias}
+def _all(task: Task) -> dict[str, torch.nn.Parameter]:
+    return task.weights | {f"loss.{name}": one for name, one in task.loss_weights.items()}

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.data import dataset_check, dataset_split
+from moderation.clip.data.dataset_report import DatasetReport
 from moderation.clip.errors import ClipError
 from moderation.management.arguments import share
 from moderation.management.progress import progress_bar
@@ -67,7 +68,7 @@ class Command(BaseCommand):
 
     def show(
         self,
-        report: dataset_check.Report,
+        report: DatasetReport,
         parts: list[dataset_split.Part],
         options: dict[str, Any],
     ) -> None:

@@ -61,15 +61,15 @@ class Command(BaseCommand):
     def _train(self, settings: Any, options: dict[str, Any]) -> dict[str, Any]:
         from tqdm import tqdm
 
-        from moderation.clip.pretrain.read import prepare
+        from moderation.clip.pretrain.read import read_catalogue
         from moderation.clip.pretrain.run import pretrain
-        from moderation.clip.pretrain.task import Trainer
+        from moderation.clip.training.task import Run
         from moderation.demo import training_products
 
         def progress(items: Sequence[Any], what: str) -> Iterable[Any]:
             return tqdm(items, desc=what, unit="", disable=options["verbosity"] == 0)
 
-        data = prepare(
+        data = read_catalogue(
             options["catalogue"],
             settings=settings,
             folder=options["image_base_path"],
@@ -80,9 +80,9 @@ class Command(BaseCommand):
         )
         with tqdm(total=1000, desc="Training", disable=options["verbosity"] == 0) as bar:
 
-            def each_step(trainer: Trainer, loss: float) -> None:
-                bar.set_postfix(step=trainer.step, loss=f"{loss:.3f}", refresh=False)
-                bar.update(min(1000, int(1000 * trainer.progress())) - bar.n)
+            def each_step(run: Run, loss: float) -> None:
+                bar.set_postfix(step=run.step, loss=f"{loss:.3f}", refresh=False)
+                bar.update(min(1000, int(1000 * run.done)) - bar.n)
 
             return pretrain(
                 data,

@@ -57,17 +57,8 @@ def walk(decisions: DecisionQuerySet) -> Iterator[Mapping[str, Any]]:
     return (
         decisions.order_by("pk")
         .values(
-            "pk",
-            "verdict",
-            "reason",
-            "wrong_side",
-            "moderator_id",
-            "mode",
-            "created_at",
-            "stratum",
-            "picked_by",
-            "sampling_probability",
-            "item_id",
+            *("pk", "verdict", "reason", "wrong_side", "moderator_id", "mode", "created_at"),
+            *("stratum", "picked_by", "sampling_probability", "item_id"),
             text=F("analysis__text"),
             image=F("analysis__image"),
             image_sha256=F("analysis__image_sha256"),

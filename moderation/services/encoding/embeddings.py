@@ -19,7 +19,7 @@ from moderation.clip.errors import ImageError
 from moderation.models import Embedding, ModelVersion
 
 from ..queries.one_parameter import among
-from .head_maps import Forebear, lineage
+from .head_maps import Ancestor, lineage
 
 if TYPE_CHECKING:
     from moderation.clip.encoder import ImageSource
@@ -35,15 +35,15 @@ def text_sha256(text: str) -> str:
 class Known:
     """What can be had of a version without encoding anything, in one precision."""
 
-    forebears: tuple[Forebear, ...]
+    ancestors: tuple[Ancestor, ...]
     precision: str
 
     @classmethod
     def of(cls, version: ModelVersion) -> Known:
         """What the cache knows of this version; no model is loaded. Raises `ModelError`."""
-        forebears = lineage(version)
+        ancestors = lineage(version)
         wanted = settings.CLIP_PRECISION
-        return cls(forebears, _stored_precision(forebears) if wanted == "auto" else wanted)
+        return cls(ancestors, _stored_precision(ancestors) if wanted == "auto" else wanted)
 
     def matrix(self, tower: str, hashes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Float32 unit vectors [n, d] for `hashes`, and which of them are known, bool [n].
@@ -53,15 +53,15 @@ class Known:
         index = {sha: number for number, sha in enumerate(dict.fromkeys(hashes))}
         there = np.zeros(len(index), dtype=bool)
         unique = np.zeros((len(index), 0), dtype=np.float32)
-        for forebear in self.forebears:
+        for ancestor in self.ancestors:
             missing = [sha for sha, number in index.items() if not there[number]]
             if not missing:
                 break
-            stored = self._stored(forebear, tower, missing)
+            stored = self._stored(ancestor, tower, missing)
             if not stored:
                 continue
             rows = [index[sha] for sha, _ in stored]
-            found = forebear.apply(tower, _unpack([vector for _, vector in stored]))
+            found = ancestor.apply(tower, _unpack([vector for _, vector in stored]))
             if not unique.shape[1]:
                 unique = np.zeros((len(index), found.shape[1]), dtype=np.float32)
             unique[rows], there[rows] = found, True
@@ -74,24 +74,24 @@ class Known:
         return {sha: vectors[row] for row, sha in enumerate(hashes) if there[row]}
 
     def _stored(
-        self, forebear: Forebear, tower: str, hashes: list[str]
+        self, ancestor: Ancestor, tower: str, hashes: list[str]
     ) -> list[tuple[str, bytes | memoryview]]:
         rows = Embedding.objects.filter(
             among("content_hash", hashes),
-            model_version_id=forebear.version_id,
+            model_version_id=ancestor.version_id,
             tower=tower,
             precision=self.precision,
         )
         return list(rows.values_list("content_hash", "vector"))
 
 
-def _stored_precision(forebears: Sequence[Forebear]) -> str:
+def _stored_precision(ancestors: Sequence[Ancestor]) -> str:
     """The precision that the newest of the nearest cached vectors have; empty where none are.
 
     Which one `auto` means on this machine only torch could tell, and it takes seconds to load.
     """
-    for forebear in forebears:
-        stored = Embedding.objects.filter(model_version_id=forebear.version_id)
+    for ancestor in ancestors:
+        stored = Embedding.objects.filter(model_version_id=ancestor.version_id)
         newest = stored.order_by("-pk").values_list("precision", flat=True).first()
         if newest is not None:
             return newest
@@ -130,7 +130,7 @@ def text_vectors(engine: Engine, texts: Sequence[str]) -> dict[str, np.ndarray]:
 
 def known_of(engine: Engine) -> Known:
     """What the cache knows in the precision in which this engine computes."""
-    return Known(engine.forebears or (Forebear(engine.version_id),), engine.encoder.precision)
+    return Known(engine.ancestors or (Ancestor(engine.version_id),), engine.encoder.precision)
 
 
 def _store(engine: Engine, tower: str, vectors: Mapping[str, np.ndarray | ImageError]) -> None:

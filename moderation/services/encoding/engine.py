@@ -21,7 +21,7 @@ from moderation.models import Category, ModelVersion
 
 from ..registry import files, versions
 from ..rules.thresholds import Thresholds
-from .head_maps import Forebear, lineage
+from .head_maps import Ancestor, lineage
 
 if TYPE_CHECKING:
     from moderation.clip.encoder import Encoder
@@ -42,7 +42,7 @@ class Engine:
     version_id: int
     encoder: Encoder
     analyzer: CLIPAnalyzer
-    forebears: tuple[Forebear, ...] = ()
+    ancestors: tuple[Ancestor, ...] = ()
 
     def __post_init__(self) -> None:
         self.batcher = Batcher(self.encoder)
@@ -132,7 +132,7 @@ def _load(version: ModelVersion) -> Engine:
     revision = version.revision or None
     analyzer = CLIPAnalyzer.from_encoder(encoder, name=version.name, revision=revision)
     return Engine(
-        version_id=version.pk, encoder=encoder, analyzer=analyzer, forebears=lineage(version)
+        version_id=version.pk, encoder=encoder, analyzer=analyzer, ancestors=lineage(version)
     )
 
 

@@ -28,32 +28,32 @@ MOST_COUSINS = 8
 
 
 @dataclass(frozen=True)
-class Forebear:
+class Ancestor:
     """A version, and the map [d, d] of each tower from its vectors; no maps: they are the same."""
 
     version_id: int
     maps: Maps | None = None
 
     def apply(self, tower: str, vectors: np.ndarray) -> np.ndarray:
-        """Unit vectors [n, d] of the forebear to those of the version that descends from it."""
+        """Unit vectors [n, d] of the ancestor to those of the version that descends from it."""
         if self.maps is None:
             return vectors
         mapped = vectors @ self.maps[tower].T
         return np.asarray(mapped / np.linalg.norm(mapped, axis=1, keepdims=True))
 
 
-def lineage(version: ModelVersion) -> tuple[Forebear, ...]:
-    """The version itself, then those whose cached vectors give its own: forebears, then cousins.
+def lineage(version: ModelVersion) -> tuple[Ancestor, ...]:
+    """The version itself, then those whose cached vectors give its own: ancestors, then cousins.
 
     All that descend from the same towers are of one family. Maps lead from their root to each of
     them; what one has cached of a new product goes back to the root by the inverse, and on. Where a
     version's maps are lost, nothing leads to it: it begins a family of its own.
     Raises `ModelError` for a file of maps that cannot be read.
     """
-    found = [Forebear(version.pk)]
+    found = [Ancestor(version.pk)]
     root, own = _from_root(version)
     if root != version.pk:
-        found.append(Forebear(root, own))
+        found.append(Ancestor(root, own))
     for other in _descendants(_root(version)):
         if other.pk in (version.pk, root):
             continue
@@ -64,7 +64,7 @@ def lineage(version: ModelVersion) -> tuple[Forebear, ...]:
             continue  # its folder is gone or its maps lose something: its vectors are no help
         if start != root:
             continue  # its maps, or those of one between, are lost
-        found.append(Forebear(other.pk, _compose(own, back)))
+        found.append(Ancestor(other.pk, _compose(own, back)))
     return tuple(found)
 
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from moderation.clip.training.progress import Report, Update
+from moderation.clip.training.progress import Report, Update, part
 from moderation.models import ModelVersion, ReviewItem, TrainingRun, VersionEvent
 
 from ..registry import version_log, versions
 from ..scoring import analyze, claims, reanalyze
 from ..worker import heartbeat
 from . import training_work
-from .training_log import Keeper, part
+from .training_log import Keeper
 
 ACTIVE = ModelVersion.Status.ACTIVE
 # Shares of the whole; training takes by far the longest.

@@ -77,7 +77,7 @@ def request(
             output_dir=str(folder) if folder else "",
             requested_by=by,
             claimed_by=heartbeat.me() if foreground else "",
-            beat_at=timezone.now() if foreground else None,
+            heartbeat_at=timezone.now() if foreground else None,
             doing="Waiting for this process" if foreground else "Waiting for the worker",
         )
     )
@@ -100,7 +100,7 @@ def resume(run: TrainingRun, *, foreground: bool = False) -> TrainingRun:
         "error": "",
         "finished_at": None,
         "claimed_by": heartbeat.me() if foreground else "",
-        "beat_at": timezone.now() if foreground else None,
+        "heartbeat_at": timezone.now() if foreground else None,
         "attempts": 0,
         "options": run.options | ({"foreground": True} if foreground else {}),
     }
@@ -215,7 +215,7 @@ def _claim(run: TrainingRun, owner: str) -> bool:
             status=Status.RUNNING,
             claimed_by=owner,
             attempts=F("attempts") + 1,
-            beat_at=now,
+            heartbeat_at=now,
             started_at=run.started_at or now,
             doing="Starting",
         )
@@ -250,4 +250,4 @@ def sweep() -> None:
 def _is_gone(row: TrainingRun) -> bool:
     if not row.claimed_by or heartbeat.is_dead(row.claimed_by):
         return bool(row.claimed_by)
-    return (row.beat_at or row.created_at) < timezone.now() - SILENCE
+    return (row.heartbeat_at or row.created_at) < timezone.now() - SILENCE

@@ -106,7 +106,7 @@ class Keeper:
             "progress": run.progress,
             "curve": run.curve,
             "log": run.log,
-            "beat_at": timezone.now(),
+            "heartbeat_at": timezone.now(),
         }
         if not self._mine.update(**(said | changes)):
             raise Lost(f"Training {run.pk} was taken over by another process.")
@@ -134,19 +134,3 @@ class Keeper:
             attempts=F("attempts") - 1,
             doing="Waiting for the worker",
         )
-
-
-def part(report: Report, low: float, high: float) -> Report:
-    """A report for one part of the whole, whose progress from 0 to 1 is shown as low to high."""
-
-    def scaled(update: Update) -> None:
-        report(
-            Update(
-                doing=update.doing,
-                progress=low + (high - low) * min(1.0, max(0.0, update.progress)),
-                point=update.point,
-                line=update.line,
-            )
-        )
-
-    return scaled

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from moderation.clip.errors import ModelError
-from moderation.clip.training.progress import Report, Update
+from moderation.clip.training.progress import Report, Update, part
 from moderation.models import ModelVersion, TrainingRun
 
 from ..registry import files
 from . import training_processes, training_result
-from .training_log import Keeper, part
+from .training_log import Keeper
 
 if TYPE_CHECKING:
     from moderation.clip.finetune.data import FinetuneData

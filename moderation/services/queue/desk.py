@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from moderation.models.querysets import ReviewItemQuerySet
 
-
-class Narrowing(Protocol):
-    """A filter of the queue, such as `queue_filter.QueueFilter`."""
-
-    def apply(self, items: ReviewItemQuerySet) -> ReviewItemQuerySet: ...
+from .queue_filter import QueueFilter
 
 
 @dataclass(frozen=True)
 class Desk:
     """Which items are handed out: the ordinary ones or the escalated ones, perhaps narrowed."""
 
-    narrowing: Narrowing | None = None
+    narrowing: QueueFilter | None = None
     escalated: bool = False
 
     def of(self, items: ReviewItemQuerySet) -> ReviewItemQuerySet:

@@ -29,8 +29,8 @@ def arms(moderator: User, *, desk: Desk, after: int | None) -> Sequence[Arm]:
     if desk.escalated:
         return (Arm.SUSPICIOUS,)
     last = _last_item(moderator) if after is None else after
-    ticket = salted_hmac("moderation.queue", f"{moderator.pk} {last}", algorithm="sha256")
-    draw = int.from_bytes(ticket.digest()[:6], "big") / 2**48
+    digest = salted_hmac("moderation.queue", f"{moderator.pk} {last}", algorithm="sha256")
+    draw = int.from_bytes(digest.digest()[:6], "big") / 2**48
     return mixture.arms(
         draw, uncertain=settings.QUEUE_UNCERTAIN_SHARE, audit=settings.QUEUE_AUDIT_SHARE
     )
@@ -96,12 +96,12 @@ def _uncertain(free: ReviewItemQuerySet) -> list[int]:
 
 
 def _by_lot(free: ReviewItemQuerySet) -> list[tuple[int, Pick]]:
-    """What is judged blind: the drawn and the second opinions, in the lottery's order."""
-    drawn = free.filter(in_audit=True, second_of=None).order_by("lottery", "id")
-    seconds = free.filter(second_of__isnull=False).order_by("lottery", "id")
+    """What is judged blind: the drawn and the second opinions, in their random order."""
+    drawn = free.filter(in_audit=True, second_of=None).order_by("random_order", "id")
+    seconds = free.filter(second_of__isnull=False).order_by("random_order", "id")
     found = [
         (place, pk, pick)
         for items, pick in ((drawn, Pick.AUDIT), (seconds, Pick.SECOND))
-        for place, pk in items.values_list("lottery", "pk")[:_TRIED_AT_ONCE]
+        for place, pk in items.values_list("random_order", "pk")[:_TRIED_AT_ONCE]
     ]
     return [(pk, pick) for _, pk, pick in sorted(found)]

@@ -48,20 +48,17 @@ def decide(
     """Confirm or dismiss an item and close it; where gold is drawn, a second opinion is asked.
 
     `also` are the keys of similar items that the same verdict holds for: those of the same group
-    that are still free are closed too, each with a row marked as taken over from this one.
-    Decisions of one `act` are undone together.
+    that are still free are closed too, marked as taken over. One undo takes back a whole `act`.
 
-    A claim that ran out is no obstacle while nobody else took the item. Raises `AlreadyDecided`
-    where somebody did or it left the queue, and `ReviewError` for a reason that does not go with
-    the verdict or an item that this person may not decide.
+    A claim that ran out is no obstacle. Raises `AlreadyDecided` where somebody else took the item
+    or it left the queue, and `ReviewError` for a wrong reason or an item that this person may not
+    decide.
     """
     _check_reason(verdict, reason)
     item = ReviewItem.objects.get(pk=item.pk)
-    if problem := review_claims.refusal(item, moderator=moderator):
-        raise ReviewError(problem)
+    _check_allowed(item, moderator=moderator)
     with transaction.atomic():
         similar = _similar(item, also)
-        # First, as whoever scores them does: no analysis opens another item of them meanwhile.
         contents = _locked_contents([item, *similar])
         _close(item, moderator=moderator, contents=contents)
         _ask_second_of_gold(item, external_id=contents[item.product_id][1])
@@ -77,8 +74,7 @@ def decide(
             act=act or (uuid.uuid4() if similar else None),
             idempotency_key=idempotency_key,
         )
-        taken_over = _take_over(decision, similar, contents=contents)
-        webhooks.announce([decision, *taken_over])
+        webhooks.announce([decision, *_take_over(decision, similar, contents=contents)])
     return decision
 
 
@@ -107,7 +103,10 @@ def _similar(item: ReviewItem, also: Sequence[int]) -> list[ReviewItem]:
 
 
 def _locked_contents(items: Sequence[ReviewItem]) -> dict[int, tuple[str, str]]:
-    """Lock the items' products, then the items; product -> (content hash now, external id)."""
+    """Lock the items' products, then the items; product -> (content hash now, external id).
+
+    First, as whoever scores them does: no analysis opens another item of them meanwhile.
+    """
     products = Product.objects.select_for_update().filter(pk__in=[row.product_id for row in items])
     rows = products.order_by("pk").values_list("pk", "content_hash", "external_id")
     contents = {pk: (content_hash, external_id) for pk, content_hash, external_id in rows}
@@ -168,6 +167,11 @@ def _check_reason(verdict: str, reason: str) -> None:
         )
 
 
+def _check_allowed(item: ReviewItem, *, moderator: User) -> None:
+    if problem := review_claims.refusal(item, moderator=moderator):
+        raise ReviewError(problem)
+
+
 def who_was_faster(item: ReviewItem, *, asking: User) -> str:
     """Why an item cannot be had: who decided it, who holds it, or that it left the queue."""
     item = ReviewItem.objects.select_related("claimed_by").get(pk=item.pk)
@@ -225,8 +229,7 @@ def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
     )
     if not leads.exclude(pk=moderator.pk).exists():
         raise ReviewError("There is no other lead who could decide it: skip it instead.")
-    if problem := review_claims.refusal(item, moderator=moderator):
-        raise ReviewError(problem)
+    _check_allowed(item, moderator=moderator)
     free_or_mine = ReviewItem.objects.free_for(moderator).not_escalated().filter(pk=item.pk)
     if not free_or_mine.update(
         escalated_at=timezone.now(),

@@ -23,7 +23,7 @@ WITHDRAWN = ReviewItem.State.WITHDRAWN
 
 _FOLLOWS = [
     *("analysis", "suspicion", "uncertainty"),
-    *("stratum", "sampling_probability", "in_audit", "lottery"),
+    *("stratum", "sampling_probability", "in_audit", "random_order"),
 ]
 
 
@@ -53,10 +53,10 @@ def follow(analyses: Sequence[Analysis]) -> None:
         if not is_decided:
             entry = sampling.entry(row, external_id=external_id, near=margins[row.model_version])
             entry = _kept(same, row, entry) if same else entry
-        order = sampling.order(external_id)
+        order = sampling.random_order(external_id)
         if same and entry:
             # The same item, so that whoever looks at it can still decide.
-            same.lottery = order  # items older than the audit have none
+            same.random_order = order  # items older than the audit have none
             moved.append(sampling.placed(same, row, entry))
             continue
         withdrawn += [item] if item else []
@@ -64,7 +64,7 @@ def follow(analyses: Sequence[Analysis]) -> None:
         if entry is None and former in past.by_people and not is_decided:
             entry = sampling.REOPENED_ENTRY
         if entry:
-            fresh = ReviewItem(product_id=pk, lottery=order, reopens_id=former)
+            fresh = ReviewItem(product_id=pk, random_order=order, reopens_id=former)
             created.append(sampling.placed(fresh, row, entry))
     update_each(moved, _FOLLOWS)
     ReviewItem.objects.filter(pk__in=[item.pk for item in withdrawn]).update(state=WITHDRAWN)
@@ -178,7 +178,7 @@ def ask_second(item: ReviewItem) -> None:
             sampling_probability=item.sampling_probability,
             suspicion=item.suspicion,
             uncertainty=item.uncertainty,
-            lottery=item.lottery,
+            random_order=item.random_order,
             in_audit=item.in_audit,
         )
     elif second.state == WITHDRAWN:

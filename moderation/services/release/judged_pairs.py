@@ -103,17 +103,9 @@ def _decided() -> list[LabelledPair]:
 
 
 _COLUMNS = (
-    "verdict",
-    "reason",
-    "stratum",
-    "sampling_probability",
-    "analysis__product",
-    "analysis__product__external_id",
-    "analysis__product__category__name",
-    "analysis__content_hash",
-    "analysis__image",
-    "analysis__image_sha256",
-    "analysis__text",
+    *("verdict", "reason", "stratum", "sampling_probability", "analysis__product"),
+    *("analysis__product__external_id", "analysis__product__category__name"),
+    *("analysis__content_hash", "analysis__image", "analysis__image_sha256", "analysis__text"),
     *thresholds.columns("analysis__product__"),
 )
 

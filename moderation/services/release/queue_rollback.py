@@ -73,7 +73,9 @@ def put_back(products: QuerySet[Product], *, version: ModelVersion, before: Befo
             kept = entry = None
         closed += [item.pk for item in items if item.state == State.OPEN and item is not kept]
         if entry is not None:
-            item = kept or ReviewItem(product_id=key, lottery=sampling.order(names[key]))
+            item = kept or ReviewItem(
+                product_id=key, random_order=sampling.random_order(names[key])
+            )
             placed.append(_placed(item, row, entry))
     # In this order: a product has one open item at most.
     ReviewItem.objects.open().filter(among("pk", closed)).update(state=State.WITHDRAWN)
@@ -108,7 +110,11 @@ def reopen(products: QuerySet[Product]) -> None:
         # An analysis has one item; else the newest about the same photo and text goes on.
         same = [one for one in items if one.analysis.content_hash == row.content_hash]
         same.sort(key=lambda one: (one.analysis_id == row.pk, one.pk))
-        item = same[-1] if same else ReviewItem(product_id=key, lottery=sampling.order(names[key]))
+        item = (
+            same[-1]
+            if same
+            else ReviewItem(product_id=key, random_order=sampling.random_order(names[key]))
+        )
         placed.append(_placed(item, row, entry))
     ReviewItem.objects.bulk_update([item for item in placed if item.pk], _FIELDS)
     ReviewItem.objects.bulk_create(item for item in placed if not item.pk)

@@ -45,12 +45,12 @@ class Entry:
 REOPENED_ENTRY = Entry(REOPENED, 1.0, in_audit=False)
 
 
-def lottery(external_id: str) -> float:
+def random_number(external_id: str) -> float:
     """The number that decides whether a product is drawn for the audit: [0, 1), stable."""
     return _number("audit", external_id)
 
 
-def order(external_id: str) -> float:
+def random_order(external_id: str) -> float:
     """A product's place among the drawn, independent of whether and why it was drawn.
 
     So the first of them are at any time a fair sample of all of them.
@@ -69,7 +69,7 @@ def kept_for_judging(external_id: str) -> bool:
     What is drawn for gold, and what the audit draws at any score, but no more than a tenth of the
     shop: else a model that learned from all listings could be judged by gold alone.
     """
-    drawn = lottery(external_id) < min(settings.AUDIT_SHARE, _MOST_KEPT)
+    drawn = random_number(external_id) < min(settings.AUDIT_SHARE, _MOST_KEPT)
     return drawn or drawn_for_gold(external_id)
 
 
@@ -84,15 +84,15 @@ def entry(row: Analysis, *, external_id: str, near: float) -> Entry | None:
 
     `near` is the `near_margin` of the analysis' version.
     """
-    ticket = lottery(external_id)
+    number = random_number(external_id)
     if row.is_mismatch:
-        by_lot = ticket < settings.AUDIT_FLAGGED_SHARE or drawn_for_gold(external_id)
+        by_lot = number < settings.AUDIT_FLAGGED_SHARE or drawn_for_gold(external_id)
         return Entry(FLAGGED, 1.0, in_audit=by_lot)
     if row.similarity is None or row.threshold_used is None:
         return None
     is_near = row.similarity < row.threshold_used + near
     share = min(1.0, settings.AUDIT_SHARE * (NEAR_FACTOR if is_near else 1.0))
-    return Entry(AUDIT, share, in_audit=True) if ticket < share else None
+    return Entry(AUDIT, share, in_audit=True) if number < share else None
 
 
 def near_margin(version: ModelVersion) -> float:

@@ -1,10 +1,10 @@
-"""Keeps a django-q cluster at work: starts it, watches its beat, kills and restarts it when stuck.
+"""Keeps a django-q cluster at work: starts it, watches its heartbeat, restarts it when stuck.
 
 Beside it, a training that is queued runs in a process of its own (`Trainer`).
 
 django-q restarts a worker that died, but a worker killed while it waits for the queue takes the
-queue's lock along: the cluster then looks alive and does nothing, for ever. Only the beat, which
-is written by the tasks themselves, tells the two apart; so it is the beat that is watched.
+queue's lock along: the cluster then looks alive and does nothing, for ever. Only the heartbeat,
+which is written by the tasks themselves, tells the two apart; so that is what is watched.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from moderation.models import WorkerBeat
+from moderation.models import Heartbeat
 
 from ..learning import training
 from ..worker import heartbeat
@@ -125,7 +125,7 @@ class Trainer:
 
 
 def supervise(*, should_stop: Callable[[], bool]) -> None:
-    """Run a cluster until `should_stop()`; restart it when it dies or its beat goes stale."""
+    """Run a cluster until `should_stop()`; restart it when it dies or its heartbeat goes stale."""
     cluster, trainer = Cluster(), Trainer()
     cluster.start()
     try:
@@ -141,7 +141,7 @@ def supervise(*, should_stop: Callable[[], bool]) -> None:
 
 
 def look_after(cluster: Cluster) -> None:
-    """One look: restart a dead or silent cluster, and ask a quiet one for a sign of life."""
+    """One look: restart a dead or silent cluster, and ask a quiet one for a heartbeat."""
     silence = seconds_of_silence(cluster)
     if not cluster.is_running():
         logger.error("The cluster ended by itself and is started again")
@@ -158,12 +158,12 @@ def look_after(cluster: Cluster) -> None:
 
 
 def seconds_of_silence(cluster: Cluster) -> float:
-    """Seconds since the newest beat of this cluster's workers, or since its start."""
+    """Seconds since the newest heartbeat of this cluster's workers, or since its start."""
     since_start = time.monotonic() - cluster.started_at
     newest = (
-        WorkerBeat.objects.filter(worker__endswith=f"/{cluster.name}")
-        .order_by("-beat_at")
-        .values_list("beat_at", flat=True)
+        Heartbeat.objects.filter(worker__endswith=f"/{cluster.name}")
+        .order_by("-heartbeat_at")
+        .values_list("heartbeat_at", flat=True)
         .first()
     )
     if newest is None:

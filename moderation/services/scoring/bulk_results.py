@@ -139,7 +139,7 @@ def _concerned(
 
 def _drawn(answer: NewAnalysis, *, near: float) -> bool:
     """Whether the audit draws this product, which passed."""
-    if sampling.lottery(answer.external_id) >= settings.AUDIT_SHARE * sampling.NEAR_FACTOR:
+    if sampling.random_number(answer.external_id) >= settings.AUDIT_SHARE * sampling.NEAR_FACTOR:
         return False  # nearly all: not even near the threshold
     row = Analysis(
         similarity=answer.similarity, threshold_used=answer.threshold_used, is_mismatch=False

@@ -1,4 +1,4 @@
-"""The worker's signs of life: who it is, its heartbeat, and whether it is well."""
+"""The worker's heartbeat: who it is, that it is alive, and with what it is busy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from moderation.models import WorkerBeat
+from moderation.models import Heartbeat
 
 LONGEST_STEP = 900.0  # seconds
 CANNOT_LOAD = "cannot load the model"
@@ -52,8 +52,8 @@ def _started(pid: int) -> str:
 
 def beat(owner: str, *, doing: str = "") -> None:
     """Say that this worker is alive, and with what it is busy."""
-    WorkerBeat.objects.update_or_create(
-        worker=owner, defaults={"beat_at": timezone.now(), "doing": doing[:300]}
+    Heartbeat.objects.update_or_create(
+        worker=owner, defaults={"heartbeat_at": timezone.now(), "doing": doing[:300]}
     )
 
 
@@ -83,9 +83,9 @@ def beating(owner: str, *, doing: str) -> Iterator[None]:
         thread.join()
 
 
-def forget_old_beats() -> None:
+def forget_old() -> None:
     """Drop the beats of workers that have been silent for a day."""
-    WorkerBeat.objects.filter(beat_at__lt=timezone.now() - timedelta(days=1)).delete()
+    Heartbeat.objects.filter(heartbeat_at__lt=timezone.now() - timedelta(days=1)).delete()
 
 
 @dataclass(frozen=True)
@@ -93,16 +93,16 @@ class Health:
     """Whether work gets done in the background."""
 
     alive: bool
-    seconds_since_beat: float | None
+    seconds_since_heartbeat: float | None
     doing: str
 
 
 def health() -> Health:
     """The newest beat; alive while it is younger than `WORKER_STALE_SECONDS`."""
-    newest = WorkerBeat.objects.order_by("-beat_at").first()
+    newest = Heartbeat.objects.order_by("-heartbeat_at").first()
     if newest is None:
-        return Health(alive=False, seconds_since_beat=None, doing="")
-    age = (timezone.now() - newest.beat_at).total_seconds()
+        return Health(alive=False, seconds_since_heartbeat=None, doing="")
+    age = (timezone.now() - newest.heartbeat_at).total_seconds()
     return Health(
-        alive=age <= settings.WORKER_STALE_SECONDS, seconds_since_beat=age, doing=newest.doing
+        alive=age <= settings.WORKER_STALE_SECONDS, seconds_since_heartbeat=age, doing=newest.doing
     )

@@ -18,6 +18,8 @@ from moderation.clip.checkpoints import hub as hub_module
 from tests.support.clip_models import build_folder
 from tests.support.hub_server import Hub, serve
 
+pytestmark = pytest.mark.slow
+
 COMMIT = "a" * 40
 NEWER = "b" * 40
 CHUNK = 10 * 2**20  # huggingface_hub writes so much at a time, and what is written is kept

@@ -14,7 +14,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from moderation.clip.data import dataset_check, dataset_split
-from moderation.clip.data.dataset_check import DatasetRefused, Report
+from moderation.clip.data.dataset_check import DatasetRefused
+from moderation.clip.data.dataset_report import DatasetReport
 from moderation.clip.errors import ModelError
 from moderation.clip.finetune.read import read_csvs
 from tests.support.snapshot_shop import unlike
@@ -42,11 +43,11 @@ def good(count: int = 40) -> list[str]:
     return [f"{number}.jpg,product {number},{number % 2}" for number in range(count)]
 
 
-def check(path: Path) -> Report:
+def check(path: Path) -> DatasetReport:
     return dataset_check.check(dataset_check.read(path), folder=path.parent)
 
 
-def found(report: Report) -> dict[str, list[int]]:
+def found(report: DatasetReport) -> dict[str, list[int]]:
     return {finding.kind: finding.lines for finding in report.findings}
 
 

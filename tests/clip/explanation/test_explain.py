@@ -88,6 +88,7 @@ def test_what_is_a_colour_only_inside_another_word_is_no_colour() -> None:
 
 
 # ── Colours ───────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_the_swapped_colour_is_the_most_wrong_word(drawn: list) -> None:
     first = [
         canonical_colour(swapped.words[0].term.text) in map(canonical_colour, colours_in(text))
@@ -219,6 +220,7 @@ def _word(number: int) -> str:
 
 
 # ── Real photos ───────────────────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 @pytest.mark.catalogue
 def test_real_photos_reach_the_goals(
     catalogue: Path, report_figures: Callable[[str], None]

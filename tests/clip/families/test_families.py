@@ -14,9 +14,7 @@ from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ModelError
 from moderation.clip.pictures.preprocess import ImageTransform
 from tests.clip.families.bag import DIM, EDGE, build_bag
-from tests.support.clip_models import photo, tiny_folder
-
-__all__ = ["tiny_folder"]
+from tests.support.clip_models import photo
 
 TEXTS = ["a red mug", "shoe", "a photo of a blue shoe of a red mug", "a red mug", "teapot"]
 

@@ -18,28 +18,28 @@ from moderation.clip.data.negatives import Negatives, Prompts, colour_bits
 from moderation.clip.data.product_rows import Rows
 from moderation.clip.errors import ModelError
 from moderation.clip.finetune import auto
+from moderation.clip.finetune import settings as finetune_settings
 from moderation.clip.finetune.adaptation import rows as adapt_rows
-from moderation.clip.finetune.adaptation import vectors
+from moderation.clip.finetune.adaptation import vectors_task
 from moderation.clip.finetune.adaptation.judge import chosen_ratio
 from moderation.clip.finetune.adaptation.retain import (
     made_up_pictures,
     made_up_texts,
     vocabulary,
 )
-from moderation.clip.finetune.adaptation.run import _own, adapt
-from moderation.clip.finetune.adaptation.task import Adapter, AdaptSettings
+from moderation.clip.finetune.adaptation.run import adapt, state_numbers
+from moderation.clip.finetune.adaptation.task import Adaptation, AdaptSettings
 from moderation.clip.finetune.adaptation.vectors_judge import (
     _Shuffled,
-    farthest_allowed,
     held_back,
 )
 from moderation.clip.finetune.auto import MIN_LISTINGS, plan
 from moderation.clip.finetune.data import FinetuneData, Listings
-from moderation.clip.finetune.decisions.tune import Tuned
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.refusals import DataRefused
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import SMALL, FinetuneSettings
+from moderation.clip.finetune.step import Step, Tuned
 from moderation.clip.pretrain.model import PretrainSettings
 from moderation.clip.training.progress import Cancelled, Update
 from tests.support.finetune_shop import write_shop
@@ -145,7 +145,7 @@ def test_a_large_model_learns_projections_that_fold_exactly(
 
     from moderation.clip.encoder import Encoder
 
-    monkeypatch.setattr(auto, "SMALL", 0)
+    monkeypatch.setattr(finetune_settings, "SMALL", 0)
     result = adapted(tiny_folder, shop, tmp_path)
     assert result.same_towers
     assert checkpoint.read_about(result.folder)["vision_of"] == checkpoint.weights_sha256(
@@ -165,10 +165,33 @@ def test_a_large_model_learns_projections_that_fold_exactly(
     assert np.abs(turned - after).max() < 1e-5
 
 
+def test_a_large_models_projections_go_on_and_end_where_they_would_have(
+    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finetune_settings, "SMALL", 0)
+    undisturbed = adapted(tiny, shop, tmp_path / "undisturbed")
+    seen: list[str] = []
+
+    def cancel(update: Update) -> None:
+        if "epoch 1" in update.doing:
+            raise Cancelled("Enough.")
+
+    with pytest.raises(Cancelled):
+        adapted(tiny, shop, tmp_path / "cut", report=cancel)
+    result = adapted(
+        tiny, shop, tmp_path / "cut", resume=True, report=lambda update: seen.append(update.doing)
+    )
+    assert [doing for doing in seen if "epoch" in doing] == [
+        "Adapting the projections, epoch 2 of 2"
+    ]
+    assert result.metrics == undisturbed.metrics
+    assert weights(result.folder) == weights(undisturbed.folder)
+
+
 def test_a_large_model_leaves_out_a_listing_whose_photo_is_broken(
     tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auto, "SMALL", 0)
+    monkeypatch.setattr(finetune_settings, "SMALL", 0)
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no photo")
     data = data_of(shop)
@@ -248,7 +271,7 @@ def test_auto_chooses_by_what_there_is(
     chosen = plan(
         FinetuneData(data.train.take(rows), none, none, own), model=tiny_folder, device="cpu"
     )
-    assert chosen.steps == steps
+    assert [chosen.mode] == steps
     assert chosen.reasons
 
 
@@ -257,7 +280,7 @@ def test_auto_leaves_the_towers_of_a_large_model_alone(tmp_path: Path, shop: Pat
     (tmp_path / "model.safetensors").touch()
     os.truncate(tmp_path / "model.safetensors", 4 * SMALL + 4)
     chosen = plan(data, model=tmp_path, device="cpu")
-    assert chosen.steps == ["head"] if len(data.train) >= 100 else ["calibrate"]
+    assert chosen.mode == "head" if len(data.train) >= 100 else "calibrate"
 
 
 # ── Without categories ────────────────────────────────────────────────────────────────────────
@@ -303,10 +326,12 @@ def test_a_shop_without_categories_is_learnt_from_as_well(
     tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
     if large:
-        monkeypatch.setattr(auto, "SMALL", 0)
+        monkeypatch.setattr(finetune_settings, "SMALL", 0)
     losses: list[np.ndarray] = []
-    real = vectors._maybe_true
-    monkeypatch.setattr(vectors, "_maybe_true", lambda *of: losses.append(real(*of)) or losses[-1])
+    real = vectors_task._maybe_true
+    monkeypatch.setattr(
+        vectors_task, "_maybe_true", lambda *of: losses.append(real(*of)) or losses[-1]
+    )
     result = finetune(tiny_folder, _unnamed(shop), tmp_path, settings=QUICK)
     assert result.metrics["adapt"]["listings"] > 40
     assert weights(tmp_path / "final_model") != weights(tiny_folder)
@@ -322,15 +347,15 @@ def test_where_memory_runs_out_the_batch_is_taken_in_smaller_parts(
     import torch
 
     sizes: list[int] = []
-    real = Adapter.loss
+    real = Adaptation.loss
 
-    def loss(self: Adapter, batch: np.ndarray, **how: object) -> object:
+    def loss(self: Adaptation, batch: np.ndarray, *where: object) -> object:
         sizes.append(len(batch))
         if len(batch) > 10:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return real(self, batch, **how)  # type: ignore[arg-type]
+        return real(self, batch, *where)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Adapter, "loss", loss)
+    monkeypatch.setattr(Adaptation, "loss", loss)
     settings = replace(QUICK, batch_size=64, epochs=1)
     result = finetune(tiny_folder, data_of(shop), tmp_path, settings=settings)
     steps = result.metrics["adapt"]["steps"]
@@ -341,10 +366,10 @@ def test_where_memory_runs_out_the_batch_is_taken_in_smaller_parts(
 def test_too_little_memory_for_a_few_pairs_is_said(
     tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def loss(self: Adapter, batch: np.ndarray, **how: object) -> object:
+    def loss(self: Adaptation, batch: np.ndarray, *where: object) -> object:
         raise MemoryError
 
-    monkeypatch.setattr(Adapter, "loss", loss)
+    monkeypatch.setattr(Adaptation, "loss", loss)
     with pytest.raises(ModelError, match="too little memory to train on even 8 pairs at a time"):
         finetune(tiny_folder, data_of(shop), tmp_path, settings=replace(QUICK, batch_size=64))
 
@@ -356,10 +381,9 @@ def test_it_is_never_silent_for_long_and_never_goes_back(
     monkeypatch.setattr(adapt_rows, "_CHUNK", 10)
     data, seen = data_of(shop), []
     assert data.listings is not None
-    adapt(
-        tiny_folder, replace(data, replay=data.listings.take(np.arange(20))), settings=QUICK,
-        state=tmp_path / "state", tell=seen.append,
-    )  # fmt: skip
+    data = replace(data, replay=data.listings.take(np.arange(20)))
+    adapt(Step(tiny_folder, data, QUICK, tmp_path / "state", tell=seen.append))
+    assert data.listings is not None
     done = [update.progress for update in seen]
     assert done == sorted(done)
     doing = [update.doing for update in seen]
@@ -371,14 +395,12 @@ def test_it_is_never_silent_for_long_and_never_goes_back(
     assert len(points) == len(set(points))
 
 
-def test_a_state_belongs_to_its_data_and_precision(
-    shop: Path, tiny_folder: Path, tmp_path: Path
-) -> None:
+def test_a_state_belongs_to_its_data_and_precision(shop: Path, tiny_folder: Path) -> None:
     data = data_of(shop)
     fewer = replace(data, validation=data.validation.take(np.arange(5)))
     made = [
-        _own(tmp_path / "state", tiny_folder, of, SimpleNamespace(
-            settings=PretrainSettings(), own=AdaptSettings(), bf16=bf16))  # type: ignore[arg-type]
+        Step(tiny_folder, of, QUICK, Path("state")).state_file(state_numbers(SimpleNamespace(
+            settings=PretrainSettings(), own=AdaptSettings(), bf16=bf16))).about  # type: ignore[arg-type]
         for of, bf16 in ((data, False), (fewer, False), (data, True))
     ]  # fmt: skip
     assert len(set(made)) == 3
@@ -414,15 +436,24 @@ def test_a_shuffled_text_that_says_the_same_is_no_mismatch() -> None:
 
 def test_projections_go_no_further_than_replayed_pairs_allow() -> None:
     judged = {0.0: 0.5, 0.5: 0.7, 1.0: 0.9}
-    assert farthest_allowed(judged, {}) == 1.0
-    assert farthest_allowed(judged, {0.0: 0.9, 0.5: 0.89, 1.0: 0.88}) == 0.5
-    assert farthest_allowed(judged, {0.0: 0.9, 0.5: 0.8, 1.0: 0.8}) == 0.0
+
+    def farthest(replayed: dict[float, float]) -> float:
+        return chosen_ratio(
+            {
+                ratio: {"judged": found} | ({"replayed": replayed[ratio]} if replayed else {})
+                for ratio, found in judged.items()
+            }
+        )
+
+    assert farthest({}) == 1.0
+    assert farthest({0.0: 0.9, 0.5: 0.89, 1.0: 0.88}) == 0.5
+    assert farthest({0.0: 0.9, 0.5: 0.8, 1.0: 0.8}) == 0.0
 
 
 def test_a_large_model_is_judged_by_the_pairs_to_replay(
     tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auto, "SMALL", 0)
+    monkeypatch.setattr(finetune_settings, "SMALL", 0)
     data = data_of(shop)
     assert data.listings is not None
     old = data.listings.take(np.arange(20))
@@ -455,14 +486,14 @@ def test_auto_goes_by_the_models_size_first(
     gpu: bool,
     labels: int,
     mode: str,
-) -> None:
-    monkeypatch.setattr(auto, "SMALL", 0 if large else SMALL)
+) -> None:  # fmt: skip
+    monkeypatch.setattr(finetune_settings, "SMALL", 0 if large else SMALL)
     monkeypatch.setattr(auto, "choose_device", lambda device: "cuda" if gpu else "cpu")
     data = read_csvs(shop, None, shop.parent)
     none = data.train.take(np.array([], dtype=int))
     train = data.train.take(np.resize(np.arange(len(data.train)), labels))
     chosen = plan(FinetuneData(train, none, none), model=tiny_folder, device="auto")
-    assert chosen.steps == [mode]
+    assert chosen.mode == mode
     assert any(f"{mode}, from {labels:,} decisions" in reason for reason in chosen.reasons)
 
 
@@ -487,9 +518,7 @@ def test_where_listings_teach_nothing_the_decisions_do(
     from moderation.clip.finetune.adaptation import run as module
 
     monkeypatch.setattr(auto, "MIN_LISTINGS", 5)
-    monkeypatch.setattr(
-        module, "adapt", lambda folder, data, **how: Tuned(folder, reasons=["In vain."])
-    )
+    monkeypatch.setattr(module, "adapt", lambda step: Tuned(reasons=["In vain."]))
     seen: list[float] = []
     settings = replace(QUICK, mode="auto", minutes=minutes)
     result = finetune(

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,10 +35,13 @@ from moderation.clip.finetune.output import remove
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import FinetuneSettings
-from moderation.clip.training import loop
-from moderation.clip.training.processes import Processes
+from moderation.clip.finetune.step import Step
+from moderation.clip.training.gradients import fill_gradients
 from moderation.clip.training.progress import Cancelled, Update, in_silence
+from moderation.clip.training.task import Run, Task
 from tests.support.finetune_shop import write_shop
+
+pytestmark = pytest.mark.slow
 
 UNTOUCHED = ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json")
 
@@ -63,7 +67,13 @@ def head(data: FinetuneData, output: Path, updates: list[Update]) -> FinetuneRes
     return train(data, output / "head", mode="head", report=updates.append)
 
 
-def train(data: FinetuneData, output: Path, *, report=in_silence, **changes):  # type: ignore[no-untyped-def]
+def train(
+    data: FinetuneData,
+    output: Path,
+    *,
+    report: Callable[[Update], None] = in_silence,
+    **changes: Any,
+) -> FinetuneResult:
     settings = FinetuneSettings(**{"device": "cpu", "precision": "fp32", "name": "shop", **changes})
     return finetune(BUNDLED_FOLDER, data, output, settings=settings, report=report)
 
@@ -249,13 +259,13 @@ class Forgetful:
     def __init__(self) -> None:
         self.at = 0.0
 
-    def put(self, weights):  # type: ignore[no-untyped-def]
+    def put(self, weights: dict[str, Any]) -> None:
         self.at = float(weights["w"])
 
     def validation_losses(self) -> np.ndarray:
         return np.full(10, 1 - self.at)
 
-    def encode(self, images, texts):  # type: ignore[no-untyped-def]
+    def encode(self, images: Any, texts: Any) -> None:
         raise AssertionError("the guard below does not ask")
 
 
@@ -358,10 +368,7 @@ def test_towers_tell_that_they_are_alive_while_they_encode(
     tuned = FinetuneSettings(mode="full", epochs=1, batch_size=64, device="cpu", precision="fp32")
 
     def started(mode: str, tell: Callable[[Update], None]) -> None:
-        tune(
-            BUNDLED_FOLDER, data, mode=mode, settings=tuned, state=tmp_path / mode,
-            processes=Processes(), tell=tell,
-        )  # fmt: skip
+        tune(Step(BUNDLED_FOLDER, data, tuned, tmp_path / mode, tell=tell), mode=mode)
 
     started("last", seen.append)
     done = [update.progress for update in seen]
@@ -413,27 +420,26 @@ def test_what_a_step_too_large_held_is_free_before_a_smaller_one(
     kept: list[weakref.ref[Big]] = []
     left: list[int] = []
 
-    class Learner:
+    class Summing(Task):
         weights = {"w": torch.nn.Parameter(torch.ones(1))}
-        scale, bias = torch.nn.Parameter(torch.ones(())), torch.nn.Parameter(torch.ones(()))
+        loss_weights = {name: torch.nn.Parameter(torch.ones(())) for name in ("scale", "bias")}
 
-        def loss(self, rows: np.ndarray, *, epoch: int) -> torch.Tensor:
+        def loss(self, rows: np.ndarray, run: Run, part: int) -> torch.Tensor:
             if len(rows) > 1:
                 activations = Big()
                 activations.own = activations  # type: ignore[attr-defined] # only gc frees it
                 kept.append(weakref.ref(activations))
                 raise torch.OutOfMemoryError("CUDA out of memory.")
             left.append(sum(one() is not None for one in kept))
-            return (self.weights["w"] * float(rows.sum())).sum() + 0 * self.scale
+            return (self.weights["w"] * float(rows.sum())).sum() + 0 * self.loss_weights["scale"]
 
     gc.disable()
     try:
-        run = loop.Run(micro=4)
-        learner = Learner()
-        loss = loop._gradients(learner, np.arange(4), run, of=4, cores=CorePool(1))  # type: ignore[arg-type]
+        run, task = Run(micro=4), Summing()
+        loss = fill_gradients(task, np.arange(4), run, of=4, cores=CorePool(1))
     finally:
         gc.enable()
-    assert (run.micro, float(loss), float(learner.weights["w"].grad)) == (1, 1.5, 1.5)  # type: ignore[arg-type]
+    assert (run.micro, float(loss), float(task.weights["w"].grad)) == (1, 1.5, 1.5)  # type: ignore[arg-type]
     assert len(kept) == 2
     assert left == [0] * 4
 

@@ -6,12 +6,15 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from moderation.clip.errors import ModelError
-from moderation.clip.finetune.data import FinetuneData
+from moderation.clip.finetune.data import FinetuneData, Listings
 from moderation.clip.finetune.read import read_csvs
 from moderation.clip.finetune.run import FinetuneResult, finetune
 from moderation.clip.finetune.settings import FinetuneSettings
@@ -146,6 +149,22 @@ def test_a_state_of_other_data_is_not_gone_on_with(
         data.train.texts[0] = data.train.texts[0].removesuffix(" new")
 
 
+@pytest.mark.parametrize("name", ["0-head.state", "0-adapt.state-0-0123456789abcdef"])
+def test_a_state_of_an_older_version_is_left_alone_and_told_of(
+    tiny: Path, data: FinetuneData, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    import torch
+
+    (tmp_path / ".unfinished").mkdir()
+    torch.save({"about": "what that version wrote"}, tmp_path / ".unfinished" / name)
+    mode = "adapt" if "adapt" in name else "head"
+    right = data.train.take(np.flatnonzero(data.train.labels == 1))
+    listings = Listings(right.images, right.texts, right.categories)
+    train(tiny, replace(data, listings=listings), tmp_path, mode=mode, resume=True)
+    assert sorted(unfinished(tmp_path)) == ["best_model", "final_model"]
+    assert f"{name} is of an older version of clipmod" in caplog.text
+
+
 def test_out_of_memory_goes_on_in_smaller_parts(
     tiny_folder: Path,
     data: FinetuneData,
@@ -159,18 +178,18 @@ def test_out_of_memory_goes_on_in_smaller_parts(
 
     loss, sizes = Towers.loss, []
 
-    def greedy(self: Towers, rows, *, epoch: int):  # type: ignore[no-untyped-def]
+    def greedy(self: Towers, rows: Any, run: Any, part: Any) -> Any:
         sizes.append(len(rows))
         if len(rows) > 3:
             raise torch.OutOfMemoryError("out of memory")
-        return loss(self, rows, epoch=epoch)
+        return loss(self, rows, run, part)
 
     monkeypatch.setattr(Towers, "loss", greedy)
     result = train(tiny_folder, data, tmp_path)
     assert max(sizes) > 3
     assert largest_difference(result.folder, undisturbed / "best_model") <= 1e-5
     monkeypatch.setattr(
-        Towers, "loss", lambda self, rows, epoch: greedy(self, list(range(9)), epoch=0)
+        Towers, "loss", lambda self, rows, run, part: greedy(self, list(range(9)), run, part)
     )
     with pytest.raises(ModelError, match="too little memory"):
         train(tiny_folder, data, tmp_path / "none")

@@ -11,9 +11,7 @@ from PIL import Image
 from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ImageError
 from moderation.clip.pictures.images import open_image
-from tests.support.clip_models import photo, tiny_folder
-
-__all__ = ["tiny_folder"]
+from tests.support.clip_models import photo
 
 
 def ppm(file: BinaryIO, *, name: str, shortest_edge: int | None, max_pixels: int) -> Image.Image:

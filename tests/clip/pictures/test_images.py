@@ -202,6 +202,7 @@ def test_refuses_a_file_of_too_many_bytes(tmp_path: Path) -> None:
         assert refused(source, max_bytes=len(data) - 1).code == "too_large"
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_made_smaller_for_the_model_and_no_other() -> None:
     large = picture(3200, 2400)
     jpeg = encoded(large, "JPEG")

@@ -17,6 +17,8 @@ from moderation.clip.pictures.jpeg_scale import content_box
 from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.demo import demo_products
 
+pytestmark = pytest.mark.slow
+
 BOUND = 0.002  # on any cosine
 
 

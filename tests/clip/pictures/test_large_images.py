@@ -22,6 +22,8 @@ from moderation.clip.pictures.jpeg_scale import content_box
 from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.demo import demo_products
 
+pytestmark = pytest.mark.slow
+
 
 def png(image: Image.Image, *, orientation: int = 1, kind: str = "PNG") -> bytes:
     exif = Image.Exif()

@@ -9,6 +9,8 @@ import pytest
 
 from moderation.clip.statistics.calibration import PlattScaling
 
+pytestmark = pytest.mark.slow
+
 BUNDLED = Path(__file__).resolve().parents[3] / "moderation" / "clip" / "bundled"
 
 
@@ -79,7 +81,7 @@ def test_its_figures_on_real_photos_are_those_it_ships_with(
 ) -> None:
     from transformers import AutoTokenizer, CLIPModel
 
-    from moderation.clip.data.product_rows import read_table
+    from moderation.clip.data.catalogue_csv import read_table
     from moderation.clip.pretrain.output import in_words, measure, similarities
     from moderation.clip.pretrain.read import read_pairs
 

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from moderation.clip.data.product_rows import CatalogueError
+from moderation.clip.data.catalogue_csv import CatalogueError
 from moderation.clip.errors import ModelError
 from moderation.clip.pretrain.model import PretrainSettings
-from moderation.clip.pretrain.read import PretrainData, prepare
+from moderation.clip.pretrain.read import PretrainData, read_catalogue
+from moderation.clip.training.task import Run
 from moderation.demo import training_products
+
+pytestmark = pytest.mark.slow
 
 TINY = PretrainSettings(
     steps=4,
@@ -49,7 +52,7 @@ def drawn_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(drawn_csv: Path) -> PretrainData:
-    return prepare(drawn_csv, settings=TINY)
+    return read_catalogue(drawn_csv, settings=TINY)
 
 
 # Losses
@@ -158,16 +161,19 @@ def test_a_run_replaces_the_folder_whole_but_keeps_its_card(trained: tuple[Path,
     assert [path.name for path in folder.parent.iterdir()] == ["small"]  # nothing half-written
 
 
-def test_one_seed_gives_the_same_weights_and_another_gives_others(data: PretrainData) -> None:
+def test_one_seed_gives_the_same_weights_and_another_gives_others(
+    data: PretrainData, tmp_path: Path
+) -> None:
     import torch
 
-    from moderation.clip.pretrain.task import Trainer, run
+    from moderation.clip.pretrain.run import state_file
+    from moderation.clip.pretrain.task import Pretraining
 
     def weights(seed: int) -> torch.Tensor:
         settings = replace(TINY, steps=2, seed=seed)
-        trainer = Trainer(data.train, settings, device="cpu", bf16=False)
-        run(trainer, each_step=lambda _trainer, _loss: None)
-        return torch.cat([value.flatten() for value in trainer.average.state_dict().values()])
+        task = Pretraining(data.train, settings, device="cpu", bf16=False)
+        task.train(state_file(task, tmp_path / "state.pt", resume=False))
+        return torch.cat([value.flatten() for value in task.average.state_dict().values()])
 
     one, again, other = weights(5), weights(5), weights(6)
     assert torch.equal(one, again)
@@ -186,12 +192,14 @@ def test_the_tokenizer_is_the_same_every_time() -> None:
     assert len(long) == 16 and (long[0], long[-1]) == (0, 1)
 
 
-def test_training_lowers_the_loss(data: PretrainData) -> None:
-    from moderation.clip.pretrain.task import Trainer, run
+def test_training_lowers_the_loss(data: PretrainData, tmp_path: Path) -> None:
+    from moderation.clip.pretrain.run import state_file
+    from moderation.clip.pretrain.task import Pretraining
 
     losses: list[float] = []
-    trainer = Trainer(data.train, replace(TINY, steps=40), device="cpu", bf16=False)
-    run(trainer, each_step=lambda _trainer, loss: losses.append(loss))
+    task = Pretraining(data.train, replace(TINY, steps=40), device="cpu", bf16=False)
+    task.each_step = lambda _run, loss: losses.append(loss)
+    task.train(state_file(task, tmp_path / "state.pt", resume=False))
 
     assert len(losses) == 40
     assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
@@ -200,25 +208,54 @@ def test_training_lowers_the_loss(data: PretrainData) -> None:
 def test_a_run_that_was_cut_off_goes_on(data: PretrainData, tmp_path: Path) -> None:
     import torch
 
-    from moderation.clip.pretrain.task import Trainer, run
+    from moderation.clip.pretrain.run import state_file
+    from moderation.clip.pretrain.task import Pretraining
 
     cut, state = replace(TINY, steps=3), tmp_path / "state.pt"
-    first = Trainer(data.train, cut, device="cpu", bf16=False)
-    run(first, each_step=lambda _trainer, _loss: None)
-    first.save(state)
-    second = Trainer(data.train, replace(TINY, steps=5), device="cpu", bf16=False)
-    second.load(state)
+    first = Pretraining(data.train, cut, device="cpu", bf16=False)
+    first.train(state_file(first, state, resume=False))
+    second = Pretraining(data.train, replace(TINY, steps=5), device="cpu", bf16=False)
+    saved = state_file(second, state, resume=True)
+    saved.load(Run(micro=8), second, second.optimizer())
     for name, value in second.model.state_dict().items():
         assert torch.equal(value, first.model.state_dict()[name])
-    run(second, each_step=lambda _trainer, _loss: None)
 
-    assert second.step == 5
+    assert second.train(saved).step == 5
     with pytest.raises(ModelError, match="--resume"):
-        Trainer(data.train, replace(TINY, text_width=16, steps=5), device="cpu", bf16=False).load(
-            state
+        other = Pretraining(
+            data.train, replace(TINY, text_width=16, steps=5), device="cpu", bf16=False
         )
+        other.train(state_file(other, state, resume=True))
     with pytest.raises(ModelError, match="--resume"):
-        second.load(tmp_path / "none.pt")
+        state_file(second, tmp_path / "none.pt", resume=True)
+
+
+def test_a_run_that_was_cut_off_ends_where_it_would_have(
+    data: PretrainData, tmp_path: Path
+) -> None:
+    import torch
+
+    from moderation.clip.pretrain.run import state_file
+    from moderation.clip.pretrain.task import Pretraining
+
+    def run(name: str, *, resume: bool = False, until: int = 9) -> dict[str, torch.Tensor]:
+        def stop(run: Run, _loss: float) -> None:
+            if run.step == until:
+                raise KeyboardInterrupt
+
+        task = Pretraining(data.train, replace(TINY, steps=5), device="cpu", bf16=False)
+        task.each_step = stop
+        state = state_file(task, tmp_path / name, resume=resume)
+        state.seconds = 0.0
+        task.train(state)
+        return task.average.state_dict()
+
+    undisturbed = run("undisturbed")
+    with pytest.raises(KeyboardInterrupt):
+        run("cut", until=3)
+    went_on = run("cut", resume=True)
+
+    assert all(torch.equal(went_on[name], value) for name, value in undisturbed.items())
 
 
 def test_a_model_can_be_trained_further(
@@ -266,22 +303,22 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
     csv.write_text("image_path,title\na.jpg,A\n", encoding="utf-8")
 
     with pytest.raises(CatalogueError, match=r"bad\.csv has no column text, category"):
-        prepare(csv, settings=TINY)
+        read_catalogue(csv, settings=TINY)
 
 
 def test_a_wrong_folder_is_explained(drawn_csv: Path, tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="--image-base-path"):
-        prepare(drawn_csv, settings=TINY, folder=tmp_path)
+        read_catalogue(drawn_csv, settings=TINY, folder=tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match=r"no file .*none\.csv"):
-        prepare(tmp_path / "none.csv", settings=TINY)
+        read_catalogue(tmp_path / "none.csv", settings=TINY)
 
 
 def test_pairs_without_their_products_are_refused(drawn_csv: Path) -> None:
     with pytest.raises(CatalogueError, match="--val-csv"):
-        prepare(drawn_csv, settings=TINY, val_pairs=drawn_csv)
+        read_catalogue(drawn_csv, settings=TINY, val_pairs=drawn_csv)
 
 
 def test_too_few_rows_are_refused(drawn_csv: Path, tmp_path: Path) -> None:
@@ -289,4 +326,4 @@ def test_too_few_rows_are_refused(drawn_csv: Path, tmp_path: Path) -> None:
     few.write_text("\n".join(drawn_csv.read_text(encoding="utf-8").splitlines()[:8]), "utf-8")
 
     with pytest.raises(CatalogueError, match="too few"):
-        prepare(few, settings=TINY)
+        read_catalogue(few, settings=TINY)

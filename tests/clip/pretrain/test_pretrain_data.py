@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from moderation.clip.data.augment import colours_in, readable, swap_colour, vary_text
+from moderation.clip.data.held_out import held_out_pairs
 from moderation.clip.data.negatives import (
     Negatives,
     Prompts,
     colour_bits,
     head_noun,
-    held_out_pairs,
 )
 from moderation.clip.data.product_rows import (
     Rows,

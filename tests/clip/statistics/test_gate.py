@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from moderation.clip.statistics import gate
 from moderation.clip.statistics.assess import JudgedPairs, Scores
+
+pytestmark = pytest.mark.slow
 
 
 def pairs(seed: int, n: int = 400, *, categories: int = 4) -> JudgedPairs:

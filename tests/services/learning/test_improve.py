@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -25,23 +25,29 @@ from moderation.models import (
     VersionEvent,
 )
 from moderation.services.catalogue import catalogue_import
+from moderation.services.encoding import engine
 from moderation.services.learning import improve, training, training_work
 from moderation.services.registry import versions
-from tests.support.factories import MakeUser, RunWorker
+from moderation.services.running import setup
+from tests.support import factories
+from tests.support.factories import MakeUser
+from tests.support.module_rows import module_rows
 from tests.support.simulated_shop import decide_all, draw_shop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.any_database]
 
 PRODUCTS, UNDECIDED = 170, 20
-Shop = Callable[[], set[str]]
+
+
+# Everything is drawn for the audit, and much of it for gold, so that the gate has enough.
+DRAWN = {"AUDIT_SHARE": 1.0, "AUDIT_FLAGGED_SHARE": 1.0, "GOLD_SHARE": 0.4}
 
 
 @pytest.fixture(autouse=True)
 def checkpoints(settings: Any, tmp_path: Path) -> None:
-    """Everything is drawn for the audit, and much of it for gold, so that the gate has enough."""
     settings.CLIP_CHECKPOINT_DIR = tmp_path / "checkpoints"
-    settings.AUDIT_SHARE = settings.AUDIT_FLAGGED_SHARE = 1.0
-    settings.GOLD_SHARE = 0.4
+    for name, value in DRAWN.items():
+        setattr(settings, name, value)
 
 
 @pytest.fixture(scope="module")
@@ -50,24 +56,40 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
     return folder, draw_shop(folder, count=PRODUCTS, mismatch_share=0.4)
 
 
-@pytest.fixture
-def shop(
-    bundled: Any,
-    make_user: MakeUser,
-    run_worker: RunWorker,
+@pytest.fixture(scope="module")
+def module_photos(
+    django_db_setup: None,
+    django_db_blocker: Any,
     drawn: tuple[Path, set[str]],
-) -> set[str]:
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Path]:
     """A decided shop whose model gives wrong probabilities: the higher the similarity, the more
     suspicious it finds a pair. The last products came in after the moderators went home."""
     folder, wrong = drawn
-    ModelVersion.objects.filter(pk=bundled.pk).update(platt_a=6.0, platt_b=-2.0)
-    catalogue_import.import_catalogue(folder / "catalogue.csv", source=Product.Source.DEMO)
-    run_worker()
-    late = Product.objects.order_by("-pk").values_list("pk", flat=True)[:UNDECIDED]
-    ReviewItem.objects.filter(product__in=list(late)).update(state="withdrawn")
-    decide_all(wrong, by=[make_user("anna"), make_user("ben")])
-    ReviewItem.objects.filter(product__in=list(late)).update(state="open")
-    return wrong
+    photos = tmp_path_factory.mktemp("photos")
+    with module_rows(django_db_blocker, photos, **DRAWN):
+        setup.seed_groups()
+        bundled = factories.activate_bundled()
+        ModelVersion.objects.filter(pk=bundled.pk).update(platt_a=6.0, platt_b=-2.0)
+        engine.engine_for(bundled)  # a heartbeat while it loads would wait for this transaction
+        catalogue_import.import_catalogue(folder / "catalogue.csv", source=Product.Source.DEMO)
+        factories.run_worker()
+        late = Product.objects.order_by("-pk").values_list("pk", flat=True)[:UNDECIDED]
+        ReviewItem.objects.filter(product__in=list(late)).update(state="withdrawn")
+        decide_all(wrong, by=[factories.make_user(name) for name in ("anna", "ben")])
+        ReviewItem.objects.filter(product__in=list(late)).update(state="open")
+        yield photos
+
+
+@pytest.fixture
+def bundled(db: None) -> ModelVersion:
+    return versions.current()
+
+
+@pytest.fixture
+def shop(drawn: tuple[Path, set[str]]) -> set[str]:
+    """The products with a wrong text."""
+    return drawn[1]
 
 
 def run_improve(*arguments: str) -> str:
@@ -237,16 +259,3 @@ def test_who_may_not_promote_gets_a_candidate(
     assert run.version.status == "candidate"
     assert versions.current() == bundled
     assert "Not promoted, as asked" in run.log
-
-
-def test_without_enough_decisions_it_says_so(bundled: ModelVersion) -> None:
-    with pytest.raises(CommandError, match="No decision gives a label here"):
-        run_improve()
-    assert versions.current() == bundled
-
-
-def test_it_asks_before_it_begins(bundled: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("builtins.input", lambda _: "n")
-    with pytest.raises(CommandError, match="Nothing was done"):
-        call_command("improve", stdout=StringIO())
-    assert not TrainingRun.objects.exists()

@@ -87,7 +87,7 @@ def test_progress_curve_and_log_reach_the_row(
         keeper(Update("Training", 0.5, point={"step": 3, "train": 0.7, "validation": 0.6}))
         row = TrainingRun.objects.get(pk=run.pk)
         seen.append((row.status, row.doing, row.progress, row.curve, row.log))
-        assert row.beat_at is not None
+        assert row.heartbeat_at is not None
         assert row.claimed_by == heartbeat.me()
 
     working(work)
@@ -194,7 +194,7 @@ def dies(run: TrainingRun) -> TrainingRun:
         status=Status.RUNNING,
         claimed_by=a_dead_process(),
         attempts=run.attempts + 1,
-        beat_at=timezone.now(),
+        heartbeat_at=timezone.now(),
     )
     training.sweep()
     run.refresh_from_db()
@@ -230,7 +230,7 @@ def test_one_that_was_silent_too_long_loses_its_row(
 ) -> None:
     def work(run: TrainingRun, keeper: training_log.Keeper) -> None:
         long_ago = timezone.now() - training.SILENCE - timedelta(seconds=1)
-        TrainingRun.objects.filter(pk=run.pk).update(beat_at=long_ago)
+        TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=long_ago)
         training.sweep()
         keeper(Update("Training", 0.5))
         pytest.fail("it went on with a row that another one may have")
@@ -338,7 +338,7 @@ def test_one_of_another_hosts_terminal_that_never_began_makes_room(
     assert run.status == Status.QUEUED
 
     long_ago = timezone.now() - training.SILENCE - timedelta(seconds=1)
-    TrainingRun.objects.filter(pk=run.pk).update(beat_at=long_ago)
+    TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=long_ago)
     assert ask().status == Status.QUEUED
     run.refresh_from_db()
     assert (run.status, run.live) == (Status.FAILED, None)
@@ -348,7 +348,7 @@ def test_one_that_is_taken_up_again_is_not_taken_for_dead(ask: Callable[..., Tra
     run = ask()
     long_ago = timezone.now() - 2 * training.SILENCE
     TrainingRun.objects.filter(pk=run.pk).update(
-        status=Status.FAILED, live=None, beat_at=long_ago, created_at=long_ago
+        status=Status.FAILED, live=None, heartbeat_at=long_ago, created_at=long_ago
     )
     run = training.resume(run, foreground=True)
     training.sweep()

@@ -12,7 +12,6 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
-from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.db.models import F
 from django.test import Client
@@ -29,6 +28,7 @@ from moderation.services.registry import questions
 from moderation.services.release import known_scores, threshold_targets
 from moderation.services.release.known_scores import KnownScores
 from moderation.services.scoring import analyze, stale
+from tests.support.factories import MakeUser
 from tests.support.scored_shop import fill
 
 pytestmark = pytest.mark.django_db
@@ -150,7 +150,7 @@ def test_old_answers_are_dropped(slow: None, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_sweep_finds_what_pages_show(
-    bundled: ModelVersion, make_user: Callable[..., User], monkeypatch: pytest.MonkeyPatch
+    bundled: ModelVersion, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(bundled, count=30)
     monkeypatch.setattr(cache, "LONG", -1.0)

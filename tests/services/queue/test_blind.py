@@ -73,6 +73,7 @@ def test_a_list_is_narrowed_by_its_own_filters_alone(
     assert root.get(f"/admin/moderation/{model}/?{query}").status_code == 400
 
 
+@pytest.mark.slow
 def test_every_choice_of_every_filter_works(root: Client, asked: Asked) -> None:
     Webhook.objects.create(name="shop", url="http://shop.example/")
     followed = 0

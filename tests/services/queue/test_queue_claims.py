@@ -56,6 +56,7 @@ def moderators(make_user: MakeUser) -> list[User]:
     return [make_user(f"moderator{number}") for number in range(MODERATORS)]
 
 
+@pytest.mark.slow
 def test_moderators_at_once_decide_every_item_exactly_once(
     make_item: MakeItem, moderators: list[User]
 ) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from moderation.models import Decision, QueuePreferences
 from moderation.services.queue import queue_keys
+from tests.support.factories import MakeUser
 from tests.support.paths import ROOT
 
-Make = Callable[..., Any]
 DOCS = ROOT / "docs"
 # As they were when hands learned them.
 LEARNED = {
@@ -48,23 +46,24 @@ def test_each_reason_goes_with_one_verdict_and_an_undo_has_none() -> None:
 
 @pytest.mark.django_db
 def test_a_key_that_somebody_chose_is_theirs_though_a_new_action_has_it_usually(
-    make_user: Make, monkeypatch: pytest.MonkeyPatch
+    make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna = make_user("anna")
-    queue_keys.save(anna, keys={"skip": "9", "note": "x"}, on=True)
-    monkeypatch.setitem(queue_keys.ACTIONS, "confirm:new", ("Mismatch: something new", "9"))
+    queue_keys.save(anna, keys={"skip": "j", "note": "x"}, on=True)
+    first_free = next(key for key in "1234567890ac" if key not in queue_keys.usual().values())
+    monkeypatch.setitem(queue_keys.ACTIONS, "confirm:new", ("Mismatch: something new", "j"))
 
     keys, is_on = queue_keys.keys_of(anna)
 
-    assert is_on and keys["skip"] == "9" and keys["confirm:new"] == "0"
+    assert is_on and keys["skip"] == "j" and keys["confirm:new"] == first_free
     assert len(set(keys.values())) == len(queue_keys.ACTIONS)
     queue_keys.save(anna, keys=keys, on=True)  # as the page sends them all
     assert queue_keys.keys_of(anna)[0] == keys
-    assert queue_keys.keys_of(make_user("ben"))[0]["confirm:new"] == "9"
+    assert queue_keys.keys_of(make_user("ben"))[0]["confirm:new"] == "j"
 
 
 @pytest.mark.django_db
-def test_the_chosen_key_of_an_action_that_is_gone_is_free(make_user: Make) -> None:
+def test_the_chosen_key_of_an_action_that_is_gone_is_free(make_user: MakeUser) -> None:
     anna = make_user("anna")
     QueuePreferences.objects.create(user=anna, keys={"confirm:gone": "1"}, keys_on=True)
 

@@ -104,7 +104,7 @@ def test_only_the_audit_arm_hands_out_what_was_drawn_by_lot(
     drawn = [make_item(f"D{number}", similarity=-0.5) for number in range(3)]
     make_item("A1", similarity=0.3)
     for item, place in zip(drawn, (0.5, 0.2, 0.9), strict=True):
-        ReviewItem.objects.filter(pk=item.pk).update(in_audit=True, lottery=place)
+        ReviewItem.objects.filter(pk=item.pk).update(in_audit=True, random_order=place)
 
     order = []
     while (item := review_claims.claim_next(anna)) is not None:
@@ -120,7 +120,7 @@ def test_all_arms_get_their_turns_and_what_is_fetched_ahead_comes_next(
     for number in range(30):
         item = make_item(f"A{number}", similarity=number / 100)
         ReviewItem.objects.filter(pk=item.pk).update(
-            in_audit=number % 3 == 0, lottery=number / 30, uncertainty=number / 30
+            in_audit=number % 3 == 0, random_order=number / 30, uncertainty=number / 30
         )
 
     picks, foretold, following = Counter(), 0, None

@@ -31,7 +31,11 @@ from .test_rollback import anew, picture
 
 pytestmark = pytest.mark.django_db
 
-scored, other = test_rollback.shop, test_rollback.other
+module_photos, scored, other = (
+    test_rollback.module_photos,
+    test_rollback.shop,
+    test_rollback.other,
+)
 
 
 @pytest.fixture

@@ -141,6 +141,7 @@ def test_thresholds_and_probabilities_are_not_fitted_on_what_the_weights_learned
     assert len(judged_labels.judged(bundled)) == len(judged)
 
 
+@pytest.mark.slow
 def test_thousands_of_photos_are_compared_in_seconds(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     # White around something in the middle, as in a catalogue.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,17 @@ from moderation.services.queue import review
 from moderation.services.registry import versions
 from moderation.services.release import promotion, rollback
 from moderation.services.scoring import reanalyze
-from tests.support import judged_shop
+from tests.support import factories, judged_shop
 from tests.support.factories import MakeUser, RunWorker
+from tests.support.module_rows import module_rows
 from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
 
+AUDITED = {"AUDIT_SHARE": 0.2, "AUDIT_FLAGGED_SHARE": 0.3}
 QUEUE_FIELDS = (
     *("pk", "product_id", "analysis_id", "suspicion", "uncertainty", "stratum"),
-    *("sampling_probability", "lottery", "in_audit", "opened_at", "reopens_id"),
+    *("sampling_probability", "random_order", "in_audit", "opened_at", "reopens_id"),
 )
 
 
@@ -48,20 +51,32 @@ def picture() -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def shop(bundled: ModelVersion, settings: Any, run_worker: RunWorker) -> ModelVersion:
+@pytest.fixture(scope="module")
+def module_photos(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     """Forty scored products; a threshold that flags some, an audit that draws some."""
-    settings.AUDIT_SHARE, settings.AUDIT_FLAGGED_SHARE = 0.2, 0.3
-    judged_shop.taken_in(40)
-    engine.engine_for(bundled)
-    run_worker()
-    middle = sorted(Analysis.objects.values_list("similarity", flat=True))[20]
-    ModelVersion.objects.filter(pk=bundled.pk).update(threshold=middle, clear_threshold=-0.5)
-    bundled.refresh_from_db()
-    anew(bundled, run_worker)
-    strata = set(ReviewItem.objects.open().values_list("stratum", flat=True))
-    assert strata == {"flagged", "audit"}
-    return bundled
+    photos = tmp_path_factory.mktemp("photos")
+    with module_rows(django_db_blocker, photos, **AUDITED):
+        bundled = factories.activate_bundled()
+        judged_shop.taken_in(40)
+        engine.engine_for(bundled)
+        factories.run_worker()
+        middle = sorted(Analysis.objects.values_list("similarity", flat=True))[20]
+        ModelVersion.objects.filter(pk=bundled.pk).update(threshold=middle, clear_threshold=-0.5)
+        bundled.refresh_from_db()
+        anew(bundled, factories.run_worker)
+        strata = set(ReviewItem.objects.open().values_list("stratum", flat=True))
+        assert strata == {"flagged", "audit"}
+        yield photos
+
+
+@pytest.fixture
+def shop(db: None, settings: Any) -> ModelVersion:
+    """The version that scored the forty."""
+    for name, value in AUDITED.items():
+        setattr(settings, name, value)
+    return versions.current()
 
 
 @pytest.fixture

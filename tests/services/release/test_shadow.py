@@ -204,7 +204,7 @@ def test_vectors_of_another_machine_are_no_unreadable_photos(
         def encode_texts(self, texts: list[str]) -> list[np.ndarray]:
             return [np.eye(DIM, dtype=np.float32)[0] for _ in texts]
 
-    loaded = SimpleNamespace(encoder=Encoder(), version_id=candidate.pk, forebears=())
+    loaded = SimpleNamespace(encoder=Encoder(), version_id=candidate.pk, ancestors=())
     monkeypatch.setattr(shadow, "engine_for", lambda version: loaded)
 
     report = shadow.run(candidate).report

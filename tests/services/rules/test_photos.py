@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
@@ -35,12 +35,12 @@ from moderation.services.release import evaluation, judged_pairs, shadow, zero_s
 from moderation.services.rules import photos
 from moderation.services.scoring import analyze, scoring_requests
 from tests.support import judged_shop, object_store
+from tests.support.factories import MakeItem, MakeProduct, MakeUser, RunWorker
 from tests.support.photos import photo
 from tests.support.snapshot_shop import jpeg, unlike
 
 pytestmark = pytest.mark.django_db
 
-Make = Callable[..., Any]
 NAME = "products/ab/abc.jpg"
 
 
@@ -121,7 +121,7 @@ def sha256_of(path: Path) -> str:
 
 
 def test_a_product_is_scored_and_explained(
-    elsewhere: None, make_product: Make, run_worker: Callable[[], int]
+    elsewhere: None, make_product: MakeProduct, run_worker: RunWorker
 ) -> None:
     blue_mug = BytesIO()
     draw("mug", colour="blue", seed=1, size=96).save(blue_mug, "PNG")
@@ -146,7 +146,7 @@ def test_a_product_is_scored_and_explained(
 
 
 @pytest.fixture
-def decided(make_item: Make, make_user: Make, settings: Any) -> list[Decision]:
+def decided(make_item: MakeItem, make_user: MakeUser, settings: Any) -> list[Decision]:
     """Four products of two people's making: two that match, two that do not."""
     anna = make_user("anna")
     found = []

@@ -34,11 +34,12 @@ def shares(settings: Any) -> Any:
 
 
 def an_id(*, low: float = 0.0, high: float = 1.0, gold: bool = False) -> str:
-    """A product id whose ticket lies in this range."""
+    """A product id whose random number lies in this range."""
     return next(
         name
         for name in (f"P{number}" for number in range(10_000))
-        if low <= sampling.lottery(name) < high and (sampling._number("gold", name) < 0.1) == gold
+        if low <= sampling.random_number(name) < high
+        and (sampling._number("gold", name) < 0.1) == gold
     )
 
 
@@ -62,14 +63,16 @@ def decide(item: ReviewItem, moderator: User, verdict: str = "confirm") -> Decis
     return review.decide(item, moderator=moderator, verdict=verdict, reason=reason)
 
 
-# ── The lottery ───────────────────────────────────────────────────────────────────────────────
-def test_a_ticket_never_changes_and_tickets_are_spread_evenly() -> None:
-    assert sampling.lottery("A1") == pytest.approx(0.4988, abs=1e-4)
+# ── The random sample ─────────────────────────────────────────────────────────────────────────
+def test_a_random_number_never_changes_and_they_are_spread_evenly() -> None:
+    assert sampling.random_number("A1") == pytest.approx(0.4988, abs=1e-4)
     names = [f"product {number}" for number in range(20_000)]
 
-    assert sum(sampling.lottery(n) < 0.02 for n in names) == pytest.approx(400, abs=70)
-    drawn = [n for n in names if sampling.lottery(n) < 0.1]
-    assert sum(sampling.order(n) < 0.5 for n in drawn) == pytest.approx(len(drawn) / 2, abs=80)
+    assert sum(sampling.random_number(n) < 0.02 for n in names) == pytest.approx(400, abs=70)
+    drawn = [n for n in names if sampling.random_number(n) < 0.1]
+    assert sum(sampling.random_order(n) < 0.5 for n in drawn) == pytest.approx(
+        len(drawn) / 2, abs=80
+    )
 
 
 def test_what_passed_enters_by_lot_with_its_probability(make_product: MakeProduct) -> None:
@@ -79,7 +82,7 @@ def test_what_passed_enters_by_lot_with_its_probability(make_product: MakeProduc
     item = only_item()
     assert (item.product, item.stratum, item.in_audit) == (drawn, "audit", True)
     assert item.sampling_probability == pytest.approx(0.02)
-    assert item.lottery == pytest.approx(sampling.order(drawn.external_id))
+    assert item.random_order == pytest.approx(sampling.random_order(drawn.external_id))
 
 
 def test_what_passed_near_the_threshold_is_drawn_more_often(make_product: MakeProduct) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from moderation.models import WorkerBeat
+from moderation.models import Heartbeat
 from moderation.services.learning import training
 from moderation.services.running import supervise
 from moderation.services.worker import heartbeat
@@ -28,7 +28,7 @@ def test_the_newest_beat_of_the_cluster_counts(monkeypatch: pytest.MonkeyPatch) 
     cluster = supervise.Cluster(started_at=-1000.0)
     monkeypatch.setenv(heartbeat.CLUSTER_VARIABLE, cluster.name)
     heartbeat.beat(heartbeat.me())
-    WorkerBeat.objects.update(beat_at=timezone.now() - timedelta(seconds=30))
+    Heartbeat.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=30))
 
     assert 29 < supervise.seconds_of_silence(cluster) < 60
 
@@ -56,8 +56,8 @@ def test_a_worker_beats_while_one_step_takes_long(settings: Any) -> None:
     with heartbeat.beating("me", doing="loading the model"):
         supervise.time.sleep(0.8)
 
-    beat = WorkerBeat.objects.get(worker="me")
-    assert beat.beat_at > started + timedelta(seconds=0.2)
+    beat = Heartbeat.objects.get(worker="me")
+    assert beat.heartbeat_at > started + timedelta(seconds=0.2)
     assert beat.doing == "loading the model"
 
 

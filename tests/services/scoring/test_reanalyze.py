@@ -14,10 +14,10 @@ from moderation.models import (
     Analysis,
     Category,
     Embedding,
+    Heartbeat,
     ModelVersion,
     Product,
     ReviewItem,
-    WorkerBeat,
 )
 from moderation.services.catalogue import intake
 from moderation.services.encoding import engine
@@ -264,7 +264,7 @@ def test_an_answer_never_speaks_for_a_changed_product(scored: list[Product]) -> 
 
 
 def test_without_a_worker_it_says_so_instead_of_waiting(scored: list[Product]) -> None:
-    WorkerBeat.objects.all().delete()
+    Heartbeat.objects.all().delete()
     Embedding.objects.all().delete()
     assert "3 products wait, but no worker is running" in command("--all")
     assert Analysis.objects.pending().count() == 3

@@ -7,27 +7,23 @@ replayed pairs where there are some, else on made-up inputs (retain.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from moderation.clip.data.negatives import Negatives, held_out_pairs
-from moderation.clip.data.product_rows import Rows
+from moderation.clip.data.held_out import made_pairs
+from moderation.clip.data.product_rows import Pairs, Rows
 from moderation.clip.finetune.adaptation.retain import made_up_pictures, made_up_texts
-from moderation.clip.finetune.adaptation.rows import pictures
-from moderation.clip.finetune.adaptation.task import Adapter
+from moderation.clip.finetune.adaptation.rows import PictureReader
+from moderation.clip.finetune.adaptation.task import Adaptation
 from moderation.clip.finetune.data import LabelledPairs
-from moderation.clip.finetune.decisions.tune import Tuned
-from moderation.clip.pictures.preprocess import ImageTransform
-from moderation.clip.pretrain.model import encode_images
+from moderation.clip.finetune.step import Tuned
 from moderation.clip.statistics.metrics import average_precision, roc_auc
-from moderation.clip.training.progress import Update
-
-if TYPE_CHECKING:
-    import torch
+from moderation.clip.training.model_parts import encode_images, unit
+from moderation.clip.training.progress import Report, Update
+from moderation.clip.training.weights import Weights, mixed, put
 
 # Least correlation of the answers to made-up inputs with the base's. Models of three new shops
 # (benchmarks/new_shop) lost 0.03 AUC on the other domains between 0.974 and 0.988 of it.
@@ -40,50 +36,48 @@ RATIOS = tuple(step / 20 for step in range(0, 21, 2))
 Figures = dict[str, float]
 
 
-class Judge:
+class AdaptationJudge:
     """What a mixture of base and adapted weights is judged by."""
 
     def __init__(
         self,
-        adapter: Adapter,
+        task: Adaptation,
         held: Rows,
         validation: LabelledPairs,
         *,
         replay: Rows | None,
-        transform: ImageTransform,
-        side: int,
-        tell: Callable[[float], None] = lambda done: None,
+        reader: PictureReader,
+        tell: Callable[[float], None],
     ) -> None:
         """`tell` gets the share of the validation part's pictures that are read."""
         import torch
 
-        self.adapter = adapter
-        self.listings = MadePairs(held, seed=adapter.settings.seed)
-        self.replay = MadePairs(replay, seed=adapter.settings.seed) if replay else None
-        self.made_up = None if self.replay else MadeUp(adapter)
+        self.task, seed = task, task.settings.seed
+        self.listings = made_pairs(held, seed=seed)
+        self.replay = made_pairs(replay, seed=seed) if replay else None
+        self.made_up = None if self.replay else MadeUp(task)
         self.validation = validation
-        self.validation_pixels = torch.from_numpy(
-            pictures(validation.images, transform=transform, side=side, tell=tell)
-        )
+        self.validation_pixels = torch.from_numpy(reader.pictures(validation.images, tell=tell))
 
-    def choose(self, folder: Path, *, tell: Callable[[Update], None]) -> Tuned:
+    def choose(self, *, steps: int, tell: Report) -> Tuned:
         """The ratio of base to adapted weights that is judged best and retains enough."""
-        adapter, figures = self.adapter, {}
+        task, model = self.task, deepcopy(self.task.base)
+        base, adapted = dict(task.base.named_parameters()), dict(task.average.named_parameters())
+        figures: dict[float, Figures] = {}
         for number, ratio in enumerate(RATIOS):
             tell(Update("Choosing how far to go", 0.9 + 0.1 * number / len(RATIOS)))
-            figures[ratio] = self.figures(mixed(adapter.base, adapter.average, ratio))
+            put(dict(model.named_parameters()), mixed(base, adapted, ratio))
+            figures[ratio] = self.figures(model)
         ratio = chosen_ratio(figures)
-        model = mixed(adapter.base, adapter.average, ratio)
         return Tuned(
-            folder,
-            tensors=_tensors(model) if ratio else {},
-            last=_tensors(adapter.average),
+            tensors=_tensors(mixed(base, adapted, ratio)) if ratio else {},
+            last=_tensors(adapted),
             reasons=[_reason(ratio, figures)],
             metrics={
-                "steps": adapter.step,
-                "listings": adapter.listings,
-                "left_out": adapter.listings - len(adapter.kept),
-                "replayed": len(adapter.rows) - adapter.listings,
+                "steps": steps,
+                "listings": task.listings,
+                "left_out": task.listings - len(task.kept),
+                "replayed": len(task.rows) - task.listings,
                 "ratio": ratio,
                 "by_ratio": {
                     str(one): {name: round(value, 4) for name, value in found.items()}
@@ -94,58 +88,46 @@ class Judge:
 
     def figures(self, model: Any) -> Figures:
         """Average precision on held-back listings and on decisions, and what was retained."""
-        adapter, found = self.adapter, {}
+        task, found = self.task, {}
         if len(self.listings):
-            found["made"] = average_precision(*self.listings.judged(adapter, model))
+            found["made"] = average_precision(
+                self.listings.labels, self._cosines(model, self.listings)
+            )
         if len(set(self.validation.labels.tolist())) == 2:
-            image = adapter.vectors(model, self.validation_pixels)
-            text = adapter.text_vectors(model, self.validation.texts)
+            image = task.vectors(model, self.validation_pixels)
+            text = task.text_vectors(model, self.validation.texts)
             found["decided"] = average_precision(self.validation.labels, (image * text).sum(axis=1))
         found["judged"] = float(np.mean([*found.values()] or [0.0]))
         if self.replay:
-            found["replayed"] = roc_auc(*self.replay.judged(adapter, model))
+            found["replayed"] = roc_auc(self.replay.labels, self._cosines(model, self.replay))
         if self.made_up:
             found["retained"] = self.made_up.retained(model)
         return found
 
-
-class MadePairs:
-    """Held-back true pairs, each with a made mismatch."""
-
-    def __init__(self, rows: Rows, *, seed: int) -> None:
+    def _cosines(self, model: Any, pairs: Pairs) -> np.ndarray:
+        """Of each pair [m]."""
         import torch
 
-        made = held_out_pairs(Negatives(rows), seed=seed) if len(rows) else []
-        self.rows = [row for row, _text, _label, _kind in made]
-        self.texts = [text for _row, text, _label, _kind in made]
-        self.labels = [label for _row, _text, label, _kind in made]
-        self.pixels = torch.from_numpy(rows.pixels)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def judged(self, adapter: Adapter, model: Any) -> tuple[list[int], np.ndarray]:
-        """The labels and this model's cosines [m]."""
-        image = adapter.vectors(model, self.pixels)[self.rows]
-        return self.labels, (image * adapter.text_vectors(model, self.texts)).sum(axis=1)
+        image = self.task.vectors(model, torch.from_numpy(pairs.pixels))[pairs.image]
+        return (image * self.task.text_vectors(model, pairs.texts)).sum(axis=1)
 
 
 class MadeUp:
     """500 made-up pictures and texts, and what the base answers to them."""
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, task: Adaptation) -> None:
         import torch
 
-        self.adapter = adapter
-        rng = np.random.default_rng(adapter.settings.seed)
-        generator = torch.Generator().manual_seed(adapter.settings.seed)
-        rows = torch.from_numpy(rng.integers(0, len(adapter.rows), size=_ASKED))
+        self.task = task
+        rng = np.random.default_rng(task.settings.seed)
+        generator = torch.Generator().manual_seed(task.settings.seed)
+        rows = torch.from_numpy(rng.integers(0, len(task.rows), size=_ASKED))
         self.pictures = made_up_pictures(
-            adapter.pixels[rows].to(adapter.device),
-            size=adapter.settings.image_size, rng=rng, generator=generator,
+            task.pixels[rows].to(task.device),
+            size=task.settings.image_size, rng=rng, generator=generator,
         )  # fmt: skip
-        self.texts = made_up_texts(adapter.words, count=_ASKED, rng=rng)
-        self.before = self._cosines(adapter.base)
+        self.texts = made_up_texts(task.words, count=_ASKED, rng=rng)
+        self.before = self._cosines(task.base)
 
     def retained(self, model: Any) -> float:
         """Correlation of this model's cosines with the base's."""
@@ -157,39 +139,27 @@ class MadeUp:
         import torch
 
         with torch.inference_mode():
-            image = torch.nn.functional.normalize(
-                encode_images(model, self.adapter.normalised(self.pictures)), dim=-1
-            )
-        return image.float().cpu().numpy() @ self.adapter.text_vectors(model, self.texts).T
+            image = unit(encode_images(model, self.task.normalised(self.pictures)))
+        return image.cpu().numpy() @ self.task.text_vectors(model, self.texts).T
 
 
-def mixed(base: Any, adapted: Any, ratio: float) -> Any:
-    """A model with weights base + ratio * (adapted - base)."""
-    import torch
-
-    model = deepcopy(base)
-    with torch.no_grad():
-        torch._foreach_lerp_([*model.parameters()], [*adapted.parameters()], ratio)
-    return model
-
-
-def chosen_ratio(figures: dict[float, Figures]) -> float:
+def chosen_ratio(figures: Mapping[float, Figures]) -> float:
     """The best judged of the ratios that forget little; the smaller of two that are as good."""
-    allowed = [ratio for ratio, found in figures.items() if _retains(found, figures[0.0])]
+
+    def forgets_little(found: Figures) -> bool:
+        if "replayed" in found:
+            return found["replayed"] >= figures[0.0]["replayed"] - FORGOTTEN
+        return found.get("retained", 1.0) >= RETAINED
+
+    allowed = [ratio for ratio, found in figures.items() if forgets_little(found)]
     return max(allowed, key=lambda ratio: (figures[ratio]["judged"], -ratio))
 
 
-def _retains(found: Figures, base: Figures) -> bool:
-    if "replayed" in found:
-        return found["replayed"] >= base["replayed"] - FORGOTTEN
-    return found["retained"] >= RETAINED
+def _tensors(weights: Weights) -> Weights:
+    return {name: weight.detach().float().cpu() for name, weight in weights.items()}
 
 
-def _tensors(model: Any) -> dict[str, torch.Tensor]:
-    return {name: weight.detach().float().cpu() for name, weight in model.named_parameters()}
-
-
-def _reason(ratio: float, figures: dict[float, Figures]) -> str:
+def _reason(ratio: float, figures: Mapping[float, Figures]) -> str:
     if not ratio:
         return "Adapting made the held-back listings and decisions no better: the base stays."
     before, after = figures[0.0], figures[ratio]

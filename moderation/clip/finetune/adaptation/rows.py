@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from moderation.clip.backends.device import cpu_cores
-from moderation.clip.data.product_rows import Rows, difference_hash
+from moderation.clip.data.product_rows import Rows, difference_hash, squashed
 from moderation.clip.errors import ImageError, ModelError
 from moderation.clip.finetune.data import LabelledPairs, Listings
 from moderation.clip.pictures.images import open_image, to_rgb
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Found = TypeVar("Found")
+Tell = Callable[[float], None]  # gets the share that is read, and may raise to stop
 
 _CHUNK = 500  # pictures between two signs of life
 
@@ -37,70 +38,61 @@ class Decided:
         return len(self.texts)
 
 
-def listing_rows(
-    listings: Listings,
-    *,
-    source: str,
-    transform: ImageTransform,
-    side: int,
-    tell: Callable[[float], None] = lambda done: None,
-) -> Rows:
-    """The listings with pictures that can be opened; `source` names where all of them come from.
+@dataclass(frozen=True)
+class PictureReader:
+    """Reads pictures as [side, side, 3] uint8: what the model would be shown, a little larger."""
 
-    `tell` gets the share that is read. Raises `ModelError` where none can be opened.
-    """
+    transform: ImageTransform
+    side: int
 
-    def load(path: Path) -> tuple[np.ndarray, int] | None:
-        try:
-            image = to_rgb(open_image(path, shortest_edge=side))
-        except ImageError:
-            return None
-        return stored(image, transform=transform, side=side), difference_hash(image)
+    def listings(self, listings: Listings, *, source: str, tell: Tell) -> Rows:
+        """The listings with pictures that can be opened; `source` names where all come from.
 
-    loaded = _read(listings.images, load, tell=tell)
-    good = [place for place, found in enumerate(loaded) if found is not None]
-    if not good:
-        raise ModelError(f"None of the {len(loaded):,} pictures of the {source} can be opened.")
-    return Rows(
-        texts=[listings.texts[place] for place in good],
-        categories=[listings.categories[place] for place in good],
-        sources=[source] * len(good),
-        pixels=np.stack([found[0] for found in loaded if found is not None]),
-        hashes=np.array([found[1] for found in loaded if found is not None], dtype=np.uint64),
-    )
+        Raises `ModelError` where none can be opened.
+        """
 
+        def load(path: Path) -> tuple[np.ndarray, int] | None:
+            try:
+                image = self._opened(path)
+            except ImageError:
+                return None
+            return self._stored(image), difference_hash(image)
 
-def decided_rows(
-    pairs: LabelledPairs,
-    *,
-    transform: ImageTransform,
-    side: int,
-    tell: Callable[[float], None] = lambda done: None,
-) -> Decided:
-    return Decided(
-        pixels=pictures(pairs.images, transform=transform, side=side, tell=tell),
-        texts=pairs.texts,
-        labels=np.asarray(pairs.labels),
-    )
+        loaded = _read(listings.images, load, tell=tell)
+        found = [one for one in loaded if one is not None]
+        if not found:
+            raise ModelError(f"None of the {len(loaded):,} pictures of the {source} can be opened.")
+        good = listings.take(np.array([i for i, one in enumerate(loaded) if one is not None]))
+        return Rows(
+            texts=good.texts,
+            categories=good.categories,
+            sources=[source] * len(good),
+            pixels=np.stack([pixels for pixels, _hash in found]),
+            hashes=np.array([number for _pixels, number in found], dtype=np.uint64),
+        )
 
+    def decided(self, pairs: LabelledPairs, *, tell: Tell) -> Decided:
+        """The decided pairs. Raises `ImageError`."""
+        pixels = self.pictures(pairs.images, tell=tell)
+        return Decided(pixels, pairs.texts, np.asarray(pairs.labels))
 
-def pictures(
-    paths: list[Path],
-    *,
-    transform: ImageTransform,
-    side: int,
-    tell: Callable[[float], None] = lambda done: None,
-) -> np.ndarray:
-    def load(path: Path) -> np.ndarray:
-        return stored(to_rgb(open_image(path, shortest_edge=side)), transform=transform, side=side)
+    def pictures(self, paths: list[Path], *, tell: Tell) -> np.ndarray:
+        """Pictures [n, side, side, 3] of these files. Raises `ImageError`."""
+        found = _read(paths, lambda path: self._stored(self._opened(path)), tell=tell)
+        return np.stack(found) if found else np.zeros((0, self.side, self.side, 3), np.uint8)
 
-    found = _read(paths, load, tell=tell)
-    return np.stack(found) if found else np.zeros((0, side, side, 3), np.uint8)
+    def _opened(self, path: Path) -> Image.Image:
+        return to_rgb(open_image(path, shortest_edge=self.side))
+
+    def _stored(self, image: Image.Image) -> np.ndarray:
+        if self.transform.squash is None:  # the centre, as the model's own crop takes it
+            edge = min(image.size)
+            left, top = (image.width - edge) // 2, (image.height - edge) // 2
+            image = image.crop((left, top, left + edge, top + edge))
+        return squashed(image, self.side)
 
 
-def _read(
-    paths: list[Path], load: Callable[[Path], Found], *, tell: Callable[[float], None]
-) -> list[Found]:
+def _read(paths: list[Path], load: Callable[[Path], Found], *, tell: Tell) -> list[Found]:
     """What `load` makes of each file, in order; chunk by chunk, so that `tell` can end it soon."""
     found: list[Found] = []
     with ThreadPoolExecutor(cpu_cores()) as pool:
@@ -108,14 +100,3 @@ def _read(
             tell(start / len(paths))
             found += pool.map(load, paths[start : start + _CHUNK])
     return found
-
-
-def stored(image: Image.Image, *, transform: ImageTransform, side: int) -> np.ndarray:
-    """[side, side, 3] uint8: what the model's preprocessor would show, a little larger."""
-    from PIL import Image
-
-    if transform.squash is None:  # the centre, as its crop takes it
-        edge = min(image.size)
-        left, top = (image.width - edge) // 2, (image.height - edge) // 2
-        image = image.crop((left, top, left + edge, top + edge))
-    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))

@@ -1,180 +1,88 @@
 """Mode `adapt` for a large model on a CPU: two square matrices, learnt on cached vectors.
 
-As in mode `head` (head.py), M u stands for a new projection, so no pixel is touched and the result
+As in mode `head`, M u stands for a new projection (maps.py), so no pixel is touched and the result
 folds into the stock model. What teaches are the shop's listings, by the contrastive loss that CLIP
-was trained with; decided pairs stand beside them, and both matrices are held near the identity.
+was trained with; decided pairs stand beside them, and both matrices are kept near the identity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from moderation.clip.data.negatives import colour_bits, kind_name
-from moderation.clip.finetune.adaptation.vectors_judge import (
-    Maps,
-    farthest_allowed,
-    held_back,
-    judgements,
-    mixed,
-    replayed_aucs,
-)
-from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.decisions.head import IMAGE_MAP, PROJECTIONS, TEXT_MAP
-from moderation.clip.finetune.decisions.tune import Tuned
-from moderation.clip.finetune.features import EncoderVectors, Remembered, Vectors, readable
-from moderation.clip.finetune.losses import balanced, pair_losses
-from moderation.clip.finetune.output import base_tensors
-from moderation.clip.finetune.settings import FinetuneSettings
-from moderation.clip.training.losses import contrastive_loss
-from moderation.clip.training.progress import SignsOfLife, Update, rising
+from moderation.clip.finetune.adaptation.judge import Figures, chosen_ratio
+from moderation.clip.finetune.adaptation.vectors_judge import figures_by_ratio, held_back
+from moderation.clip.finetune.adaptation.vectors_task import MapsTask
+from moderation.clip.finetune.features import encodable
+from moderation.clip.finetune.maps import base_projections, folded, part_way
+from moderation.clip.finetune.step import Step, Tuned
+from moderation.clip.training.loop import train
+from moderation.clip.training.progress import SignsOfLife, Update, part, rising
 
 LEFT_OUT = 0.12  # share of the listings, the lowest scores
 HELD_OUT = 0.1  # share of the listings by which the ratio is chosen
-_BATCH, _EPOCHS, _RATE, _PULL = 256, 10, 5e-4, 3.0
-_SCALE = 30.0  # of cosines in both losses; CLIP's own 100 lets single wrong listings shout
 
 
-def adapt_vectors(
-    folder: Path,
-    data: FinetuneData,
-    *,
-    settings: FinetuneSettings,
-    tell: Callable[[Update], None],
-    vectors: Vectors | None,
-) -> Tuned:
-    """New projections for the model in `folder`; `vectors` may answer for its encoder.
+def adapt_vectors(step: Step) -> Tuned:
+    """New projections for the model.
 
-    A killed run begins anew: what takes time are the vectors, and those are the cache's. Pairs to
-    replay are not learnt from; they only judge what was forgotten.
+    Pairs to replay are not learnt from; they only judge what was forgotten. A step that goes on
+    asks for the vectors anew, which a cache has.
     """
-    assert data.listings is not None
-    signs = SignsOfLife(rising(tell))
-    if vectors is None:
-        vectors = EncoderVectors(folder, device=settings.device, precision=settings.precision)
-    source = Remembered(vectors, tell=lambda doing, done: signs.tell(Update(doing, 0.7 * done)))
-    known = readable(
+    assert step.data.listings is not None
+    signs, seed = SignsOfLife(rising(step.tell)), step.settings.seed
+    source = step.remembered(lambda doing, done: signs.tell(Update(doing, 0.7 * done)))
+    known = encodable(
         source,
-        data.listings.images,
+        step.data.listings.images,
         tell=lambda done: signs.tell(Update("Encoding the listings", 0.7 * done)),
     )
-    listings = data.listings.take(known)
-    data = replace(data, listings=listings)
-    image = source.images(listings.images)  # [n, d]
-    text = source.texts(listings.texts)  # [n, d]
-    rng = np.random.default_rng(settings.seed)
+    listings = step.data.listings.take(known)
+    rng = np.random.default_rng(seed)
     held, rest = held_back(listings, share=HELD_OUT, rng=rng)
-    scores = (image[rest] * text[rest]).sum(axis=1)
-    learnt = rest[np.argsort(scores, kind="stable")[int(LEFT_OUT * len(rest)) :]]
-    maps = _train(image, text, learnt, data, source, settings=settings, tell=signs.tell)
-    judged = judgements(maps, listings.take(held), data.validation, source, rng=rng)
-    replayed = replayed_aucs(maps, data.replay, source, seed=settings.seed, alive=signs.again)
-    ratio = farthest_allowed(judged, replayed)
-    chosen = mixed(maps, ratio)
-    projections = base_tensors(folder, tuple(PROJECTIONS.values()))
+    task = MapsTask(step, listings, rest, source=source, report=part(signs.tell, 0.7, 0.95))
+    task.leave_out(LEFT_OUT)
+    train(
+        task,
+        state=step.state_file([task.epochs, task.batch_size, task.learning_rate, seed]),
+        batch_size=task.batch_size,
+        steps=task.epochs * task.steps,
+        clip=float("inf"),
+    )
+    figures = figures_by_ratio(
+        task.weights, listings.take(held), step.data, source, seed=seed, rng=rng, alive=signs.again
+    )
+    return _outcome(step.folder, task, figures, left_out=len(rest) - len(task.learnt))
+
+
+def _outcome(
+    folder: Path, task: MapsTask, figures: dict[float, Figures], *, left_out: int
+) -> Tuned:
+    ratio, learnt = chosen_ratio(figures), len(task.learnt)
+    chosen, before, after = part_way(task.weights, ratio), figures[0.0], figures[ratio]
+    kept = ""
+    if "replayed" in after:
+        kept = f"; ROC-AUC on pairs to replay {before['replayed']:.3f} and {after['replayed']:.3f}"
     return Tuned(
-        folder,
-        tensors={
-            name: (chosen[key].double() @ projections[name].double()).float()
-            for key, name in PROJECTIONS.items()
-        }
-        if ratio
-        else {},
+        tensors=folded(chosen, base_projections(folder), folder=folder) if ratio else {},
         maps=chosen if ratio else None,
         reasons=[
-            f"Both projections learnt from {len(learnt):,} listings and go {ratio:.0%} of the way; "
-            f"average precision on what was held back {judged[0.0]:.3f} before, "
-            f"{judged[ratio]:.3f} after{_kept(ratio, replayed)}."
+            f"Both projections learnt from {learnt:,} listings and go {ratio:.0%} of the way; "
+            f"average precision on what was held back {before['judged']:.3f} before, "
+            f"{after['judged']:.3f} after{kept}."
         ],
         metrics={
-            "listings": len(learnt),
-            "left_out": len(rest) - len(learnt),
+            "listings": learnt,
+            "left_out": left_out,
             "ratio": ratio,
-            "judged": {str(one): round(value, 4) for one, value in judged.items()},
-            "replayed": {str(one): round(value, 4) for one, value in replayed.items()},
+            **{
+                name: {
+                    str(one): round(found[name], 4)
+                    for one, found in figures.items()
+                    if name in found
+                }
+                for name in ("judged", "replayed")
+            },
         },
     )
-
-
-def _train(
-    image: np.ndarray,
-    text: np.ndarray,
-    learnt: np.ndarray,
-    data: FinetuneData,
-    source: Vectors,
-    *,
-    settings: FinetuneSettings,
-    tell: Callable[[Update], None],
-) -> Maps:
-    """Both matrices after the last epoch."""
-    import torch
-    from torch.nn.functional import normalize
-
-    listings, size = data.listings, image.shape[1]
-    assert listings is not None
-    maps = {name: torch.nn.Parameter(torch.eye(size)) for name in (IMAGE_MAP, TEXT_MAP)}
-    optimizer = torch.optim.Adam([*maps.values()], lr=settings.learning_rate or _RATE)
-    images, texts = torch.from_numpy(image), torch.from_numpy(text)
-    decided = [
-        torch.from_numpy(v)
-        for v in (source.images(data.train.images), source.texts(data.train.texts))
-    ]
-    label = torch.tensor(data.train.labels, dtype=torch.float32)
-    weight = torch.tensor(balanced(data.train.labels, data.train.weights), dtype=torch.float32)
-    names = list(map(kind_name, listings.categories, listings.texts))
-    place = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    kinds = np.array([place[name] for name in names])
-    bits = np.array([colour_bits(one) for one in listings.texts], dtype=np.int64)
-    scale, bias = (
-        torch.tensor(_SCALE),
-        torch.nn.Parameter(torch.tensor(-_SCALE * float((image * text).sum(1).mean()) * 0.9)),
-    )
-    optimizer.add_param_group({"params": [bias], "lr": 1e-2})
-    epochs, batch = settings.epochs or _EPOCHS, settings.batch_size or _BATCH
-    step, steps = 0, epochs * (len(learnt) // batch or 1)
-    for epoch in range(epochs):
-        order = np.random.default_rng([settings.seed, epoch]).permutation(learnt)
-        for start in range(0, max(len(order) - batch + 1, 1), batch):
-            rows = order[start : start + batch]
-            u = normalize(images[rows] @ maps[IMAGE_MAP].T, dim=-1)  # [b, d]
-            v = normalize(texts[rows] @ maps[TEXT_MAP].T, dim=-1)  # [b, d]
-            maybe = torch.from_numpy(_maybe_true(kinds[rows], bits[rows]))
-            loss = contrastive_loss(u, v, scale=scale, ignored=maybe)
-            if len(label):
-                p = normalize(decided[0] @ maps[IMAGE_MAP].T, dim=-1)  # [m, d]
-                q = normalize(decided[1] @ maps[TEXT_MAP].T, dim=-1)
-                each = pair_losses((p * q).sum(dim=1), label, scale=scale, bias=bias)  # [m]
-                loss = loss + (weight * each).mean()
-            eye = torch.eye(size)
-            loss = loss + _PULL / size * sum(((one - eye) ** 2).sum() for one in maps.values())
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            step += 1
-        point = {"step": step, "train": float(loss.detach())}
-        tell(
-            Update(
-                f"Adapting the projections, epoch {epoch + 1} of {epochs}",
-                0.7 + 0.25 * step / steps,
-                point=point,
-            )
-        )
-    return {name: one.detach() for name, one in maps.items()}
-
-
-def _maybe_true(kinds: np.ndarray, bits: np.ndarray) -> np.ndarray:
-    """[b, b] bool: another listing of the kind whose text names no other colour."""
-    same = kinds[:, None] == kinds[None]
-    colour = ((bits[:, None] & bits[None]) != 0) | (bits[:, None] == 0) | (bits[None] == 0)
-    maybe = same & colour
-    np.fill_diagonal(maybe, False)
-    return maybe
-
-
-def _kept(ratio: float, replayed: Mapping[float, float]) -> str:
-    if not replayed:
-        return ""
-    return f"; ROC-AUC on pairs to replay {replayed[0.0]:.3f} and {replayed[ratio]:.3f}"

@@ -1,4 +1,4 @@
-"""How far the matrices of adapt_vectors.py go: judged by what was held back from them.
+"""How far the matrices of vectors.py go: judged by what was held back from them.
 
 What speaks for going further are held-back listings and decisions, what speaks against it is
 forgetting: pairs to replay, where there are some, which were not learnt from either.
@@ -13,10 +13,10 @@ import numpy as np
 
 from moderation.clip.data import grouping
 from moderation.clip.data.product_rows import normalised
-from moderation.clip.finetune.adaptation.judge import FORGOTTEN
-from moderation.clip.finetune.data import LabelledPairs, Listings
-from moderation.clip.finetune.decisions.head import IMAGE_MAP, TEXT_MAP
+from moderation.clip.finetune.adaptation.judge import Figures
+from moderation.clip.finetune.data import FinetuneData, Listings
 from moderation.clip.finetune.features import Vectors, opens
+from moderation.clip.finetune.maps import cosines, part_way
 from moderation.clip.statistics.metrics import average_precision, roc_auc
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 RATIOS = tuple(number / 10 for number in range(11))
 _REPLAYED = 2000  # pairs that tell what was forgotten, at most
-
-Maps = dict[str, "torch.Tensor"]
 
 
 def held_back(
@@ -50,66 +48,48 @@ def held_back(
     return np.array(held, dtype=np.int64), np.array(rest, dtype=np.int64)
 
 
-def judgements(
-    maps: Maps,
+def figures_by_ratio(
+    maps: Mapping[str, torch.Tensor],
     held: Listings,
-    validation: LabelledPairs,
-    source: Vectors,
-    *,
-    rng: np.random.Generator,
-) -> dict[float, float]:
-    """The judgement of each ratio: the mean of the average precision of held-back listings against
-    shuffled texts and of that of the validation part."""
-    made = _Shuffled(held, source, rng=rng) if len(held) > 1 else None
-    decided = (source.images(validation.images), source.texts(validation.texts))
-    judged = {}
-    for ratio in RATIOS:
-        turned = mixed(maps, ratio)
-        found = []
-        if made is not None and made.both:
-            found.append(average_precision(*made.scored(turned)))
-        if len(set(validation.labels.tolist())) == 2:
-            found.append(average_precision(validation.labels, _cosines(turned, *decided)))
-        judged[ratio] = float(np.mean(found)) if found else 0.0
-    return judged
-
-
-def replayed_aucs(
-    maps: Maps,
-    replay: Listings | None,
+    data: FinetuneData,
     source: Vectors,
     *,
     seed: int,
+    rng: np.random.Generator,
     alive: Callable[[], None],
-) -> dict[float, float]:
-    """ROC-AUC of each ratio on pairs to replay against their shuffled texts; empty without any."""
-    if replay is None:
-        return {}
+) -> dict[float, Figures]:
+    """What each ratio is judged by: the mean of the average precision of held-back listings against
+    shuffled texts and of that of the validation part, and ROC-AUC on pairs to replay against their
+    shuffled texts, where there are some. `alive` is called while their pictures are opened."""
+    made = _Shuffled(held, source, rng=rng) if len(held) > 1 else None
+    replay = None if data.replay is None else _replayed(data.replay, source, seed=seed, alive=alive)
+    part = data.validation
+    decided = (source.images(part.images), source.texts(part.texts))
+    figures = {}
+    for ratio in RATIOS:
+        turned = part_way(maps, ratio)
+        found = []
+        if made is not None and made.both:
+            found.append(average_precision(*made.scored(turned)))
+        if len(set(part.labels.tolist())) == 2:
+            found.append(average_precision(part.labels, cosines(turned, *decided)))
+        figures[ratio] = {"judged": float(np.mean(found)) if found else 0.0}
+        if replay is not None and replay.both:
+            figures[ratio]["replayed"] = roc_auc(*replay.scored(turned))
+    return figures
+
+
+def _replayed(
+    replay: Listings, source: Vectors, *, seed: int, alive: Callable[[], None]
+) -> _Shuffled:
+    """Some of the pairs to replay whose pictures can be opened."""
     rng = np.random.default_rng([seed, 1])
-    chosen = rng.permutation(len(replay))[:_REPLAYED]
     readable = []
-    for row in chosen:
+    for row in rng.permutation(len(replay))[:_REPLAYED]:
         alive()
         if opens(replay.images[row]):
             readable.append(row)
-    made = _Shuffled(replay.take(np.array(readable, dtype=np.int64)), source, rng=rng)
-    return {ratio: roc_auc(*made.scored(mixed(maps, ratio))) for ratio in RATIOS if made.both}
-
-
-def farthest_allowed(judged: Mapping[float, float], replayed: Mapping[float, float]) -> float:
-    """The best judged ratio of those that forget little; the smaller of two that are as good."""
-    allowed = [
-        ratio for ratio in judged
-        if not replayed or replayed[ratio] >= replayed[0.0] - FORGOTTEN
-    ]  # fmt: skip
-    return max(allowed, key=lambda ratio: (judged[ratio], -ratio))
-
-
-def mixed(maps: Mapping[str, torch.Tensor], ratio: float) -> Maps:
-    """Identity + ratio * (map - identity)."""
-    import torch
-
-    return {name: torch.eye(len(one)).lerp(one.detach(), ratio) for name, one in maps.items()}
+    return _Shuffled(replay.take(np.array(readable, dtype=np.int64)), source, rng=rng)
 
 
 class _Shuffled:
@@ -126,17 +106,8 @@ class _Shuffled:
         self.other = other[self.rows]
         self.both = len(self.rows) > 0
 
-    def scored(self, maps: Maps) -> tuple[np.ndarray, np.ndarray]:
+    def scored(self, maps: Mapping[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
         """Labels and cosines [n + w] after the maps."""
-        own = _cosines(maps, self.image, self.text)
-        wrong = _cosines(maps, self.image[self.rows], self.text[self.other])
+        own = cosines(maps, self.image, self.text)
+        wrong = cosines(maps, self.image[self.rows], self.text[self.other])
         return np.repeat([1, 0], [len(own), len(wrong)]), np.concatenate([own, wrong])
-
-
-def _cosines(maps: Maps, image: np.ndarray, text: np.ndarray) -> np.ndarray:
-    """Cosines [m] of paired vectors [m, d] after the maps."""
-    turned = []
-    for vectors, name in ((image, IMAGE_MAP), (text, TEXT_MAP)):
-        moved = vectors @ maps[name].numpy().T
-        turned.append(moved / np.linalg.norm(moved, axis=1, keepdims=True))
-    return np.asarray((turned[0] * turned[1]).sum(axis=1))

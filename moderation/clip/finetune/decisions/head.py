@@ -1,8 +1,7 @@
 """Mode `head`: both projections, on vectors that the model gave; no pixel is touched twice.
 
-A vector is u = W h / |W h| with the stock projection W. What is learnt is a square matrix M for
-each tower, from the identity on: M u points where (M W) h points, so the result folds exactly into
-the stock model as the new projection M W, and vectors that are stored can be turned by M alone.
+What is learnt is a square matrix for each tower, from the identity on (maps.py): the result folds
+exactly into the stock model, and vectors that are stored can be turned by the matrix alone.
 """
 
 from __future__ import annotations
@@ -13,48 +12,48 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.decisions.task import Learner
-from moderation.clip.finetune.features import Vectors
+from moderation.clip.finetune.decisions.task import DecisionTask
+from moderation.clip.finetune.maps import (
+    IMAGE_MAP,
+    TEXT_MAP,
+    base_projections,
+    folded,
+    identity,
+    turned,
+)
+from moderation.clip.finetune.settings import Recipe
+from moderation.clip.finetune.step import Step
+from moderation.clip.training.model_parts import unit
+from moderation.clip.training.progress import SignsOfLife, Update, part
+from moderation.clip.training.weights import Weights
 
 if TYPE_CHECKING:
     import torch
 
-MAPS_NAME = "head_maps.safetensors"
-IMAGE_MAP, TEXT_MAP = "M_image", "M_text"
-PROJECTIONS = {IMAGE_MAP: "visual_projection.weight", TEXT_MAP: "text_projection.weight"}
 _SWAPS = 3  # made mismatches of each match; their vectors are made once
 
 
-class Head(Learner):
+class Head(DecisionTask):
     """Two square matrices, trained on unit vectors of the base."""
 
-    def __init__(
-        self,
-        data: FinetuneData,
-        vectors: Vectors,
-        *,
-        projections: Mapping[str, torch.Tensor],
-        seed: int,
-        swaps: float,
-        device: str = "cpu",
-    ) -> None:
-        """`projections` are the base's tensors visual_projection.weight and text_projection.weight;
-        `vectors` must remember what it was asked, since it is asked at each validation."""
+    def __init__(self, step: Step, recipe: Recipe, signs: SignsOfLife) -> None:
         import torch
 
-        super().__init__(data, seed=seed, swaps=swaps, device=device)
-        self.vectors, self.projections = vectors, projections
-        self.image = self._tensor(vectors.images(self.pairs.images))  # [n, d]
-        self.text = self._tensor(vectors.texts(self.pairs.texts))  # [n, d]
+        super().__init__(step, recipe, device="cpu", report=part(signs.tell, 0.2, 0.9))
+        # Remembered, since they are asked for at each validation.
+        self.vectors = vectors = step.remembered(
+            lambda doing, done: signs.tell(Update(doing, 0.2 * done))
+        )
+        self.folder = step.folder
+        self.projections = base_projections(step.folder)
+        self.image = _tensor(vectors.images(self.pairs.images))  # [n, d]
+        self.text = _tensor(vectors.texts(self.pairs.texts))  # [n, d]
         made = self._made()
         self.made_start = np.cumsum([0, *map(len, made)])  # [n + 1]
         found = vectors.texts([text for texts in made for text in texts])
-        self.made = self._tensor(found.reshape(-1, self.image.shape[1]))  # [all made, d]
-        size = self.image.shape[1]
+        self.made = _tensor(found.reshape(-1, self.image.shape[1]))  # [all made, d]
         self.weights = {
-            name: torch.nn.Parameter(torch.eye(size, device=device))
-            for name in (IMAGE_MAP, TEXT_MAP)
+            name: torch.nn.Parameter(one) for name, one in identity(self.image.shape[1]).items()
         }
         self.start_scale()
 
@@ -68,43 +67,38 @@ class Head(Learner):
         self, rows: np.ndarray, *, epoch: int
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         import torch
-        from torch.nn import functional
 
         counts = np.diff(self.made_start)[rows]  # [b]
         starts = np.repeat(self.made_start[rows], counts)
         nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        place = torch.from_numpy(rows).to(self.device)
-        made = torch.from_numpy(starts + nth).to(self.device)  # [s]
-        owner = torch.from_numpy(np.repeat(np.arange(len(rows)), counts)).to(self.device)  # [s]
+        place = torch.from_numpy(rows)
+        made = torch.from_numpy(starts + nth)  # [s]
+        owner = torch.from_numpy(np.repeat(np.arange(len(rows)), counts))  # [s]
         image_map, text_map = self.weights[IMAGE_MAP], self.weights[TEXT_MAP]
         return (
-            functional.normalize(self.image[place] @ image_map.T, dim=-1),
-            functional.normalize(self.text[place] @ text_map.T, dim=-1),
-            functional.normalize(self.made[made] @ text_map.T, dim=-1),
+            unit(self.image[place] @ image_map.T),
+            unit(self.text[place] @ text_map.T),
+            unit(self.made[made] @ text_map.T),
             owner,
         )
 
-    def tensors(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return {
-            name: (weights[key].double().cpu() @ self.projections[name].double()).float()
-            for key, name in PROJECTIONS.items()
-        }
+    def tensors(self, weights: Mapping[str, torch.Tensor]) -> Weights:
+        return folded(weights, self.projections, folder=self.folder)
 
     def _made(self) -> list[list[str]]:
         """The made mismatches of each row; a function of seed and row."""
         made = []
         for row in range(len(self.pairs)):
-            rng = np.random.default_rng([self.seed, row])
+            rng = np.random.default_rng([self.recipe.seed, row])
             drawn = (self.swaps.draw(row, rng=rng) for _ in range(_SWAPS))
             made.append(list(dict.fromkeys(text for text in drawn if text is not None)))
         return made
 
     def _mapped(self, name: str, vectors: np.ndarray) -> np.ndarray:
-        matrix = self.weights[name].detach().cpu().numpy().astype(np.float64)
-        turned = vectors @ matrix.T
-        return turned / np.linalg.norm(turned, axis=1, keepdims=True)
+        return turned(vectors, self.weights[name].detach().numpy().astype(np.float64))
 
-    def _tensor(self, vectors: np.ndarray) -> torch.Tensor:
-        import torch
 
-        return torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)).to(self.device)
+def _tensor(vectors: np.ndarray) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))

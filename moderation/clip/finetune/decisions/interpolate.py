@@ -5,15 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moderation.clip.finetune.decisions.guard import ZeroShot
-from moderation.clip.finetune.decisions.task import Learner
-
-if TYPE_CHECKING:
-    import torch
+from moderation.clip.finetune.decisions.task import DecisionTask
+from moderation.clip.training.weights import Weights, mixed
 
 # A better loss must be this many standard errors better to justify going further from the base.
 CAUTION = 1.0
@@ -24,40 +21,33 @@ class Interpolation:
     """How far the weights go: 0 is the base, 1 the tuned ones; and why."""
 
     ratio: float
-    weights: dict[str, torch.Tensor]
+    weights: Weights
     losses: dict[float, float]  # mean validation loss by ratio
     zero_shot: dict[str, float]  # before, after, and the floor
     reason: str
 
 
-def mixed(
-    base: Mapping[str, torch.Tensor], tuned: Mapping[str, torch.Tensor], ratio: float
-) -> dict[str, torch.Tensor]:
-    """base + ratio * (tuned - base), tensor by tensor."""
-    return {name: base[name].lerp(tuned[name], ratio) for name in base}
-
-
 def interpolate(
-    learner: Learner,
-    base: Mapping[str, torch.Tensor],
-    tuned: Mapping[str, torch.Tensor],
+    task: DecisionTask,
+    base: Weights,
+    tuned: Weights,
     *,
     guard: ZeroShot,
     ratios: Sequence[float],
     tell: Callable[[float], None] = lambda done: None,
 ) -> Interpolation:
     """The ratio of the least validation loss, nearer to the base where little speaks against it,
-    and no further than the zero-shot guard allows. The learner holds its weights afterwards."""
+    and no further than the zero-shot guard allows. The task holds its weights afterwards."""
     losses = {}  # [m] each
     for number, ratio in enumerate(ratios):
         tell(number / len(ratios))
-        learner.put(mixed(base, tuned, ratio))
-        losses[ratio] = learner.validation_losses()
+        task.put(mixed(base, tuned, ratio))
+        losses[ratio] = task.validation_losses()
     wanted = nearest_of_the_best(losses)
     ratio, accuracy = wanted, guard.before
     for ratio in sorted((r for r in ratios if r <= wanted), reverse=True):
-        learner.put(mixed(base, tuned, ratio))
-        accuracy = guard.before if ratio == 0 else guard.accuracy(learner.encode)
+        task.put(mixed(base, tuned, ratio))
+        accuracy = guard.before if ratio == 0 else guard.accuracy(task.encode)
         if accuracy >= guard.floor:
             break
     return Interpolation(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 import numpy as np
 
-from moderation.clip.data.augment import colours_in, swap_colour
+from moderation.clip.data.augment import frequent_colours, swap_colour, with_another
 from moderation.clip.data.negatives import head_noun
 from moderation.clip.data.product_rows import normalised
 from moderation.clip.finetune.data import LabelledPairs
@@ -36,8 +35,7 @@ class Swaps:
     def __init__(self, pairs: LabelledPairs) -> None:
         self.pairs = pairs
         self.matches = np.flatnonzero(pairs.labels == 1)
-        seen = Counter(colour for text in pairs.texts for colour in colours_in(text))
-        self.colours = sorted(colour for colour, count in seen.items() if count >= 2)
+        self.colours = frequent_colours(pairs.texts, least=2)
         self.nouns = [head_noun(category) for category in pairs.categories]
         self.words = [frozenset(normalised(text).split()) for text in pairs.texts]
 
@@ -77,10 +75,7 @@ def swap_material(text: str, *, rng: np.random.Generator) -> str | None:
     found = list(_MATERIAL.finditer(text))
     if not found:
         return None
-    match = found[rng.integers(len(found))]
     taken = {other.group(0).lower() for other in found}
     alike = taken.union(*(group for group in _ALIKE if group & taken))
     others = [material for material in MATERIALS if material not in alike]
-    new = others[rng.integers(len(others))]
-    new = new.title() if match.group(0)[:1].isupper() else new
-    return text[: match.start()] + new + text[match.end() :]
+    return with_another(text, found, others, rng=rng)

@@ -3,60 +3,51 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from moderation.clip import families
 from moderation.clip.backends.cores import CorePool
 from moderation.clip.backends.device import cpu_cores
 from moderation.clip.checkpoints import checkpoint
-from moderation.clip.finetune.data import FinetuneData
-from moderation.clip.finetune.decisions.task import Learner
+from moderation.clip.finetune.decisions.task import DecisionTask
+from moderation.clip.finetune.settings import Recipe
+from moderation.clip.finetune.step import Step
 from moderation.clip.pictures.images import open_image
 from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
+from moderation.clip.training.model_parts import unit
+from moderation.clip.training.progress import SignsOfLife, part
+from moderation.clip.training.weights import Weights
 
 if TYPE_CHECKING:
     import torch
-    from transformers import CLIPModel
 
 Item = TypeVar("Item")
 
 _KEPT_BYTES = 2**30  # of decoded pictures; those beyond are decoded anew
 _ENCODED = 32  # items at once where no gradient is needed
-# Nothing but rounding reaches them: a constant added to all keys leaves the attention as it is.
-_NEVER = ("k_proj.bias", "logit_scale")
 
 
-class Towers(Learner):
-    """The weights of a stock `CLIPModel`: all (`full`), or the last blocks and projections."""
+class Towers(DecisionTask):
+    """All weights of a model (`full`), or those of its last blocks and what follows them."""
 
-    def __init__(
-        self,
-        folder: Path,
-        data: FinetuneData,
-        *,
-        mode: str,
-        seed: int,
-        swaps: float,
-        device: str = "cpu",
-        bf16: bool = False,
-        alive: Callable[[], None] = lambda: None,
-    ) -> None:
-        """`alive` is called every few pictures that are encoded, and may raise to stop."""
-        super().__init__(data, seed=seed, swaps=swaps, device=device)
-        self.bf16, self.alive = bf16, alive
+    def __init__(self, step: Step, recipe: Recipe, signs: SignsOfLife) -> None:
+        device, folder = step.device, step.folder
+        super().__init__(step, recipe, device=device, report=part(signs.tell, 0.2, 0.9))
+        self.alive = signs.again  # told every few pictures that are encoded
         self.cores = CorePool(cpu_cores() if device == "cpu" else 1)
-        self.model = checkpoint.load_model(folder).to(device)  # eval: CLIP trains without dropout
-        self.pixels = Pixels(ImageTransform.from_folder(folder))
+        self.family = families.of(folder)
+        self.model = checkpoint.load_model(folder).to(device)  # eval: trained without dropout
+        self.pixels = Pixels(self.family.load_transform(folder))
         self.tokenizer = checkpoint.load_tokenizer(folder)
-        self.tokenizer.enable_truncation(self.model.config.text_config.max_position_embeddings)
+        self.tokenizer.enable_truncation(self.family.text_length(self.model.config))
         self.weights = {}
         for name, weight in self.model.named_parameters():
-            chosen = mode == "full" or is_last(name, self.model)
-            weight.requires_grad_(chosen and not name.endswith(_NEVER))
+            weight.requires_grad_(self.family.learns(name, self.model.config, mode=recipe.mode))
             if weight.requires_grad:
                 self.weights[name] = weight
         self.start_scale()
@@ -89,7 +80,7 @@ class Towers(Learner):
         pictures = self.pixels.of([self.pairs.images[row] for row in rows])
         texts, made, owner = [self.pairs.texts[row] for row in rows], [], []
         for place, row in enumerate(rows):
-            rng = np.random.default_rng([self.seed, epoch, row])
+            rng = np.random.default_rng([self.recipe.seed, epoch, row])
             if rng.random() < 0.5:  # as good a photo when mirrored
                 pictures[place] = pictures[place][:, ::-1]
             swapped = self.swaps.draw(int(row), rng=rng)
@@ -105,56 +96,40 @@ class Towers(Learner):
             torch.tensor(owner, dtype=torch.long, device=self.device),
         )
 
-    def tensors(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def tensors(self, weights: Mapping[str, torch.Tensor]) -> Weights:
         return {name: weight.detach().float().cpu() for name, weight in weights.items()}
 
     def _images(self, pictures: list[np.ndarray]) -> torch.Tensor:
         """uint8 pictures to unit vectors [b, d], float32."""
-        from torch.nn import functional
-
         values = pixel_values(pictures, self.pixels.transform).to(self.device)  # [b, 3, H, W]
         with self._precision():
-            found = self.model.get_image_features(pixel_values=values).pooler_output
-        return functional.normalize(found.float(), dim=-1)
+            found = self.family.image_features(self.model, values)
+        return unit(found)
 
     def _texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Texts to unit vectors [m, d], float32; each different one runs once."""
         import torch
-        from torch.nn import functional
 
         unique = list(dict.fromkeys(texts))
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch(unique)]
-        longest = max(map(len, ids))
-        # Padded with the end token, as in the encoder: what follows the first end is never seen.
-        padded = torch.tensor([row + row[-1:] * (longest - len(row)) for row in ids])  # [u, t]
+        inputs = self.family.text_inputs(self.model.config, ids)  # [u, t] each
         with self._precision():
-            found = self.model.get_text_features(input_ids=padded.to(self.device)).pooler_output
+            found = self.family.text_features(
+                self.model, *(torch.from_numpy(one).to(self.device) for one in inputs)
+            )
         place = {text: row for row, text in enumerate(unique)}
         rows = torch.tensor([place[text] for text in texts], device=self.device)
-        return functional.normalize(found.float(), dim=-1)[rows]
+        return unit(found)[rows]
 
     def _precision(self) -> contextlib.AbstractContextManager[None]:
         import torch
 
-        return torch.autocast(self.device, torch.bfloat16, enabled=self.bf16, cache_enabled=False)
+        bf16 = self.recipe.bf16
+        return torch.autocast(self.device, torch.bfloat16, enabled=bf16, cache_enabled=False)
 
 
 def _parts(items: Sequence[Item]) -> list[Sequence[Item]]:
     return [items[start : start + _ENCODED] for start in range(0, len(items), _ENCODED)]
-
-
-def is_last(name: str, model: CLIPModel) -> bool:
-    """Whether this weight belongs to a tower's last block, to what follows it, or a projection."""
-    config = model.config
-    ends = (
-        f"vision_model.encoder.layers.{config.vision_config.num_hidden_layers - 1}.",
-        f"text_model.encoder.layers.{config.text_config.num_hidden_layers - 1}.",
-        "vision_model.post_layernorm.",
-        "text_model.final_layer_norm.",
-        "visual_projection.",
-        "text_projection.",
-    )
-    return name.startswith(ends)
 
 
 class Pixels:

@@ -1,0 +1,50 @@
+"""The lanes of a step: each thread's own dice and tokenizer."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
+
+@dataclass
+class Lane:
+    """What one thread of a step needs for itself; a tokenizer is not thread-safe."""
+
+    rng: np.random.Generator
+    generator: torch.Generator
+    tokenizer: PreTrainedTokenizerFast
+
+
+class Lanes(list[Lane]):
+    """As many lanes as a batch ever had parts."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, *, seed: int) -> None:
+        super().__init__()
+        self.tokenizer, self.seed = tokenizer, seed
+
+    def grow(self, count: int) -> None:
+        """At least so many lanes, each with dice of its own."""
+        import torch
+
+        for number in range(len(self), count):
+            rng = np.random.default_rng([self.seed, number])
+            generator = torch.Generator().manual_seed(self.seed + number)
+            self.append(Lane(rng, generator, deepcopy(self.tokenizer)))
+
+    def state(self) -> list[Any]:
+        """Where the dice are."""
+        return [(lane.rng.bit_generator.state, lane.generator.get_state()) for lane in self]
+
+    def restore(self, state: list[Any]) -> None:
+        """Go on from what `state` gave."""
+        self.grow(len(state))
+        for lane, (numbers, pictures) in zip(self, state, strict=False):
+            lane.rng.bit_generator.state = numbers
+            lane.generator.set_state(pictures.cpu())
