@@ -166,10 +166,10 @@ def test_a_large_model_learns_projections_that_fold_exactly(
 
 
 def test_a_large_models_projections_go_on_and_end_where_they_would_have(
-    tiny: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(finetune_settings, "SMALL", 0)
-    undisturbed = adapted(tiny, shop, tmp_path / "undisturbed")
+    undisturbed = adapted(tiny_folder, shop, tmp_path / "undisturbed")
     seen: list[str] = []
 
     def cancel(update: Update) -> None:
@@ -177,9 +177,13 @@ def test_a_large_models_projections_go_on_and_end_where_they_would_have(
             raise Cancelled("Enough.")
 
     with pytest.raises(Cancelled):
-        adapted(tiny, shop, tmp_path / "cut", report=cancel)
+        adapted(tiny_folder, shop, tmp_path / "cut", report=cancel)
     result = adapted(
-        tiny, shop, tmp_path / "cut", resume=True, report=lambda update: seen.append(update.doing)
+        tiny_folder,
+        shop,
+        tmp_path / "cut",
+        resume=True,
+        report=lambda update: seen.append(update.doing),
     )
     assert [doing for doing in seen if "epoch" in doing] == [
         "Adapting the projections, epoch 2 of 2"

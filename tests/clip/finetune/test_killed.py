@@ -151,7 +151,11 @@ def test_a_state_of_other_data_is_not_gone_on_with(
 
 @pytest.mark.parametrize("name", ["0-head.state", "0-adapt.state-0-0123456789abcdef"])
 def test_a_state_of_an_older_version_is_left_alone_and_told_of(
-    tiny: Path, data: FinetuneData, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+    tiny_folder: Path,
+    data: FinetuneData,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
 ) -> None:
     import torch
 
@@ -160,7 +164,7 @@ def test_a_state_of_an_older_version_is_left_alone_and_told_of(
     mode = "adapt" if "adapt" in name else "head"
     right = data.train.take(np.flatnonzero(data.train.labels == 1))
     listings = Listings(right.images, right.texts, right.categories)
-    train(tiny, replace(data, listings=listings), tmp_path, mode=mode, resume=True)
+    train(tiny_folder, replace(data, listings=listings), tmp_path, mode=mode, resume=True)
     assert sorted(unfinished(tmp_path)) == ["best_model", "final_model"]
     assert f"{name} is of an older version of clipmod" in caplog.text
 
