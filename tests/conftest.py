@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from moderation.models import ModelVersion
 from moderation.services.encoding import engine
 from moderation.services.running import setup
 from moderation.services.scoring import scoring_requests
+from moderation.services.worker import heartbeat
 from tests.support import factories
 from tests.support.clip_models import build_folder
 from tests.support.factories import MakeItem, MakeProduct, MakeUser, RunWorker
@@ -126,7 +128,13 @@ def make_item(bundled: ModelVersion) -> MakeItem:
 
 
 @pytest.fixture
-def run_worker() -> RunWorker:
+def no_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A heartbeat from beside would wait for the row that this test's transaction holds."""
+    monkeypatch.setattr(heartbeat, "beating", lambda *_, **__: nullcontext())
+
+
+@pytest.fixture
+def run_worker(no_heartbeats: None) -> RunWorker:
     """Answers everything that is pending, in this process, as the worker would."""
     return factories.run_worker
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -16,15 +15,13 @@ from moderation.services.release import evaluation
 from tests.support import judged_shop
 from tests.support.factories import MakeUser
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.any_database,
+    pytest.mark.usefixtures("no_heartbeats"),
+]
 
 BASE = "/admin/moderation/modelversion"
-
-
-@pytest.fixture(autouse=True)
-def no_beats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A beat from beside would wait for the row that this test's transaction holds."""
-    monkeypatch.setattr(tasks.heartbeat, "beating", lambda *_, **__: nullcontext())
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -281,9 +280,8 @@ def test_the_button_makes_the_report_and_the_page_links_to_it(
     bundled: ModelVersion,
     client: Client,
     make_user: MakeUser,
-    monkeypatch: pytest.MonkeyPatch,
+    no_heartbeats: None,
 ) -> None:
-    monkeypatch.setattr(tasks.heartbeat, "beating", lambda *_, **__: nullcontext())
     client.force_login(make_user("lea", group="lead"))
     own = f"/admin/moderation/modelversion/{candidate.pk}/"
     assert "See what it would flag" in client.get(f"{own}change/").content.decode()

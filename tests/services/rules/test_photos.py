@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Iterator
-from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -33,21 +32,15 @@ from moderation.services.queue import review
 from moderation.services.registry import versions
 from moderation.services.release import evaluation, judged_pairs, shadow, zero_shot
 from moderation.services.rules import photos
-from moderation.services.scoring import analyze, scoring_requests
+from moderation.services.scoring import scoring_requests
 from tests.support import judged_shop, object_store
 from tests.support.factories import MakeItem, MakeProduct, MakeUser, RunWorker
 from tests.support.photos import photo
 from tests.support.snapshot_shop import jpeg, unlike
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_heartbeats")]
 
 NAME = "products/ab/abc.jpg"
-
-
-@pytest.fixture(autouse=True)
-def no_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A heartbeat from beside would wait for the row that this test's transaction holds."""
-    monkeypatch.setattr(analyze.heartbeat, "beating", lambda *_, **__: nullcontext())
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,9 @@ from tests.support import judged_shop
 from tests.support.factories import MakeUser
 from tests.support.scored_shop import fill
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_heartbeats")]
 
 KNOTS = [[-0.1, 3.0], [0.2, 1.0], [0.5, -2.0]]
-
-
-@pytest.fixture(autouse=True)
-def no_beats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A beat from beside would wait for the row that this test's transaction holds."""
-    monkeypatch.setattr(tasks.heartbeat, "beating", lambda *_, **__: nullcontext())
 
 
 @pytest.fixture
