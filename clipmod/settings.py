@@ -142,7 +142,7 @@ REDIS_URL = env.matching(
     what="redis://host:6379/0, or leave it empty",
     secret=True,
 )
-# Each value is there for a loss that was measured; docs/operations.md tells which.
+# Each value is there for a loss that was measured; docs/operations.md says which.
 Q_CLUSTER = {
     "name": "clipmod",
     "workers": 1,

@@ -56,7 +56,7 @@ def seed(text: str) -> int:
 
 
 def share(text: str) -> float:
-    """A share between 0 and 1, both left out."""
+    """A share between 0 and 1, both excluded."""
     try:
         value = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What to do: what was asked for, or by the number of labels and listings, model, device."""
+"""What to do: what was requested, or by the number of labels and listings, model, device."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Plan:
 
 
 def chosen(data: FinetuneData, *, model: Path, settings: FinetuneSettings) -> Plan:
-    """The mode that was asked for, unless labels are too few; `plan` where none was."""
+    """The mode that was requested, unless labels are too few; `plan` where none was."""
     mode, listings = settings.mode, len(data.listings or ())
     if mode == "auto":
         return plan(data, model=model, device=settings.device)
@@ -39,7 +39,7 @@ def chosen(data: FinetuneData, *, model: Path, settings: FinetuneSettings) -> Pl
             mode,
             [
                 f"{listings:,} listings are few to adapt to (auto does it from {MIN_LISTINGS:,} "
-                "on): the model may learn them by heart. It was asked for, so it was done."
+                "on): the model may learn them by heart. It was requested, so it was done."
             ],
         )
     if mode in _LABELLED and (labels := label_count(data)) < MIN_LABELS:

@@ -43,7 +43,7 @@ class Lanes(list[Lane]):
         return [(lane.rng.bit_generator.state, lane.generator.get_state()) for lane in self]
 
     def restore(self, state: list[Any]) -> None:
-        """Go on from what `state` gave."""
+        """Resume from what `state` gave."""
         self.grow(len(state))
         for lane, (numbers, pictures) in zip(self, state, strict=False):
             lane.rng.bit_generator.state = numbers

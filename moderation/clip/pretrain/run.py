@@ -52,8 +52,8 @@ def pretrain(
     """Train on `data` and leave a stock model folder at `output_dir`; returns its clipmod.json.
 
     Every ten minutes the folder is written afresh, whole or not at all, so a run that is cut off
-    leaves a usable model, and the state beside it, from which `resume` goes on. The loss is logged
-    each minute; figures are rare, because looking costs time that training wants.
+    leaves a usable model, and the state beside it, from which `resume` continues. The loss is
+    logged each minute; figures are rare, because looking costs time that training wants.
     `start_from` is a model folder to train further instead of beginning with random weights.
     """
     chosen = choose_device(device)
@@ -86,10 +86,10 @@ def pretrain(
 
 
 def state_file(task: Pretraining, path: Path, *, resume: bool) -> StateFile:
-    """The run's state at `path`; a former one is removed, unless `resume` goes on from it.
+    """The run's state at `path`; a previous one is removed, unless `resume` continues from it.
 
     It fits every run with a model of the same shape and words, however long. Raises ModelError
-    where there is none to go on from.
+    where there is none to resume.
     """
     if not resume:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The file from which a killed training goes on: written whole, and only read by who wrote it."""
+"""The file from which a killed training resumes: written whole, and only read by its writer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StateFile:
         writes: bool = True,
         afresh: str = "without resuming",
     ) -> None:
-        """`afresh` tells people how not to go on."""
+        """`afresh` tells people how not to resume."""
         self.path, self.about, self.seconds = path, about, seconds
         self.writes, self.afresh = writes, afresh
         self._saved, self._took = time.monotonic(), 0.0
@@ -74,7 +74,9 @@ class StateFile:
                 return dict(state)
             old = [self.path]
         for path in old:
-            log.warning("%s is of an older version of clipmod: the training starts anew.", path)
+            log.warning(
+                "%s is of an older version of clipmod: the training starts from scratch.", path
+            )
         return None
 
     def save_if_due(self, run: Run, task: Task, optimizer: torch.optim.Optimizer) -> None:
@@ -84,7 +86,7 @@ class StateFile:
             self.save(run, task, optimizer)
 
     def save(self, run: Run, task: Task, optimizer: torch.optim.Optimizer) -> None:
-        """Write the state; the former one stands until the new one is on the disk."""
+        """Write the state; the previous one stays until the new one is on the disk."""
         import torch
 
         if not self.writes:

@@ -1,7 +1,8 @@
 """Appeals: a seller objects to a decision, and somebody who had no part in it decides again.
 
 What the appeal is about is kept as it was, since photo and text may be others by the time somebody
-looks. Decisions stay append only: an appeal that succeeds adds a row that corrects the former one.
+looks. Decisions stay append only: an appeal that succeeds adds a row that corrects the previous
+one.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def decide(
     """Uphold or overturn the decision; the answer is for the seller.
 
     Overturned, the opposite verdict is added, with a `reason` that goes with it; the item stays
-    decided. What the shop was not told yet of the former one is not sent any more. Raises
+    decided. What was not sent yet of the previous one is not sent any more. Raises
     `AppealError` for a missing answer or reason, or where `by` had a part in the decision, and
     `AppealConflict` where somebody else was faster or it stands no longer; then `close` is left.
     """
@@ -146,9 +147,10 @@ def decide(
 def close(appeal: Appeal, *, by: User, answer: str) -> Appeal:
     """End an appeal whose decision was taken back meanwhile: overturned, by no new decision.
 
-    Nothing is judged here, so it may be done by whoever took part in the decision, too: a lead who
-    turned the automatic action on also takes its decisions back. Raises `AppealError` for a missing
-    answer or right, and `AppealConflict` where the decision stands or somebody else was faster.
+    Nothing is judged here, so it may be done by a lead who took part in the decision, too: a lead
+    who turned the automatic action on also takes its decisions back. Raises `AppealError` for a
+    missing answer or right, and `AppealConflict` where the decision stands or somebody else was
+    faster.
     """
     _check_length("answer", answer, most=ANSWER_LENGTH)
     if refusal := _no_right(by):
@@ -199,20 +201,20 @@ def _no_right(by: User) -> str:
     return f"{by.get_username()} may not decide appeals; a lead may."
 
 
-def _correct(former: Decision, *, by: User, reason: str, wrong_side: str, note: str) -> Decision:
+def _correct(previous: Decision, *, by: User, reason: str, wrong_side: str, note: str) -> Decision:
     return Decision.objects.create(
-        item_id=former.item_id,
-        analysis_id=former.analysis_id,
+        item_id=previous.item_id,
+        analysis_id=previous.analysis_id,
         moderator=by,
-        verdict=opposite(former),
+        verdict=opposite(previous),
         reason=reason,
         wrong_side=wrong_side,
         note=note,
         mode=Decision.Mode.APPEAL,
-        stratum=former.stratum,
-        picked_by=former.picked_by,
-        sampling_probability=former.sampling_probability,
-        corrects=former,
+        stratum=previous.stratum,
+        picked_by=previous.picked_by,
+        sampling_probability=previous.sampling_probability,
+        corrects=previous,
     )
 
 

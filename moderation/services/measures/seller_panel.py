@@ -38,7 +38,7 @@ class SellerPanel:
 
     Of the newest listings, so many as `looked_at`, are: `flagged`, by their present analysis and
     not to be judged blind, and `judged` and `confirmed`, by people, “cannot be told” and what is
-    to be judged blind once more left out.
+    to be judged blind once more excluded.
     """
 
     seller: str
@@ -113,7 +113,7 @@ def _verdicts(products: list[int]) -> Counter[tuple[str, str]]:
 
 
 def _recent(seller: str) -> list[Product]:
-    """The newest listings. `is_blind`: what the model says of it is kept back for now."""
+    """The newest listings. `is_blind`: what the model says of it is hidden for now."""
     return list(
         Product.objects.filter(seller=seller)
         .select_related("analysis", "category")
@@ -124,7 +124,7 @@ def _recent(seller: str) -> list[Product]:
 
 
 def _judged_blind() -> ReviewItemQuerySet:
-    """The open item of a product of which the model's answer is kept back for now."""
+    """The open item of a product of which the model's answer is hidden for now."""
     return ReviewItem.objects.blind().filter(product=OuterRef("pk"))
 
 
