@@ -7,7 +7,7 @@ replacement, 5% of them mismatches. Simulated moderators judge 1,000 of each, by
 designs: "random" (all drawn at random) and "queue" (the 700 most suspicious, and 300 drawn at
 random from the rest, weighted by 1 / probability). Calibrations are fitted to a shop of one half of
 the pictures and judged on one of the other: on its catalogue, and on its queue (the lowest tenth).
-"all" fits them to every product, which shows how much of the ECE is not for want of labels but
+"all" fits them to every product, which shows how much of the ECE is not for lack of labels but
 because the halves hold other pictures. A precision target is missed where the threshold's
 precision in the shop is below it; where no threshold is warranted, nothing is missed.
 """

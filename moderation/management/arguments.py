@@ -49,7 +49,7 @@ def count(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    """A whole number that starts the dice: 0 or more."""
+    """The seed of a random generator: a whole number, 0 or more."""
     if not text.isdecimal():
         raise ArgumentTypeError(f"{text!r} is no seed; give a whole number, 0 or more.")
     return int(text)

@@ -51,7 +51,7 @@ def pretrain(
 ) -> dict[str, Any]:
     """Train on `data` and leave a stock model folder at `output_dir`; returns its clipmod.json.
 
-    Every ten minutes the folder is written afresh, whole or not at all, so a run that is cut off
+    Every ten minutes the folder is written again, whole or not at all, so a run that is cut off
     leaves a usable model, and the state beside it, from which `resume` continues. The loss is
     logged each minute; figures are rare, because looking costs time that training wants.
     `start_from` is a model folder to train further instead of beginning with random weights.
@@ -94,14 +94,16 @@ def state_file(task: Pretraining, path: Path, *, resume: bool) -> StateFile:
     if not resume:
         path.unlink(missing_ok=True)
     elif not path.is_file():
-        raise ModelError(f"There is no unfinished run at {path}: start afresh without --resume.")
+        raise ModelError(
+            f"There is no unfinished run at {path}: start from scratch without --resume."
+        )
     shapes = {name: list(weight.shape) for name, weight in task.weights.items()}
     about = json.dumps([shapes, task.tokenizer.get_vocab()], sort_keys=True)
     return StateFile(
         path,
         about=hashlib.sha256(about.encode()).hexdigest(),
         seconds=60 * FOLDER_EVERY,
-        afresh="without --resume",
+        from_scratch="without --resume",
     )
 
 

@@ -33,11 +33,11 @@ class StateFile:
         about: str,
         seconds: float,
         writes: bool = True,
-        afresh: str = "without resuming",
+        from_scratch: str = "without resuming",
     ) -> None:
-        """`afresh` tells people how not to resume."""
+        """`from_scratch` names how to start without resuming, for error messages."""
         self.path, self.about, self.seconds = path, about, seconds
-        self.writes, self.afresh = writes, afresh
+        self.writes, self.from_scratch = writes, from_scratch
         self._saved, self._took = time.monotonic(), 0.0
 
     def load(self, run: Run, task: Task, optimizer: torch.optim.Optimizer) -> None:
@@ -52,7 +52,7 @@ class StateFile:
         if state["about"] != self.about:
             raise ModelError(
                 f"{self.path} belongs to a training with other data, settings or base: start "
-                f"afresh {self.afresh}, or choose another folder."
+                f"from scratch {self.from_scratch}, or choose another folder."
             )
         put(_all(task), state["weights"])
         optimizer.load_state_dict(state["optimizer"])
@@ -69,7 +69,9 @@ class StateFile:
                     self.path, map_location=task.trained[0].device, weights_only=True
                 )
             except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-                raise ModelError(f"{self.path} is damaged: start afresh {self.afresh}.") from error
+                raise ModelError(
+                    f"{self.path} is damaged: start from scratch {self.from_scratch}."
+                ) from error
             if state.get("format") == _FORMAT:
                 return dict(state)
             old = [self.path]

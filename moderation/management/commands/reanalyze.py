@@ -21,7 +21,7 @@ from moderation.services.scoring import analyze, claims, reanalyze
 from moderation.services.scoring.reanalyze import Job, Which
 from moderation.services.worker import heartbeat
 
-# A round derives and asks; the next one picks up what a worker had in hand meanwhile.
+# A round derives and asks; the next one picks up what a worker had claimed meanwhile.
 ROUNDS = 3
 NOT_BESIDE_SHADOW = ("threshold", "since", "dry_run", "in_process")
 
@@ -164,7 +164,7 @@ class Command(BaseCommand):
             tally = reanalyze.run(job, progress=progress)
         self.stdout.write(
             f"{tally.scored:,} scored from cached vectors, "
-            f"{tally.derived:,} judged again without the model, {tally.asked:,} requested,  "
+            f"{tally.derived:,} judged again without the model, {tally.asked:,} requested, "
             f"{tally.waiting:,} waiting already, {tally.done:,} done before."
         )
         if not tally.asked and not tally.waiting:

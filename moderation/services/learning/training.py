@@ -1,4 +1,4 @@
-"""Trainings as rows: requested, claimed, carried out, cancelled, and taken back from the dead.
+"""Trainings as rows: requested, claimed, carried out, cancelled, and recovered from dead processes.
 
 The row is the truth: the process that carries a training out claims it and writes to it only while
 the claim is its own, and a process that died leaves a row that says so.
@@ -169,7 +169,7 @@ def run(
     """Carry a queued training out in this process, to its end, whatever that is; returns the row.
 
     `report` hears what the row hears. Where `should_stop()` turns true the training goes back into
-    the queue, to be taken up where it was. Raises `TrainingRefused` where somebody else has it.
+    the queue, to be resumed where it was. Raises `TrainingRefused` where somebody else has it.
     """
     owner = heartbeat.me()
     if not _claim(run, owner):

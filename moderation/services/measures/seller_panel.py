@@ -1,4 +1,4 @@
-"""One seller at a glance, and the sellers with the most confirmed mismatches of late.
+"""One seller at a glance, and the sellers with the most confirmed mismatches recently.
 
 Nothing here reads more than a bounded number of rows: of a seller with very many listings only so
 many are looked at, and the figures say so.
@@ -60,7 +60,7 @@ class SellerPanel:
 
 @dataclass(frozen=True)
 class SellerCount:
-    """A seller with the verdicts of late."""
+    """A seller with the recent verdicts."""
 
     seller: str
     judged: int

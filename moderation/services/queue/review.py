@@ -105,7 +105,7 @@ def _similar(item: ReviewItem, also: Sequence[int]) -> list[ReviewItem]:
 def _locked_contents(items: Sequence[ReviewItem]) -> dict[int, tuple[str, str]]:
     """Lock the items' products, then the items; product -> (content hash now, external id).
 
-    First, as the one who scores them does: no analysis opens another item of them meanwhile.
+    First, as scoring does: no analysis opens another item of them meanwhile.
     """
     products = Product.objects.select_for_update().filter(pk__in=[row.product_id for row in items])
     rows = products.order_by("pk").values_list("pk", "content_hash", "external_id")
@@ -134,7 +134,7 @@ def _close(item: ReviewItem, *, moderator: User, contents: dict[int, tuple[str, 
 def _take_over(
     decision: Decision, similar: Sequence[ReviewItem], *, contents: dict[int, tuple[str, str]]
 ) -> list[Decision]:
-    """Close similar items with the same verdict; one that somebody else has in hand is left."""
+    """Close similar items with the same verdict; one that somebody else has claimed is left."""
     rows = []
     for item in similar:
         try:

@@ -45,7 +45,7 @@ def claim_next(moderator: User, *, desk: Desk = WHOLE_QUEUE) -> ReviewItem | Non
 
 
 def reserve(moderator: User, *, ahead: int, desk: Desk = WHOLE_QUEUE) -> list[ReviewItem]:
-    """All that this moderator holds, topped up so that `ahead` follow the one in hand.
+    """All that this moderator holds, topped up so that `ahead` follow the current one.
 
     What is added is held softly: claimed, so that nobody else is given it, but not seen yet.
     """
@@ -61,7 +61,7 @@ def reserve(moderator: User, *, ahead: int, desk: Desk = WHOLE_QUEUE) -> list[Re
 
 
 def held(moderator: User, *, desk: Desk = WHOLE_QUEUE) -> list[ReviewItem]:
-    """What this moderator holds at this desk: what is in hand, then what was fetched ahead."""
+    """What this moderator holds at this desk: the current item, then what was fetched ahead."""
     mine = desk.of(ReviewItem.objects.held_by(moderator))
     return list(mine.order_by(F("shown_at").asc(nulls_last=True), "claimed_at", "id"))
 
@@ -111,7 +111,7 @@ def renew(item: ReviewItem, *, moderator: User) -> bool:
 
 
 def renew_all(moderator: User) -> None:
-    """Prolong what this moderator holds: a heartbeat is one for what was fetched ahead too."""
+    """Prolong what this moderator holds: a heartbeat counts for what was fetched ahead, too."""
     with transaction.atomic():
         mine = ReviewItem.objects.held_by(moderator)
         lock(mine)

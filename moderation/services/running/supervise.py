@@ -110,7 +110,7 @@ class Trainer:
         self.not_before = time.monotonic() + min(60.0, 2.0**self.fruitless)
 
     def ask_to_stop(self) -> None:
-        """The training goes back into the queue, to be taken up where it was."""
+        """The training goes back into the queue, to be resumed where it was."""
         if self.process is not None:
             self.process.terminate()
 

@@ -125,7 +125,7 @@ def run(job: Job, *, progress: Progress | None = None) -> ReanalysisTally:
                 versions.check_not_replaced(job.version)
                 analyze.request(products, version=job.version, threshold=job.threshold)
         if job.is_about_thresholds and plan.waiting:
-            # Nobody has begun with these, so they can still take the threshold wanted now.
+            # Nobody has claimed these, so they can still take the threshold wanted now.
             Analysis.objects.pending().filter(among("pk", plan.waiting)).update(
                 threshold_override=job.threshold
             )

@@ -1,7 +1,7 @@
 """The adaptation of a small model, all its weights: the pretraining's steps on the shop's rows.
 
 What is added to `Pretraining`: decided pairs in every step, a penalty on forgetting (retain.py),
-listings excluded by their score, and dice that hang on nothing but seed, step and lane.
+listings excluded by their score, and random numbers that depend only on seed, step and lane.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def hold_out(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the listings to judge by, at most this share, and of those to learn from.
 
-    Listings of one title or picture stay together: else what was learnt by heart would judge.
+    Listings of one title or picture stay together: else what was memorised would judge.
     """
     first = grouping.groups(
         images=[str(path) for path in listings.images], signatures=None, titles=listings.texts

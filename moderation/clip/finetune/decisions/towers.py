@@ -37,7 +37,7 @@ class Towers(DecisionTask):
     def __init__(self, step: Step, recipe: Recipe, heartbeat: ProgressHeartbeat) -> None:
         device, folder = step.device, step.folder
         super().__init__(step, recipe, device=device, report=part(heartbeat.tell, 0.2, 0.9))
-        self.alive = heartbeat.again  # told every few pictures that are encoded
+        self.alive = heartbeat.again  # called every few pictures that are encoded
         self.cores = CorePool(cpu_cores() if device == "cpu" else 1)
         self.model = checkpoint.load_model(folder).to(device)  # eval: CLIP trains without dropout
         self.pixels = Pixels(ImageTransform.from_folder(folder))
