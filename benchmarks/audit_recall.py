@@ -1,11 +1,11 @@
-"""How well the blind audit tells prevalence, precision and recall: bias and coverage.
+"""How well the blind audit estimates prevalence, precision and recall: bias and coverage.
 
     python -m benchmarks.audit_recall ../shared/catalogue --shops /tmp/new-shop
 
 Shops of 20,000 products are drawn from real ones of which 5% of the texts were made wrong
 (`benchmarks.new_shop.shop`), scored by the bundled model. For each, the audit draws by the rules of
 `queue.audit`, a simulated moderator judges what is drawn (or a part of it, in random
-order), and the estimate is held against the truth. Many shops, each with another random sample.
+order), and the estimate is compared with the truth. Many shops, each with another random sample.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@
 
 The pairs of val_pairs.csv, scored by the bundled model, make up shops: 20,000 products drawn with
 replacement, 5% of them mismatches. Simulated moderators judge 1,000 of each, by one of two
-designs: "random" (all drawn by lot) and "queue" (the 700 most suspicious, and 300 drawn by lot
-from the rest, weighted by 1 / probability). Calibrations are fitted to a shop of one half of the
-pictures and judged on one of the other: on its catalogue, and on its queue (the lowest tenth).
-"all" fits them to every product, which shows how much of the ECE is not for want of labels but
+designs: "random" (all drawn at random) and "queue" (the 700 most suspicious, and 300 drawn at
+random from the rest, weighted by 1 / probability). Calibrations are fitted to a shop of one half of
+the pictures and judged on one of the other: on its catalogue, and on its queue (the lowest tenth).
+"all" fits them to every product, which shows how much of the ECE is not for lack of labels but
 because the halves hold other pictures. A precision target is missed where the threshold's
 precision in the shop is below it; where no threshold is warranted, nothing is missed.
 """
@@ -40,7 +40,7 @@ from moderation.clip.statistics.weights import flattened
 from . import shop_vectors
 from .machine import machine
 
-PRODUCTS, PREVALENCE, LABELS, BY_LOT = 20_000, 0.05, 1000, 300
+PRODUCTS, PREVALENCE, LABELS, AT_RANDOM = 20_000, 0.05, 1000, 300
 QUEUE = 0.1  # the share of a shop that is taken for its queue when probabilities are judged
 PRECISIONS = ((0.5, 0.9), (0.8, 0.9), (0.9, 0.9), (0.95, 0.9), (0.9, 0.95))  # target, confidence
 RECALLS: tuple[tuple[float, float | None], ...] = ((0.6, None), (0.8, None), (0.8, 0.9))
@@ -77,17 +77,17 @@ class Pairs:
 def judged(
     shop: Pairs, design: str, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(which products are judged, the weight of each, whether drawn by lot), [LABELS] each."""
+    """(which products are judged, the weight of each, whether drawn at random), [LABELS] each."""
     if design == "all":
         return np.arange(PRODUCTS), np.ones(PRODUCTS), np.ones(PRODUCTS, dtype=bool)
     if design == "random":
         drawn = random.choice(PRODUCTS, LABELS, replace=False)
         return drawn, np.ones(LABELS), np.ones(LABELS, dtype=bool)
     order = np.argsort(shop.scores, kind="stable")
-    first = LABELS - BY_LOT
-    drawn = np.concatenate([order[:first], random.choice(order[first:], BY_LOT, replace=False)])
-    by_lot = np.arange(LABELS) >= first
-    return drawn, np.where(by_lot, (PRODUCTS - first) / BY_LOT, 1.0), by_lot
+    first = LABELS - AT_RANDOM
+    drawn = np.concatenate([order[:first], random.choice(order[first:], AT_RANDOM, replace=False)])
+    at_random = np.arange(LABELS) >= first
+    return drawn, np.where(at_random, (PRODUCTS - first) / AT_RANDOM, 1.0), at_random
 
 
 def main() -> None:
@@ -129,7 +129,7 @@ def calibrations(pairs: Pairs, *, seeds: int) -> list[dict[str, Any]]:
             random = np.random.default_rng(seed)
             half = random.permutation(pairs.pictures.max() + 1)[pairs.pictures] % 2 == 0
             shop, unseen = pairs.take(half).shop(random), pairs.take(~half).shop(random)
-            drawn, weights, _by_lot = judged(shop, design, random)
+            drawn, weights, _at_random = judged(shop, design, random)
             calibration = fit_calibration(
                 shop.scores[drawn],
                 ~shop.wrong[drawn],
@@ -183,8 +183,8 @@ def targets(pairs: Pairs, *, resamplings: int) -> list[dict[str, Any]]:
         for design in ("random", "queue"):
             random = np.random.default_rng(seed)
             shop = pairs.shop(random)
-            drawn, weights, by_lot = judged(shop, design, random)
-            labels = LabelledScores(shop.scores[drawn], shop.wrong[drawn], weights, by_lot)
+            drawn, weights, at_random = judged(shop, design, random)
+            labels = LabelledScores(shop.scores[drawn], shop.wrong[drawn], weights, at_random)
             labels = labels.spread_over(shop.histogram)
             for target, confidence in PRECISIONS:
                 answer = by_precision(labels, target=target, confidence=confidence)

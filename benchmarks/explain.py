@@ -214,7 +214,7 @@ def shown(explained: Explained) -> dict[str, Any]:
 
 
 def own_categories(catalogue: Path, pairs: list[Pair], encoder: Any) -> dict[str, Any]:
-    """How often a category is said not to fit: the true one, and another one by lot; "unseen"."""
+    """How often a category is said not to fit: the true one, and a random other one; "unseen"."""
     nouns = [noun for _, noun in DEFAULT_CATEGORIES]
     vectors = category_vectors(encoder.encode_texts, nouns)
     place = {name: row for row, (name, _) in enumerate(DEFAULT_CATEGORIES)}

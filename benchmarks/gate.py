@@ -6,7 +6,7 @@ Simulated moderators decide listings of a made shop (`benchmarks.new_shop`). Cha
 by `finetune` in mode head on those decisions with their labels shuffled, and on the right ones; the
 shipped model is a challenger too where another one is the base. Each is judged by the real gate on
 pairs of products that nobody has trained on, as many as a shop might have in gold and audit. The
-check of zero-shot knowledge is left out, as it can only refuse more.
+check of zero-shot knowledge is skipped, as it can only refuse more.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ class Bench:
 
 
 def shuffled(data: FinetuneData, rng: np.random.Generator) -> FinetuneData:
-    """The same decisions with their labels dealt out anew within each part."""
+    """The same decisions with their labels shuffled within each part."""
 
     def dealt(part: LabelledPairs) -> LabelledPairs:
         return replace(part, labels=rng.permutation(part.labels))

@@ -4,7 +4,7 @@
     DATABASE_URL=... python -m benchmarks.million --explain --only lists
 
 Fills the empty database of DATABASE_URL (see `million_shop`), or takes the one it filled before,
-and asks for each page ten times as a lead, through every middleware and template, after one
+and requests each page ten times as a lead, through every middleware and template, after one
 request for which only that is cached which the worker prepares. Ends with 1 where the median of a
 page is above the limit or a page does not answer with 200. `--explain` shows the longest query of
 each slow page with its plan.
@@ -143,7 +143,7 @@ def timed(client: Client, name: str, address: str, times: int) -> Timing:
 
 def _once(client: Client, address: str) -> tuple[float, int]:
     if address.startswith("/admin/queue/"):
-        client.post("/admin/queue/leave/")  # so that the page claims an item anew
+        client.post("/admin/queue/leave/")  # so that the page claims an item again
     posted = address in _POSTED
     started = time.perf_counter()
     if posted:  # as the page's script asks

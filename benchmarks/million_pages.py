@@ -1,4 +1,4 @@
-"""The pages that `million` asks for, with addresses that ask something of them."""
+"""The pages that `million` requests, with addresses that ask something of them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def pages() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Examples:
-    """Keys of rows that pages are asked for."""
+    """Keys of the rows whose pages are requested."""
 
     category: int
-    former: int
+    previous: int
     active: int
     product: int
     item: int
@@ -33,15 +33,15 @@ class _Examples:
 
     @classmethod
     def find(cls) -> _Examples:
-        former = ModelVersion.objects.get(name="former").pk
+        previous = ModelVersion.objects.get(name="previous").pk
         middle = Product.objects.order_by("pk").values_list("pk", flat=True)[500_000:][:1]
         return cls(
             category=Category.objects.order_by("pk")[3].pk,
-            former=former,
+            previous=previous,
             active=ModelVersion.objects.get(status="active").pk,
             product=next(iter(middle), Product.objects.latest("pk").pk),
             item=ReviewItem.objects.open().in_the_open().most_suspicious_first()[100].pk,
-            analysis=Analysis.objects.filter(model_version=former).latest("pk").pk,
+            analysis=Analysis.objects.filter(model_version=previous).latest("pk").pk,
         )
 
 
@@ -56,7 +56,7 @@ def _queue_pages(of: _Examples) -> dict[str, str]:
         "queue skipped": "/admin/queue/?reason=skipped",
         "queue review band": "/admin/queue/?band=review",
         "queue clear band": "/admin/queue/?band=clear",
-        "queue of the former version": f"/admin/queue/?version={of.former}",
+        "queue of the previous version": f"/admin/queue/?version={of.previous}",
         "queue older than 9 days": "/admin/queue/?older=9d",
         "queue ahead": "/admin/queue/ahead/",
         "queue item": f"/admin/queue/{of.item}/",
@@ -70,7 +70,7 @@ def _row_and_figure_pages(of: _Examples) -> dict[str, str]:
         "review item": f"/admin/moderation/reviewitem/{of.item}/change/",
         "quality": "/admin/quality/",
         "thresholds": "/admin/thresholds/",
-        "thresholds of the former version": f"/admin/thresholds/{of.former}/",
+        "thresholds of the previous version": f"/admin/thresholds/{of.previous}/",
         "health": "/admin/health/",
         "team today": "/admin/team/?days=1",
         "team 7 days": "/admin/team/?days=7",
@@ -113,7 +113,7 @@ def _product_lists(of: _Examples) -> dict[str, str]:
         "category": f"category__id__exact={of.category}",
         "category and flagged": f"category__id__exact={of.category}&flagged=yes",
         "version": f"analysis__model_version__id__exact={of.active}",
-        "former version": f"analysis__model_version__id__exact={of.former}",
+        "previous version": f"analysis__model_version__id__exact={of.previous}",
         "search id": "q=P0500000",
         "search ids": "q=P05",
         "search large seller": "q=large-7",
@@ -130,7 +130,7 @@ def _analysis_lists(of: _Examples) -> dict[str, str]:
         "flagged": "is_mismatch__exact=1",
         "failed": "status__exact=failed",
         "version": f"model_version__id__exact={of.active}",
-        "former version": f"model_version__id__exact={of.former}",
+        "previous version": f"model_version__id__exact={of.previous}",
         "search id": "q=P0500000",
         "search words": "q=wool+shirt",
         "search nothing": "q=zzzzzz",

@@ -2,7 +2,7 @@
 
 Half of the products are of twenty large sellers, the others of fifty thousand small ones. Every
 twentieth product waits in the queue; three in ten were decided on in half a year, by twelve
-moderators, for a former version of the model. Nothing else may be in the database.
+moderators, for a previous version of the model. Nothing else may be in the database.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ SELECT id, %(version)s, text, image, image_sha256, content_hash, 'done', 1, 'hos
     '[{"category": "Shoes", "score": 0.61}, {"category": "Bags", "score": 0.2}]', 'fp32',
     created_at, created_at + interval '20 seconds'
 FROM (
-    SELECT *, id %% 20 = 0 AND id %% 200 > 0 OR %(former)s AS flagged,
-        CASE WHEN id %% 20 = 0 AND id %% 200 > 0 OR %(former)s THEN random() * 0.249
+    SELECT *, id %% 20 = 0 AND id %% 200 > 0 OR %(previous)s AS flagged,
+        CASE WHEN id %% 20 = 0 AND id %% 200 > 0 OR %(previous)s THEN random() * 0.249
         ELSE 0.25 + random() * 0.4 END AS score
-    FROM moderation_product WHERE NOT %(former)s OR id %% 10 IN (1, 2, 3)
+    FROM moderation_product WHERE NOT %(previous)s OR id %% 10 IN (1, 2, 3)
 ) AS scored ORDER BY id
 """
 
@@ -71,7 +71,7 @@ INSERT INTO moderation_reviewitem (product_id, analysis_id, state, stratum, samp
     opened_at, escalated_at, escalated_by_id)
 """
 
-# A hundredth of the open ones were reopened, a tenth passed and was drawn by lot, some escalated.
+# A hundredth of the open ones were reopened, a tenth passed and was audited, some escalated.
 _OPEN = f"""{_ITEM}
 SELECT product_id, id, 'open',
     CASE WHEN product_id %% 200 = 0 THEN 'audit' WHEN product_id %% 2000 = 20 THEN 'reopened'
@@ -95,7 +95,7 @@ SELECT product_id, id, 'decided', CASE WHEN product_id %% 10 = 1 THEN 'audit' EL
     NULL::timestamptz, NULL::int
 FROM (
     SELECT *, row_number() OVER (ORDER BY product_id) AS place
-    FROM moderation_analysis WHERE model_version_id = %(former_version)s
+    FROM moderation_analysis WHERE model_version_id = %(previous_version)s
 ) AS numbered ORDER BY place
 """
 
@@ -173,8 +173,8 @@ def fill(products: int) -> float:
     # So that the band has next to nothing in it, as where moderators have worked it off.
     version.clear_threshold = 0.0001
     version.save()
-    former = ModelVersion.objects.create(
-        name="former", source="folder", location="/nowhere", threshold=0.25
+    previous = ModelVersion.objects.create(
+        name="previous", source="folder", location="/nowhere", threshold=0.25
     )
     values = {
         "products": products,
@@ -182,9 +182,9 @@ def fill(products: int) -> float:
         "categories": Category.objects.count(),
         "people": people,
         "moderators": MODERATORS,
-        "former_version": former.pk,
+        "previous_version": previous.pk,
     }
-    _insert(values, present=version, former=former)
+    _insert(values, present=version, previous=previous)
     return time.perf_counter() - started
 
 
@@ -194,8 +194,11 @@ def _person(name: str, *, group: str) -> User:
     return person
 
 
-def _insert(values: dict[str, Any], *, present: ModelVersion, former: ModelVersion) -> None:
-    now, past = {"version": present.pk, "former": False}, {"version": former.pk, "former": True}
+def _insert(values: dict[str, Any], *, present: ModelVersion, previous: ModelVersion) -> None:
+    now, past = (
+        {"version": present.pk, "previous": False},
+        {"version": previous.pk, "previous": True},
+    )
     with connection.cursor() as cursor:
         for statement, more in (
             *((_PRODUCTS, {}), (_ANALYSES, now), (_ANALYSES, past), (_CURRENT, now)),

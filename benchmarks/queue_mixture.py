@@ -141,8 +141,8 @@ class Queue:
         self.suspicious = list(in_the_open[np.argsort(chance[in_the_open], kind="stable")])
         doubt = 4 * chance * (1 - chance)
         self.uncertain = list(in_the_open[np.argsort(-doubt[in_the_open], kind="stable")])
-        lots = np.flatnonzero(drawn)
-        self.lots = list(lots[np.argsort(-place[lots], kind="stable")])
+        random_sample = np.flatnonzero(drawn)
+        self.random_sample = list(random_sample[np.argsort(-place[random_sample], kind="stable")])
 
     def hand_out(self, count: int) -> np.ndarray:
         """The first items that one moderator gets, as positions in the shop."""
@@ -170,7 +170,7 @@ class Queue:
             if not pool:
                 return None
             return int(pool[mixture.diverse([self.categories[i] for i in pool], lately=lately)[0]])
-        items = self.lots if arm is mixture.Arm.AUDIT else self.suspicious
+        items = self.random_sample if arm is mixture.Arm.AUDIT else self.suspicious
         while items and items[-1] in done:
             items.pop()
         return int(items.pop()) if items else None

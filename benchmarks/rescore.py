@@ -1,4 +1,4 @@
-"""A catalogue scored again from cached vectors, and judged anew by another threshold.
+"""A catalogue scored again from cached vectors, and judged again by another threshold.
 
     python -m benchmarks.rescore
     python -m benchmarks.rescore --products 1000000
@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--products", type=int, default=200_000)
     parser.add_argument("--dim", type=int, default=128, help="length of a vector; 128 or 512")
-    parser.add_argument("--through-worker", type=int, default=1000, help="products; 0: leave out")
+    parser.add_argument("--through-worker", type=int, default=1000, help="products; 0: skip")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def measure(folder: Path, *, products: int, dim: int, through_worker: int) -> di
 def timed(project: LiveProject, *arguments: str) -> dict[str, Any]:
     """A command as a process of its own: seconds by the clock and of the processor, peak memory.
 
-    The second is what a machine that is shared with other work still tells truly.
+    The second is what a machine that is shared with other work still measures truly.
     """
     started = time.perf_counter()
     with tempfile.TemporaryFile() as out:
@@ -124,7 +124,7 @@ def as_text(result: dict[str, Any]) -> str:
     for name, words in (
         ("start_only", "the command's start alone"),
         ("vectors", "scored again from mapped vectors"),
-        ("threshold", "judged anew by a threshold"),
+        ("threshold", "judged again by a threshold"),
     ):
         found = result[name]
         each = "" if name == "start_only" else f", {found['seconds'] / count * 1e3:.3f} ms each"

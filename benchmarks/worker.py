@@ -84,7 +84,7 @@ def measure(
 def run_worker(project: LiveProject, folder: Path, *, name: str, photos: int) -> float:
     """Import fresh products and return the seconds a worker took for them.
 
-    The worker is held while the import runs: reading and checking a catalogue is no part of it.
+    The worker is paused while the import runs: reading and checking a catalogue is no part of it.
     """
     paths = write_photos(folder / name, count=photos, seed=sum(map(ord, name)) * 1000)
     rows = "\n".join(f"{name}-{path.stem},{path},{text(path)}," for path in paths)

@@ -122,7 +122,7 @@ def rescore(version_id: int) -> None:
         return
     try:
         with heartbeat.beating(heartbeat.me(), doing=f"scoring the catalogue by {version.name}"):
-            stale.mend(version)
+            stale.refresh(version)
     except ModelError as error:
         version_log.note_failure(version, reason=f"The catalogue was not scored: {error}")
     except TimeoutException:

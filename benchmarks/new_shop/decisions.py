@@ -47,7 +47,7 @@ def queue(scores: np.ndarray, *, count: int, seed: int) -> np.ndarray:
     """The first `count` listings that the queue hands out, by the base's scores [n].
 
     Seven in ten are the most suspicious ones, two the most uncertain (nearest to the threshold),
-    one is drawn by lot from all.
+    one is drawn at random from all.
     """
     rng = np.random.default_rng(seed)
     threshold = np.quantile(scores, FLAGGED)

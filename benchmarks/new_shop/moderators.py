@@ -18,7 +18,7 @@ from moderation.models import Analysis, Decision, ReviewItem  # noqa: E402
 from moderation.services.queue import review, review_claims  # noqa: E402
 
 FIRST = 200
-TURN = 50  # items that a moderator decides before the other goes on
+TURN = 50  # items that a moderator decides before the other continues
 
 
 def decide(wrong: set[str], count: int) -> str:

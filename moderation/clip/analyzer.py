@@ -55,7 +55,7 @@ class CLIPAnalyzer:
         revision: str | None = None,
         threshold: float = scoring.DEFAULT_THRESHOLD,
     ) -> CLIPAnalyzer:
-        """An analyzer by an encoder that is loaded already, shared with whoever has it."""
+        """An analyzer by an encoder that is loaded already, shared with its other users."""
         analyzer = cls.__new__(cls)
         analyzer._take(encoder, name=name, revision=revision, threshold=threshold)
         return analyzer
@@ -88,7 +88,7 @@ class CLIPAnalyzer:
     def class_based_comparison(
         self, image: ImageSource, categories: Sequence[str] | None = None, top_k: int = 5
     ) -> list[dict[str, Any]]:
-        """The likeliest categories as `{"category": name, "score": probability}`, best first.
+        """The most likely categories as `{"category": name, "score": probability}`, best first.
 
         Without `categories` the shop categories of `prompts.DEFAULT_CATEGORIES` are compared.
         """
@@ -151,7 +151,7 @@ def get_clip_analyzer() -> CLIPAnalyzer:
 
 
 def set_clip_analyzer(analyzer: CLIPAnalyzer | None) -> None:
-    """Let `get_clip_analyzer()` answer with this one; None: with one of its own, loaded anew."""
+    """Let `get_clip_analyzer()` answer with this one; None: with one of its own, loaded then."""
     global _shared
     with _shared_lock:
         _shared = analyzer

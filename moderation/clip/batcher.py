@@ -77,7 +77,7 @@ class Batcher:
         self._served = 1  # callers that the last call served
 
     def encode(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Vectors:
-        """Encode RGB pictures and texts together with what other threads ask for.
+        """Encode RGB pictures and texts together with what other threads request.
 
         Raises `BatcherFull` where too many wait already, and what the encoder raises for these
         very items; what others sent never fails this call.

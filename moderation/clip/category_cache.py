@@ -1,4 +1,4 @@
-"""Category vectors, computed once for each noun and kept for the next question."""
+"""Category vectors, computed once for each noun and kept for the next request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EncodesTexts(Protocol):
 class CategoryVectors:
     """The vectors of one encoder's categories; the `kept` nouns used last stay in memory.
 
-    Safe to share between threads. Nobody waits for another's new nouns: two threads that ask for
+    Safe to share between threads. Nobody waits for another's new nouns: two threads that request
     the same ones at once both encode them, and get the same.
     """
 

@@ -186,7 +186,7 @@ class Encoder:
         return self._vectors(self._backend.images, [self.transform(image) for image in images])
 
     def _vectors(self, run: Callable[[list[Item]], np.ndarray], batch: list[Item]) -> np.ndarray:
-        """Unit vectors of a batch; out of memory, it goes on in halves and remembers the size."""
+        """Unit vectors of a batch; out of memory, it continues in halves and remembers the size."""
         try:
             return run(batch)
         except MemoryError as error:

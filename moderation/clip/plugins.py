@@ -1,4 +1,4 @@
-"""Parts that come one in a file: whoever puts a file into the package has added a part."""
+"""Parts that come one in a file: a file put into the package adds a part."""
 
 import pkgutil
 from functools import cache

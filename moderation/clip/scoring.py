@@ -84,7 +84,7 @@ def rank_categories(
     names: Sequence[str],
     top_k: int = 5,
 ) -> list[tuple[str, float]]:
-    """The `top_k` likeliest categories for one image [d], as (name, probability), best first."""
+    """The `top_k` most likely categories for one image [d], as (name, probability), best first."""
     if not names or top_k < 1:
         return []
     shares = category_probabilities(image_vector[None], category_vectors, logit_scale=logit_scale)[

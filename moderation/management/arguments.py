@@ -49,14 +49,14 @@ def count(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    """A whole number that starts the dice: 0 or more."""
+    """The seed of a random generator: a whole number, 0 or more."""
     if not text.isdecimal():
         raise ArgumentTypeError(f"{text!r} is no seed; give a whole number, 0 or more.")
     return int(text)
 
 
 def share(text: str) -> float:
-    """A share between 0 and 1, both left out."""
+    """A share between 0 and 1, both excluded."""
     try:
         value = float(text)
     except ValueError:

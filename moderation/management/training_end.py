@@ -8,7 +8,7 @@ from moderation.models import TrainingRun
 from moderation.services.learning import improve
 
 NOTHING_BETTER = 3
-GO_ON = "Stopped. `python manage.py train_clip --resume` goes on where it was."
+STOPPED = "Stopped. `python manage.py train_clip --resume` continues where it was."
 
 
 def check_improved(run: TrainingRun) -> None:

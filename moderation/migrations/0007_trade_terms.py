@@ -1,5 +1,6 @@
-"""The columns get the names that the trade uses: heartbeat, random order."""
+"""The columns, and their help, get the names that the trade uses: heartbeat, random order."""
 
+import django.db.models.deletion
 from django.db import migrations, models
 
 
@@ -42,5 +43,40 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='reviewitem',
             index=models.Index(condition=models.Q(('second_of__isnull', False), ('state', 'open')), fields=['random_order', 'id'], name='review_queue_second'),
+        ),
+        migrations.AlterField(
+            model_name='analysis',
+            name='threshold_override',
+            field=models.FloatField(help_text="A threshold requested by hand, instead of the version's.", null=True),
+        ),
+        migrations.AlterField(
+            model_name='product',
+            name='analysis',
+            field=models.ForeignKey(editable=False, help_text='The newest finished analysis; after a change, of the previous photo or text until the present one is answered.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='moderation.analysis', verbose_name='current analysis'),
+        ),
+        migrations.AlterField(
+            model_name='reviewitem',
+            name='escalation',
+            field=models.CharField(blank=True, choices=[('asked', 'Requested by a moderator'), ('skipped', 'Skipped three times')], max_length=10),
+        ),
+        migrations.AlterField(
+            model_name='reviewitem',
+            name='in_audit',
+            field=models.BooleanField(default=False, help_text='Drawn at random, flagged or not, and judged without seeing what the model said.'),
+        ),
+        migrations.AlterField(
+            model_name='reviewitem',
+            name='reopens',
+            field=models.ForeignKey(blank=True, help_text="What was decided of the product's previous photo or text.", null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='moderation.decision'),
+        ),
+        migrations.AlterField(
+            model_name='reviewitem',
+            name='shown_at',
+            field=models.DateTimeField(blank=True, help_text='When the claiming person saw it; empty: only fetched ahead, not seen.', null=True),
+        ),
+        migrations.AlterField(
+            model_name='trainingrun',
+            name='reasons',
+            field=models.JSONField(blank=True, default=list, help_text='Why this mode, and what was excluded, in sentences.'),
         ),
     ]

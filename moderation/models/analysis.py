@@ -12,9 +12,9 @@ from .versions import ModelVersion
 
 
 class Analysis(models.Model):
-    """One question to the model: does this photo match this text?
+    """One request to the model: does this photo match this text?
 
-    The row is the truth about the work, a queue message only a doorbell: a worker claims rows by
+    The row is the truth about the work, a queue message only wakes workers: a worker claims rows by
     a conditional UPDATE with a token and a lease, and writes back only where its token stands.
     Photo and text are kept as they were judged, so a row can be read years later.
     """
@@ -34,7 +34,7 @@ class Analysis(models.Model):
     image_sha256 = models.CharField(max_length=64)
     content_hash = models.CharField(max_length=64)
     threshold_override = models.FloatField(
-        null=True, help_text="A threshold asked for by hand, instead of the version's."
+        null=True, help_text="A threshold requested by hand, instead of the version's."
     )
 
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
@@ -68,7 +68,7 @@ class Analysis(models.Model):
             )
         ]
         indexes = [
-            # The worker's two questions: what is there to do, and whose lease ran out.
+            # The worker's two queries: what is there to do, and whose lease ran out.
             models.Index(
                 fields=["attempts", "id"], condition=Q(status="pending"), name="analysis_to_do"
             ),

@@ -79,7 +79,7 @@ class Product(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
         verbose_name="current analysis",
-        help_text="The newest finished analysis; after a change, of the former photo or text "
+        help_text="The newest finished analysis; after a change, of the previous photo or text "
         "until the present one is answered.",
     )
     created_at = models.DateTimeField(auto_now_add=True)

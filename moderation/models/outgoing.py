@@ -18,7 +18,7 @@ def new_secret() -> str:
 
 
 class Webhook(models.Model):
-    """An address of the shop that is told of each decision, signed with a shared secret."""
+    """An address of the shop that is notified of each decision, signed with a shared secret."""
 
     name = models.CharField(max_length=60, unique=True)
     url = models.CharField(

@@ -1,4 +1,4 @@
-"""Questions that several rooms ask of the tables."""
+"""Queries that several rooms make of the tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AnalysisQuerySet(models.QuerySet["Analysis"]):
         return self.filter(status="pending")
 
     def live(self) -> AnalysisQuerySet:
-        """Asked for and not yet answered."""
+        """Requested and not yet answered."""
         return self.filter(status__in=["pending", "running"])
 
     def current(self) -> AnalysisQuerySet:
@@ -77,7 +77,7 @@ class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
         return same_content.in_the_open().not_escalated()
 
     def in_the_open(self) -> ReviewItemQuerySet:
-        """Shown with what the model says: neither drawn by lot nor a second opinion."""
+        """Shown with what the model says: neither in the random sample nor a second opinion."""
         return self.filter(in_audit=False, second_of=None)
 
     def blind(self) -> ReviewItemQuerySet:

@@ -37,7 +37,7 @@ class ReviewItem(models.Model):
     class Escalation(models.TextChoices):
         """Why an item went to the leads' queue."""
 
-        ASKED = "asked", "Asked for by a moderator"
+        ASKED = "asked", "Requested by a moderator"
         SKIPPED = "skipped", "Skipped three times"
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="review_items")
@@ -60,7 +60,7 @@ class ReviewItem(models.Model):
     )
     in_audit = models.BooleanField(
         default=False,
-        help_text="Drawn by lot, flagged or not, and judged without seeing what the model said.",
+        help_text="Drawn at random, flagged or not, and judged without seeing what the model said.",
     )
     picked_by = models.CharField(max_length=10, choices=Pick, blank=True)
     second_of = models.OneToOneField(
@@ -77,7 +77,7 @@ class ReviewItem(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text="What was decided of the product's former photo or text.",
+        help_text="What was decided of the product's previous photo or text.",
     )
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -93,7 +93,7 @@ class ReviewItem(models.Model):
     shown_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="When whoever holds it saw it; empty: only fetched ahead, not counted as seen.",
+        help_text="When the claiming person saw it; empty: only fetched ahead, not seen.",
     )
     escalated_at = models.DateTimeField(null=True, blank=True)
     escalated_by = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""Trainings: asked for, running, done."""
+"""Trainings: requested, running, done."""
 
 from django.conf import settings
 from django.db import models
@@ -47,7 +47,7 @@ class TrainingRun(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     reasons = models.JSONField(
-        default=list, blank=True, help_text="Why this mode, and what was left out, in sentences."
+        default=list, blank=True, help_text="Why this mode, and what was excluded, in sentences."
     )
     doing = models.CharField(max_length=200, blank=True)
     progress = models.FloatField(default=0.0, help_text="Share done, from 0 to 1.")

@@ -1,7 +1,7 @@
 """The files of one hub repository in the shared cache, and how they get there.
 
 Small files come by `huggingface_hub`. Weights come by a resumable download of our own into the
-same cache, because the library starts a file anew after an interruption.
+same cache, because the library starts a file from scratch after an interruption.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def download(name: str, revision: str, *, progress: bool) -> tuple[Path, bool]:
     # half a minute.
     commit = _metadata(name, "config.json", revision).commit_hash or revision
     bars = _bars(False)  # one for the weights is enough
-    # Asked for by its branch, so that the cache records what the branch points to.
+    # Requested by its branch, so that the cache records what the branch points to.
     hf_hub_download(name, "config.json", revision=revision, tqdm_class=bars)
     hf_hub_download(name, "preprocessor_config.json", revision=commit, tqdm_class=bars)
     for file in (*TOKENIZER, *OPTIONAL):
@@ -111,7 +111,7 @@ def _metadata(name: str, file: str, revision: str) -> HfFileMetadata:
 
 
 def _download_large(name: str, file: str, commit: str, *, progress: bool) -> None:
-    """Fetch a file into the shared cache, going on where an earlier attempt stopped."""
+    """Fetch a file into the shared cache, resuming where an earlier attempt stopped."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils import WeakFileLock
 

@@ -43,7 +43,7 @@ def read_rows(
 ) -> Rows:
     """Read a catalogue and decode its pictures once, squashed to `side` pixels.
 
-    Rows whose picture cannot be opened are left out; more than one in ten is an error.
+    Rows whose picture cannot be opened are skipped; more than one in ten is an error.
     """
     table = read_table(csv)
 

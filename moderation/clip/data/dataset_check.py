@@ -1,6 +1,6 @@
 """Look through a CSV of labelled pairs before anything is trained on it.
 
-Errors are what would spoil a training or an evaluation: the file is to be mended first. Warnings
+Errors are what would spoil a training or an evaluation: the file is to be fixed first. Warnings
 are what one should know.
 """
 

@@ -63,7 +63,7 @@ class DatasetReport:
         errors = sum(finding.severity == "error" for finding in self.findings)
         warnings = len(self.findings) - errors
         if errors:
-            return f"Not fit for training: {count(errors, 'error')} to mend first."
+            return f"Not fit for training: {count(errors, 'error')} to fix first."
         if min(self.matches, self.mismatches) < MIN_OF_EACH:
             return "Sound, but too small to train on."
         if warnings:

@@ -34,7 +34,7 @@ def split(
     """Write train.csv (about `share` of the rows of each label) and val.csv into a new folder.
 
     All columns are kept, and `group` names what must stay together: same photo, near-duplicate
-    photo, same title (see `grouping`). Rows whose photo cannot be read are left out. Writes both
+    photo, same title (see `grouping`). Rows whose photo cannot be read are skipped. Writes both
     files or nothing. Raises `DatasetRefused`, `ModelError`.
     """
     if not report.is_fit:

@@ -1,6 +1,6 @@
 """Deal groups of rows out to the parts of a data set; a group is never split.
 
-Everything hangs on hashes of the groups' names, so a row more or less moves few other rows.
+Everything depends on hashes of the groups' names, so a row more or less moves few other rows.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ class Explainer:
         )
 
     def _by_prompt(self, listing: EncodedListing, kind: Kind) -> dict[str, float]:
-        """Each colour, or kind of product, with its prompts' cosine, the likeliest first."""
+        """Each colour, or kind of product, with its prompts' cosine, the most likely first."""
         names, vectors = self._colours if kind == "colour" else self._types
         cosines = vectors @ listing.image
         return {names[row]: float(cosines[row]) for row in np.argsort(-cosines, kind="stable")}

@@ -24,7 +24,7 @@ class Word:
 
     `drop`: what the text gains without it. `gap`: the lead of the best alternative over it, None
     for words without alternatives. `shares`: the alternatives with the softmax over them and the
-    word itself, likeliest first.
+    word itself, most likely first.
     """
 
     term: Term

@@ -11,7 +11,7 @@ from moderation.clip.data.augment import COLOURS
 Kind = Literal["colour", "type", ""]
 
 # Those of `augment.COLOURS` that stand in at least 30 of the training titles: of rarer ones the
-# bundled model knows too little to judge them. "multi" and "coffee" are left out: the one is no
+# bundled model knows too little to judge them. "multi" and "coffee" are excluded: the one is no
 # colour, the other more often a drink.
 PALETTE: tuple[str, ...] = (
     "black", "white", "blue", "navy blue", "red", "green", "yellow", "pink", "purple", "grey",
@@ -22,7 +22,7 @@ PALETTE: tuple[str, ...] = (
 _SAME_COLOUR = {"gray": "grey", "golden": "gold", "navy": "navy blue"}
 
 # Kinds of product, each with the words that mean it; the first stands in prompts. In the singular,
-# where a plural in -s exists. Words with a second meaning in titles ("top", "track") are left out.
+# where a plural in -s exists. Words with a second meaning in titles ("top", "track") are excluded.
 TYPES: tuple[tuple[str, ...], ...] = (
     ("t-shirt", "tshirt", "tee"), ("shirt",), ("polo",), ("blouse", "camisole"),
     ("kurta", "kurti", "tunic"), ("dress", "gown"), ("skirt",), ("jeans", "jean"),

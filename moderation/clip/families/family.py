@@ -37,7 +37,7 @@ class Family(ABC):
     `projections` names each tower's weight of the last layer, where that is linear and without a
     bias: mode `head` trains these, and needs both. `ends` are the starts of the names of all that
     follows the towers' blocks, and `fixed` the ends of those that no training reaches.
-    `preprocessor` says what a preprocessor_config.json of the family may leave out.
+    `preprocessor` says what a preprocessor_config.json of the family may omit.
     """
 
     projections: ClassVar[Mapping[Tower, str]] = {}
@@ -163,7 +163,7 @@ class Family(ABC):
 
 
 def _refuse_gaps(path: Path, found: Mapping[str, Any]) -> None:
-    """Left alone, transformers would fill the gaps with random numbers and go on."""
+    """Left alone, transformers would fill the gaps with random numbers and continue."""
     if missing := sorted({*found["missing_keys"], *found.get("mismatched_keys", ())}, key=str):
         raise ModelError(
             f"{path} lacks {len(missing)} of the model's weights ({missing[0]}, ...); this is not "

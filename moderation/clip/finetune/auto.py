@@ -1,4 +1,4 @@
-"""What to do: what was asked for, or by the number of labels and listings, model, device."""
+"""What to do: what was requested, or by the number of labels and listings, model, device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moderation.clip.backends.device import choose_device
 from moderation.clip.finetune.data import FinetuneData
 from moderation.clip.finetune.settings import MIN_LABELS, FinetuneSettings, is_small
 
-# Fewer listings than this are learnt by heart rather than learnt from.
+# Fewer listings than this are memorised rather than learnt from.
 MIN_LISTINGS = 500
 # From so many labels on the last blocks of a large model learn more than its projections do.
 LAST_FROM = 3000
@@ -30,7 +30,7 @@ class Plan:
 
 
 def chosen(data: FinetuneData, *, model: Path, settings: FinetuneSettings) -> Plan:
-    """The mode that was asked for, unless labels are too few; `plan` where none was."""
+    """The mode that was requested, unless labels are too few; `plan` where none was."""
     mode, listings = settings.mode, len(data.listings or ())
     if mode == "auto":
         return plan(data, model=model, device=settings.device)
@@ -39,7 +39,7 @@ def chosen(data: FinetuneData, *, model: Path, settings: FinetuneSettings) -> Pl
             mode,
             [
                 f"{listings:,} listings are few to adapt to (auto does it from {MIN_LISTINGS:,} "
-                "on): the model may learn them by heart. It was asked for, so it was done."
+                "on): the model may memorise them. It was requested, so it was done."
             ],
         )
     if mode in _LABELLED and (labels := label_count(data)) < MIN_LABELS:

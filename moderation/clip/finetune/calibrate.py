@@ -144,7 +144,7 @@ def _shop(data: FinetuneData) -> tuple[list[Path], list[str]]:
 
 
 def _calibration(
-    former: PlattScaling | None,
+    previous: PlattScaling | None,
     part: LabelledPairs,
     after: np.ndarray,
     shop: Scores,
@@ -153,10 +153,10 @@ def _calibration(
 ) -> Calibration:
     """Fitted to the calibration part, or carried over from the base where its labels are few."""
     counts = [int((part.labels == label).sum()) for label in (0, 1)]
-    if former and min(counts) < LEAST:
+    if previous and min(counts) < LEAST:
         why = f"Carried over from the base: {counts[0]} mismatches and {counts[1]} matches are few."
         return Calibration(
-            platt_carried_over(former, before=shop[0], after=shop[1]), fitted={"why": why}
+            platt_carried_over(previous, before=shop[0], after=shop[1]), fitted={"why": why}
         )
     # Where audited items weigh more than others, the weights tell the shop's share of mismatches.
     weighted = len(set(part.weights.tolist())) > 1

@@ -76,7 +76,7 @@ class FinetuneData:
     """The parts of one data set; no group stands in two of them.
 
     `replay` are true pairs of what the base was trained on before, of other goods than the shop's.
-    `notes` are sentences about what was left out or made up while reading.
+    `notes` are sentences about what was skipped or made up while reading.
     """
 
     train: LabelledPairs

@@ -13,7 +13,7 @@ from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ImageError
 from moderation.clip.pictures.images import open_image
 
-_CHUNK = 128  # items between two signs of life
+_CHUNK = 128  # items between two heartbeats
 
 
 class Vectors(Protocol):

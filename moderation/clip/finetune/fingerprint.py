@@ -50,6 +50,6 @@ def check_same(
     for what, (name, wanted) in asked.items():
         if trained.get(name) != wanted:
             raise ModelError(
-                f"{output_dir} holds what came of {what} than is asked for now; choose "
-                "another folder, or start anew without resuming."
+                f"{output_dir} holds what came of {what} than is requested now; choose "
+                "another folder, or start from scratch without resuming."
             )

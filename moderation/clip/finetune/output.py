@@ -20,7 +20,7 @@ BEST, FINAL, EPOCH = "best_model", "final_model", "checkpoint_epoch_{}"
 UNFINISHED = ".unfinished"  # states and models between two steps; gone when all is done
 # What a killed process leaves half-written beside them.
 _HALVES = (f".{BEST}-*", f".{FINAL}-*", f".{EPOCH.format('*')}-*")
-# Written anew; everything else of these kinds is the base's, byte for byte.
+# Written again; everything else of these kinds is the base's, byte for byte.
 _OWN = {"config.json", checkpoint.ABOUT_NAME, MAPS_NAME}
 _KINDS = {".json", ".txt", ".model"}
 
@@ -79,7 +79,7 @@ def compose_maps(
 
 def clean(output_dir: Path, *, keep_states: bool) -> None:
     """Make the folder, and remove what a killed process left half-written in it; the states too,
-    unless its work is gone on with."""
+    unless its work is resumed."""
     output_dir.mkdir(parents=True, exist_ok=True)
     _remove(output_dir, *_HALVES, *(() if keep_states else (UNFINISHED,)))
 
@@ -106,7 +106,7 @@ def _write_weights(folder: Path, base: Path, tensors: Mapping[str, torch.Tensor]
 
     stored = {name: tensor for path in files for name, tensor in load_file(path).items()}
     if not set(tensors) <= set(stored):
-        # An old file's names are not those of the model in memory: write all of it anew.
+        # An old file's names are not those of the model in memory: write all of it again.
         stored = dict(checkpoint.load_model(base).state_dict())
     stored |= {name: tensor.contiguous() for name, tensor in tensors.items()}
     save_file(stored, folder / checkpoint.WEIGHTS_NAME, metadata={"format": "pt"})

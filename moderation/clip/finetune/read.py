@@ -67,7 +67,7 @@ def read_csvs(
         train, held_out = divided(pairs, VALIDATION_SHARE + CALIBRATION_SHARE, seed=seed)
         notes.append(
             f"No validation file was given: {len(held_out)} of the {len(train) + len(held_out)} "
-            "rows were held back for validation and calibration."
+            "rows were held out for validation and calibration."
         )
     else:
         held_out, others, note = _labelled(val_csv, image_base_path)

@@ -40,7 +40,7 @@ def check_counts(data: FinetuneData) -> None:
         if len(set(part.labels.tolist())) < 2:
             raise DataRefused(
                 f"The {name} part holds no {'matches' if not part.labels.any() else 'mismatches'}; "
-                "each part needs both, so decide more items or divide the data anew."
+                "each part needs both, so decide more items or divide the data again."
             )
 
 
@@ -53,7 +53,7 @@ def check_leakage(parts: dict[str, LabelledPairs]) -> None:
             example = parts[one].images[next(i for i, h in enumerate(hashes[one]) if h in shared)]
             raise DataRefused(
                 f"{len(shared)} pictures stand in both the {one} and the {two} part (such as "
-                f"{example.name}); put all rows of a picture in one part, or leave out "
+                f"{example.name}); put all rows of a picture in one part, or exclude "
                 "the second file to have the first divided."
             )
         groups = {group for group in parts[one].groups if group} & set(parts[two].groups)
@@ -70,7 +70,7 @@ def with_readable_pictures(
     pairs: LabelledPairs, *, name: str
 ) -> tuple[LabelledPairs, np.ndarray, str]:
     """The pairs whose picture can be opened, the pictures' signatures [m, 768] (see `grouping`),
-    and a note on the pairs that were left out; over 2% of them are refused."""
+    and a note on the pairs that were skipped; over 2% of them are refused."""
     unique = list(dict.fromkeys(pairs.images))
     with ThreadPoolExecutor() as pool:
         found = dict(zip(unique, pool.map(_signature, unique), strict=True))

@@ -61,7 +61,7 @@ def finetune(
 ) -> FinetuneResult:
     """Fine-tune the model in `base` and write best_model/ and final_model/ to `output_dir`.
 
-    With `resume` a training that was killed goes on where it was. `vectors` may answer for the
+    With `resume` a training that was killed resumes where it was. `vectors` may answer for the
     base's encoder (a cache) in mode head and in calibration. Under `torchrun` the processes share
     each batch. Raises `DataRefused`, `ModelError`, and what `report` raises.
     """
@@ -98,7 +98,7 @@ class _Job:
     vectors: Vectors  # of the base
 
     def change_weights(self, mode: str) -> tuple[str, Tuned]:
-        """Train; where nobody asked for an adaptation and it came to nothing, what the decisions
+        """Train; where nobody requested an adaptation and it came to nothing, what the decisions
         teach alone, unless the minutes are limited: it had them all."""
         settings = self.settings
         tuned = self._trained(mode)

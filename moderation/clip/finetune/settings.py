@@ -17,7 +17,7 @@ SMALL = 20_000_000
 
 @dataclass(frozen=True)
 class FinetuneSettings:
-    """The wishes of whoever starts a training; None leaves a number to the mode's recipe.
+    """The options of a training; None leaves a number to the mode's recipe.
 
     `minutes` ends the training of weights early (what was best until then is kept). `prior` is the
     share of mismatches in the shop, for calibration; `threshold` and `platt` (a, b) are the base's,

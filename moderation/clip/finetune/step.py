@@ -25,7 +25,7 @@ Checkpoint = Callable[[int, Weights], None]
 class Step:
     """A training of the model in `folder` on `data`.
 
-    What the same step saved at `state` is gone on from. `tell` gets progress from 0 to 1 and may
+    What the same step saved at `state` is resumed. `tell` gets progress from 0 to 1 and may
     raise to stop. `vectors` may answer for the model's own encoder, where only its projections are
     trained.
     """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = "preprocessor_config.json"
 
-# The values of the original CLIP, which stock configs may leave out.
+# The values of the original CLIP, which stock configs may omit.
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _STRIP = 3
@@ -34,7 +34,7 @@ _STEPS = ("do_resize", "do_rescale", "do_normalize")
 
 @dataclass(frozen=True)
 class ImageTransform:
-    """What `preprocessor_config.json` asks for.
+    """What `preprocessor_config.json` requires.
 
     Either `shortest_edge` (keep the shape) or `squash` (height, width) is set; `crop` is (height,
     width) or None. `mean` and `std` are per channel, on values from 0 to 1.
@@ -74,7 +74,7 @@ class ImageTransform:
     def from_folder(
         cls, folder: Path, *, defaults: Mapping[str, Any] = MappingProxyType({})
     ) -> ImageTransform:
-        """Read the folder's `preprocessor_config.json`, which may leave out what `defaults` say.
+        """Read the folder's `preprocessor_config.json`, which may omit what `defaults` say.
 
         Raises `ModelError`.
         """

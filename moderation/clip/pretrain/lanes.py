@@ -1,4 +1,4 @@
-"""The lanes of a step: each thread's own dice and tokenizer."""
+"""The lanes of a step: each thread's own random generators and tokenizer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Lanes(list[Lane]):
         self.tokenizer, self.seed = tokenizer, seed
 
     def grow(self, count: int) -> None:
-        """At least so many lanes, each with dice of its own."""
+        """At least so many lanes, each with random generators of its own."""
         import torch
 
         for number in range(len(self), count):
@@ -39,11 +39,11 @@ class Lanes(list[Lane]):
             self.append(Lane(rng, generator, deepcopy(self.tokenizer)))
 
     def state(self) -> list[Any]:
-        """Where the dice are."""
+        """The states of the random generators."""
         return [(lane.rng.bit_generator.state, lane.generator.get_state()) for lane in self]
 
     def restore(self, state: list[Any]) -> None:
-        """Go on from what `state` gave."""
+        """Resume from what `state` gave."""
         self.grow(len(state))
         for lane, (numbers, pictures) in zip(self, state, strict=False):
             lane.rng.bit_generator.state = numbers

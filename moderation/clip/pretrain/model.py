@@ -30,7 +30,7 @@ class PretrainSettings:
     source_power: float = 0.7  # below 1, small sources come up more often than their size
     prompt_weight: float = 0.7  # of the zero-shot losses over all categories and colours
     min_zoom: float = 0.72  # pictures are cropped down to this share of a side
-    patch_drop: float = 0.5  # share of patches left out in training
+    patch_drop: float = 0.5  # share of patches dropped in training
     full_from: float = 0.6  # from this share of the run on, all patches are kept
     held_out: float = 0.06  # share of families for monitoring and calibration
     stored_side: int = 96  # pictures are cropped from this size

@@ -51,7 +51,7 @@ def to_input(pixels: np.ndarray) -> Any:
 def measure(pairs: Pairs, scores: np.ndarray) -> dict[str, Any]:
     """ROC-AUC overall, by source, and by kind of mismatch within each source, with counts.
 
-    A kind is scored against the matches of the same source; kinds with under 25 pairs are left out.
+    A kind is scored against the matches of the same source; kinds with under 25 pairs are skipped.
     """
 
     def figure(chosen: np.ndarray) -> dict[str, Any]:

@@ -104,12 +104,12 @@ def read_catalogue(
 ) -> PretrainData:
     """Read everything and split it by product family.
 
-    Rows that share a title or a near-identical picture with `val_csv` are left out, so nothing
+    Rows that share a title or a near-identical picture with `val_csv` are excluded, so nothing
     that `val_pairs` measures was trained on. Pictures are looked up in `folder`, or beside the CSV.
     """
     if val_pairs is not None and val_csv is None:
         raise CatalogueError(
-            "--val-pairs needs --val-csv, so that its product families can be left out of training."
+            "--val-pairs needs --val-csv, so that training can exclude its product families."
         )
     side, folder = settings.stored_side, folder or csv.parent
     rows = read_rows(csv, folder=folder, side=side, progress=progress)

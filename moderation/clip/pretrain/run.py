@@ -52,9 +52,9 @@ def pretrain(
 ) -> dict[str, Any]:
     """Train on `data` and leave a stock model folder at `output_dir`; returns its clipmod.json.
 
-    Every ten minutes the folder is written afresh, whole or not at all, so a run that is cut off
-    leaves a usable model, and the state beside it, from which `resume` goes on. The loss is logged
-    each minute; figures are rare, because looking costs time that training wants.
+    Every ten minutes the folder is written again, whole or not at all, so a run that is cut off
+    leaves a usable model, and the state beside it, from which `resume` continues. The loss is
+    logged each minute; figures are rare, because looking costs time that training wants.
     `start_from` is a model folder to train further instead of beginning with random weights.
     """
     chosen = choose_device(device)
@@ -88,22 +88,24 @@ def pretrain(
 
 
 def state_file(task: Pretraining, path: Path, *, resume: bool) -> StateFile:
-    """The run's state at `path`; a former one is removed, unless `resume` goes on from it.
+    """The run's state at `path`; a previous one is removed, unless `resume` continues from it.
 
     It fits every run with a model of the same shape and words, however long. Raises ModelError
-    where there is none to go on from.
+    where there is none to resume.
     """
     if not resume:
         path.unlink(missing_ok=True)
     elif not path.is_file():
-        raise ModelError(f"There is no unfinished run at {path}: start afresh without --resume.")
+        raise ModelError(
+            f"There is no unfinished run at {path}: start from scratch without --resume."
+        )
     shapes = {name: list(weight.shape) for name, weight in task.weights.items()}
     about = json.dumps([shapes, task.tokenizer.get_vocab()], sort_keys=True)
     return StateFile(
         path,
         about=hashlib.sha256(about.encode()).hexdigest(),
         seconds=60 * FOLDER_EVERY,
-        afresh="without --resume",
+        from_scratch="without --resume",
     )
 
 

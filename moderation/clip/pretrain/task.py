@@ -102,7 +102,7 @@ class Pretraining(Task):
         return warm_cosine(run.done, warmup=self.settings.warmup, floor=0.02, least=0.01)
 
     def batch(self, run: Run) -> np.ndarray:
-        while self._drawn < run.step:  # those before a run that goes on
+        while self._drawn < run.step:  # those before a resumed run
             next(self._stream)
             self._drawn += 1
         self._drawn += 1

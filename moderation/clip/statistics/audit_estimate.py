@@ -1,4 +1,4 @@
-"""What a blind audit by lot says of a catalogue: prevalence, precision and recall of the flagging.
+"""What a blind audit of a random sample says of a catalogue: prevalence, precision and recall.
 
 The catalogue is divided into strata: the flagged, and the passed by the probability with which
 they were drawn. In each stratum the judged are a random sample, so the mismatches among those not
@@ -22,7 +22,7 @@ _SEED = 20_250_101
 class Stratum:
     """A part of the catalogue with what is known of it.
 
-    Of `size` products `judged` were judged, drawn by lot, and `mismatches` of these are wrong.
+    Of `size` products `judged` were judged, drawn at random, and `mismatches` of these are wrong.
     `size` None: it is not counted, but `drawn` of its products were drawn with `probability`.
     """
 

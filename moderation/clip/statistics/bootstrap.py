@@ -91,7 +91,7 @@ def p_fallen(difference: float, values: np.ndarray) -> float:
     """One-sided p of "it did not fall" for a difference with these bootstrap values.
 
     By the normal law with the bootstrap's spread, which also resolves the small levels that a
-    correction for many comparisons asks for.
+    correction for many comparisons requires.
     """
     spread = float(np.nanstd(values))
     if spread == 0:

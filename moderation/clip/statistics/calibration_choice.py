@@ -1,4 +1,4 @@
-"""Which calibration the labels at hand support: chosen on labels that were left out."""
+"""Which calibration the labels at hand support: chosen on held-out labels."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def fit_calibration(
     """The calibration for these labels (1 match, 0 mismatch); `fitted` says which, and why.
 
     Platt's curve, unless an isotonic one (from `ISOTONIC_FROM` labels on) or category offsets do
-    clearly better on labels left out. `weights` and `prior` as in `fit_platt`. Where higher
+    clearly better on held-out labels. `weights` and `prior` as in `fit_platt`. Where higher
     similarities are not rarer mismatches, the curve is flat: the share of mismatches. Raises
     ValueError when a class is missing.
     """

@@ -21,20 +21,20 @@ _BINS = 10
 def share_changed(before: Sequence[Stratum], now: Sequence[Stratum], *, what: str) -> bool:
     """Whether `what` ("prevalence" or "precision") surely differs between two times.
 
-    The interval of the difference, at the level that keeps `FALSE_ALARMS`, leaves out zero.
+    The interval of the difference, at the level that keeps `FALSE_ALARMS`, excludes zero.
     """
     tail = FALSE_ALARMS / _TESTS / 2
-    former = getattr(posterior(before, seed=1), what)
+    previous = getattr(posterior(before, seed=1), what)
     present = getattr(posterior(now, seed=2), what)
-    low, high = np.quantile(present - former, [tail, 1 - tail])
+    low, high = np.quantile(present - previous, [tail, 1 - tail])
     return bool(low > 0 or high < 0)
 
 
 def stability_index(before: np.ndarray, now: np.ndarray) -> float:
     """The population stability index of scores over the tenths of `before`; 0: the same."""
     edges = np.quantile(before, np.linspace(0, 1, _BINS + 1)[1:-1])
-    former, present = (_shares(scores, edges) for scores in (before, now))
-    return float(np.sum((present - former) * np.log(present / former)))
+    previous, present = (_shares(scores, edges) for scores in (before, now))
+    return float(np.sum((present - previous) * np.log(present / previous)))
 
 
 def scores_changed(before: np.ndarray, now: np.ndarray) -> bool:

@@ -80,7 +80,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class LabelledScores:
-    """n judged pairs: similarity, whether a mismatch, 1 / probability, whether drawn by lot."""
+    """n judged pairs: similarity, whether a mismatch, 1 / probability, whether drawn at random."""
 
     similarities: np.ndarray
     wrong: np.ndarray  # bool

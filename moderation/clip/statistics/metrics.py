@@ -5,7 +5,7 @@ mismatch: average precision, precision at recall and F1 are about mismatches, an
 suspicious the lower its similarity. Every figure takes weights of shape [n], or [b, n] for b
 resamples at once, and then gives b values; where a class has no weight, the value is NaN. That is
 why they are not scikit-learn's, to which the tests hold them: it takes one weighting at a time and
-sorts anew for each, which made the gate's thousands of resamples 30 to 160 times slower.
+sorts again for each, which made the gate's thousands of resamples 30 to 160 times slower.
 """
 
 from __future__ import annotations

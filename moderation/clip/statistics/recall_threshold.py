@@ -43,8 +43,8 @@ def by_recall(
     more = labels.audited  # the bound closes with the root of the number
     return NotEnoughLabels(
         f"Not enough labels: a recall of {percent(target)} is not shown with "
-        f"{percent(confidence)} confidence; about {more:,} more products drawn by lot could show "
-        "it.",
+        f"{percent(confidence)} confidence; about {more:,} more products drawn at random could "
+        "show it.",
         more,
     )
 
@@ -69,7 +69,7 @@ def _too_few(audited: int, weight: np.ndarray, largest: float, *, target: float)
     more = max(math.ceil(audited * (min(times, 1000.0) - 1)), 1)
     return NotEnoughLabels(
         f"Not enough labels: a recall of {percent(target)} needs about {more:,} more "
-        f"product{'' if more == 1 else 's'} drawn by lot to be judged; "
+        f"product{'' if more == 1 else 's'} drawn at random to be judged; "
         f"{_drawn(audited)} so far, and {len(weight):,} "
         f"mismatch{' is' if len(weight) == 1 else 'es are'} known.",
         more,
@@ -77,4 +77,4 @@ def _too_few(audited: int, weight: np.ndarray, largest: float, *, target: float)
 
 
 def _drawn(count: int) -> str:
-    return f"{count:,} product{' drawn by lot is' if count == 1 else 's drawn by lot are'}"
+    return f"{count:,} product{' drawn at random is' if count == 1 else 's drawn at random are'}"

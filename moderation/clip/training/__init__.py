@@ -1,1 +1,1 @@
-"""The one training loop and the state file from which a killed training goes on."""
+"""The one training loop and the state file from which a killed training resumes."""

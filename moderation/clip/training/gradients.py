@@ -23,7 +23,7 @@ def fill_gradients(
 ) -> torch.Tensor:
     """Fill `.grad` from these rows in parts of `run.micro`, and return their share of the loss.
 
-    `of` is the size of the whole batch. Where memory runs out the batch starts anew in parts of
+    `of` is the size of the whole batch. Where memory runs out the batch starts again in parts of
     half the size; the gradient is the same sum. Raises ModelError where they cannot be smaller.
     """
     while True:

@@ -1,7 +1,7 @@
 """The one training loop: of pretraining, of adaptation, and of the modes head, last and full.
 
 What is trained is a `Task`: parameters, batches, loss, evaluation. Where it stands is a `Run`. What
-a task draws at random hangs on (seed, step, row) or goes into its state, so a run that was killed
+a task draws at random depends on (seed, step, row) or goes into its state, so a run that was killed
 and resumed ends where it would have ended, and several processes end where one does.
 """
 

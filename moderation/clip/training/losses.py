@@ -69,7 +69,7 @@ def prompt_loss(
 ) -> torch.Tensor:
     """Zero-shot classification as a loss: softmax over prompts, any positive one counts.
 
-    image [b, d]; prompts [k, d]; positive [b, k] bool. Rows with no positive are left out.
+    image [b, d]; prompts [k, d]; positive [b, k] bool. Rows with no positive are skipped.
     """
     import torch
 

@@ -23,7 +23,7 @@ def encode_images(
     dropped: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """[b, 3, s, s] normalised -> [b, d]; `dropped` of the patches are left out, at random."""
+    """[b, 3, s, s] normalised -> [b, d]; `dropped`: share of patches left out at random."""
     tower = model.vision_model
     hidden = tower.embeddings(pixels)  # [b, 1 + patches, width]
     if dropped:

@@ -10,10 +10,10 @@ from moderation.clip.errors import ClipError
 
 @dataclass(frozen=True)
 class Update:
-    """A sign of life: what is being done, how much of the whole is done (0 to 1).
+    """A heartbeat: what is being done, how much of the whole is done (0 to 1).
 
     `point` is a point of the loss curve, {"step": ..., "train": ..., "validation": ...}, and
-    `line` a line for the log; both may be left out.
+    `line` a line for the log; both may be omitted.
     """
 
     doing: str
@@ -22,7 +22,7 @@ class Update:
     line: str = ""
 
 
-# Called often (every step); raises `Cancelled` where the training shall stop.
+# Called often (every step); raises `Cancelled` where the training should stop.
 Report = Callable[[Update], None]
 
 
@@ -30,10 +30,10 @@ class Cancelled(ClipError):
     """Somebody asked the training to stop."""
 
 
-class SignsOfLife:
+class ProgressHeartbeat:
     """Passes updates on, and repeats the last one from within work that cannot say how far it is.
 
-    Who reads them takes a training that is silent for long for dead.
+    A training that sends none for long is taken for dead.
     """
 
     def __init__(self, tell: Report) -> None:

@@ -1,4 +1,4 @@
-"""The file from which a killed training goes on: written whole, and only read by who wrote it."""
+"""The file from which a killed training resumes: written whole, and only read by its writer."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class StateFile:
         about: str,
         seconds: float,
         writes: bool = True,
-        afresh: str = "without resuming",
+        from_scratch: str = "without resuming",
     ) -> None:
-        """`afresh` tells people how not to go on."""
+        """`from_scratch` names how to start without resuming, for error messages."""
         self.path, self.about, self.seconds = path, about, seconds
-        self.writes, self.afresh = writes, afresh
+        self.writes, self.from_scratch = writes, from_scratch
         self._saved, self._took = time.monotonic(), 0.0
 
     def load(self, run: Run, task: Task, optimizer: torch.optim.Optimizer) -> None:
@@ -52,7 +52,7 @@ class StateFile:
         if state["about"] != self.about:
             raise ModelError(
                 f"{self.path} belongs to a training with other data, settings or base: start "
-                f"afresh {self.afresh}, or choose another folder."
+                f"from scratch {self.from_scratch}, or choose another folder."
             )
         put(_all(task), state["weights"])
         optimizer.load_state_dict(state["optimizer"])
@@ -69,12 +69,16 @@ class StateFile:
                     self.path, map_location=task.trained[0].device, weights_only=True
                 )
             except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-                raise ModelError(f"{self.path} is damaged: start afresh {self.afresh}.") from error
+                raise ModelError(
+                    f"{self.path} is damaged: start from scratch {self.from_scratch}."
+                ) from error
             if state.get("format") == _FORMAT:
                 return dict(state)
             old = [self.path]
         for path in old:
-            log.warning("%s is of an older version of clipmod: the training starts anew.", path)
+            log.warning(
+                "%s is of an older version of clipmod: the training starts from scratch.", path
+            )
         return None
 
     def save_if_due(self, run: Run, task: Task, optimizer: torch.optim.Optimizer) -> None:
@@ -85,7 +89,7 @@ class StateFile:
             self.save(run, task, optimizer)
 
     def save(self, run: Run, task: Task, optimizer: torch.optim.Optimizer) -> None:
-        """Write the state; the former one stands until the new one is on the disk."""
+        """Write the state; the previous one stays until the new one is on the disk."""
         import torch
 
         if not self.writes:

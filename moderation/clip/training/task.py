@@ -1,4 +1,4 @@
-"""What differs from one training to another, as the training loop asks for it."""
+"""What differs from one training to another, as the training loop needs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Run:
-    """Where a training stands: all that is needed to go on, besides task and optimiser.
+    """Where a training stands: all that is needed to resume, besides task and optimiser.
 
     `micro` are the rows that a core takes at once, fewer after memory ran out; `done` is the share
     of the whole run, 1 at its end; `ended` a task may set where nothing gets better.
@@ -80,8 +80,8 @@ class Task:
         """Measure the weights as they are; may set `run.ended`."""
 
     def state(self) -> dict[str, Any]:
-        """What the task needs to go on besides its weights: numbers, texts, tensors."""
+        """What the task needs to resume besides its weights: numbers, texts, tensors."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Resume from what `state` gave."""

@@ -111,7 +111,7 @@ class Command(BaseCommand):
                 "Decide them and press “Improve the model”. It begins from "
                 f"{MIN_OF_EACH} matches and {MIN_OF_EACH} mismatches on and trains weights from "
                 f"{MIN_LABELS} decisions on, less those that are kept for judging. Only a model "
-                "that is proven better is put to work; this shop is too small for such a proof."
+                "that is proven better is activated; this shop is too small for such a proof."
             )
 
     def show_login(self, site: Site) -> None:

@@ -100,7 +100,7 @@ class Command(BaseCommand):
         self.stdout.write(f"  {'listings.csv':16} {manifest.listings['rows']:7,} products")
         self.show_unclear(manifest.left_out["unclear"])
         if disputed := manifest.left_out["disagreement"]:
-            self.stdout.write(f"{disputed:,} left out, because two people disagree.")
+            self.stdout.write(f"{disputed:,} excluded, because two people disagree.")
         self.show_lost(manifest.without_photo)
 
     def show(self, manifest: Manifest, folder: Path) -> None:
@@ -114,12 +114,12 @@ class Command(BaseCommand):
     def show_unclear(self, number: int) -> None:
         if number:
             reasons = "” or “".join(str(reason.label) for reason in Decision.Reason.no_labels())
-            self.stdout.write(f"{number:,} left out: “{reasons}” is no label.")
+            self.stdout.write(f"{number:,} excluded: “{reasons}” is no label.")
 
     def show_lost(self, lost: list[str]) -> None:
         if lost:
             more = ", …" if len(lost) > SHOWN else ""
             self.stdout.write(
-                f"{len(lost):,} left out, because the photo that was judged is gone from the "
+                f"{len(lost):,} excluded, because the photo that was judged is gone from the "
                 f"media folder: {', '.join(lost[:SHOWN])}{more}."
             )

@@ -55,7 +55,7 @@ class Command(BaseCommand):
                 )
         except KeyboardInterrupt as error:
             raise CommandError(
-                "Stopped. What was imported so far is kept; run the command again to go on."
+                "Stopped. What was imported so far is kept; run the command again to continue."
             ) from error
         except (CatalogueFileError, ModelError) as error:
             raise CommandError(str(error)) from error

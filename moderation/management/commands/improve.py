@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ClipError
 from moderation.management.arguments import positive, seed
-from moderation.management.training_end import GO_ON, check_improved
+from moderation.management.training_end import STOPPED, check_improved
 from moderation.management.training_progress import training_bar
 from moderation.models import TrainingRun
 from moderation.services.learning import training
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         except ClipError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as stopped:
-            raise CommandError(GO_ON, returncode=130) from stopped
+            raise CommandError(STOPPED, returncode=130) from stopped
         check_improved(run)
 
     def confirm(self) -> None:

@@ -34,7 +34,7 @@ class Command(BaseCommand):
         )
         add("--start-from", type=Path, help="a model folder to train further")
         add("--set", nargs="+", default=[], metavar="NAME=VALUE", help="any other setting")
-        add("--resume", action="store_true", help="go on with a run that was cut off")
+        add("--resume", action="store_true", help="resume a run that was cut off")
         add("--device", default="auto", help="auto, cpu, cuda or mps")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py reanalyze`: score products again, or judge them anew by another threshold."""
+"""`manage.py reanalyze`: score products again, or judge them again by another threshold."""
 
 import json
 import time
@@ -21,7 +21,7 @@ from moderation.services.scoring import analyze, claims, reanalyze
 from moderation.services.scoring.reanalyze import Job, Which
 from moderation.services.worker import heartbeat
 
-# A round derives and asks; the next one picks up what a worker had in hand meanwhile.
+# A round derives and asks; the next one picks up what a worker had claimed meanwhile.
 ROUNDS = 3
 NOT_BESIDE_SHADOW = ("threshold", "since", "dry_run", "in_process")
 
@@ -29,7 +29,7 @@ NOT_BESIDE_SHADOW = ("threshold", "since", "dry_run", "in_process")
 class Command(BaseCommand):
     help = (
         "Score products again in the background and watch until it is done. A changed threshold "
-        "runs no model, a changed text encodes no photo. Run it again to go on after a stop."
+        "runs no model, a changed text encodes no photo. Run it again to resume after a stop."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -61,7 +61,7 @@ class Command(BaseCommand):
             "--since",
             type=moment,
             metavar="TIME",
-            help="go on with a run of --all or --category that started at TIME (it tells so)",
+            help="resume a run of --all or --category that started at TIME (it prints so)",
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
         parser.add_argument(
@@ -95,8 +95,8 @@ class Command(BaseCommand):
                 raise
             left = reanalyze.unanswered(job)
             self.stdout.write(
-                f"\nStopped watching. {left:,} products wait; a running worker goes on with them "
-                "in the background. Run the command again to go on with the rest."
+                f"\nStopped watching. {left:,} products wait; a running worker continues with them "
+                "in the background. Run the command again to continue with the rest."
             )
 
     def refuse_beside_shadow(self, options: dict[str, Any]) -> None:
@@ -146,7 +146,7 @@ class Command(BaseCommand):
             f"Model: {job.version.name}\n"
             f"{tally.asked:,} products would be scored by the model.\n"
             f"{tally.scored:,} would be scored from cached vectors.\n"
-            f"{tally.derived:,} would be judged anew without running it.\n"
+            f"{tally.derived:,} would be judged again without running it.\n"
             f"{tally.waiting:,} wait for an answer already, {tally.done:,} need nothing.\n"
             f"Flags: {tally.newly_flagged:,} more, {tally.no_longer_flagged:,} fewer, "
             f"{tally.unknown:,} not known before the model has run."
@@ -156,7 +156,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Model: {job.version.name}")
         if job.which is Which.ALL and not job.is_about_thresholds and not resumed:
             now = timezone.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-            self.stdout.write(f"To go on after an interruption, add: --since {now}")
+            self.stdout.write(f"To resume after an interruption, add: --since {now}")
 
     def work(self, job: Job, *, in_process: bool) -> bool:
         """One round; True where another one may find something to do."""
@@ -164,7 +164,7 @@ class Command(BaseCommand):
             tally = reanalyze.run(job, progress=progress)
         self.stdout.write(
             f"{tally.scored:,} scored from cached vectors, "
-            f"{tally.derived:,} judged anew without the model, {tally.asked:,} asked for, "
+            f"{tally.derived:,} judged again without the model, {tally.asked:,} requested, "
             f"{tally.waiting:,} waiting already, {tally.done:,} done before."
         )
         if not tally.asked and not tally.waiting:
@@ -172,7 +172,7 @@ class Command(BaseCommand):
         return self.follow(job, in_process=in_process) and job.is_about_thresholds
 
     def follow(self, job: Job, *, in_process: bool) -> bool:
-        """Wait until everything asked for is answered; False where nobody answers."""
+        """Wait until everything requested is answered; False where nobody answers."""
         last = reanalyze.newest_key()
         total = left = reanalyze.unanswered(job, up_to=last)
         with progress_bar("Analysing", unit="products") as progress:

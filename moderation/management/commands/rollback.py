@@ -31,7 +31,7 @@ class Command(BaseCommand):
         asked = Analysis.objects.live().filter(model_version=version).count()
         self.stdout.write(f"Active model: {version.name}, threshold {version.threshold:g}.")
         if undone := rollback.automatic_undone(version):
-            self.stdout.write(f"{undone:,} automatic decisions of the former version are undone.")
+            self.stdout.write(f"{undone:,} automatic decisions of the previous version are undone.")
         if asked:
             self.stdout.write(
                 f"{asked:,} products that it has not scored as they are now wait for the worker."

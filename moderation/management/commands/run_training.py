@@ -16,7 +16,7 @@ NICE = 10
 class Command(BaseCommand):
     help = (
         "Carry out the training that waits, if one does, and end. `manage.py worker` starts this "
-        "by itself; SIGTERM puts the training back, to be taken up where it was."
+        "by itself; SIGTERM puts the training back, to be resumed where it was."
     )
 
     def handle(self, **options: Any) -> None:

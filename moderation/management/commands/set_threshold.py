@@ -1,4 +1,4 @@
-"""`manage.py set_threshold`: choose the thresholds of a version by what they shall reach."""
+"""`manage.py set_threshold`: choose the thresholds of a version by what they must reach."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -82,7 +82,7 @@ class Command(BaseCommand):
         version, labels = found.version, found.labels
         self.stdout.write(
             f"Model: {version.name}, {found.catalogue.total:,} products scored, {len(labels):,} "
-            f"of them judged ({labels.audited:,} drawn by lot), {found.arrivals:,.1f} new a day."
+            f"of them judged ({labels.audited:,} drawn at random), {found.arrivals:,.1f} new a day."
         )
         if found.cached_since is not None:
             self.stdout.write(f"As it was at {timezone.localtime(found.cached_since):%H:%M}.")
@@ -102,7 +102,7 @@ class Command(BaseCommand):
 
 
 def target(options: dict[str, Any]) -> Target:
-    """What the command line asks for."""
+    """What the command line requests."""
     kinds = ("budget", "precision", "recall", "value")
     kind = next(kind for kind in kinds if options[kind] is not None)
     if options["confidence"] is not None and kind not in ("precision", "recall"):

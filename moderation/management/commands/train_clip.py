@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ClipError
 from moderation.management.arguments import count, positive, seed
-from moderation.management.training_end import GO_ON, NOTHING_BETTER, check_improved
+from moderation.management.training_end import NOTHING_BETTER, STOPPED, check_improved
 from moderation.management.training_progress import training_bar
 from moderation.models import ModelVersion, TrainingRun
 from moderation.services.learning import training, training_curve, training_processes, training_work
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         add("--seed", type=seed, default=0)
         add("--device", choices=("auto", "cpu", "cuda", "mps"))
         add("--save-all-checkpoints", action="store_true", help="keep one for each epoch")
-        add("--resume", action="store_true", help="go on with the training that was cut off")
+        add("--resume", action="store_true", help="resume the training that was cut off")
         add("--background", action="store_true", help="let the worker do it")
 
     def handle(self, **options: Any) -> None:
@@ -66,7 +66,7 @@ class Command(BaseCommand):
         except (ClipError, lookup.UnknownName) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as stopped:
-            raise CommandError(GO_ON, returncode=130) from stopped
+            raise CommandError(STOPPED, returncode=130) from stopped
         if run.options.get("improve"):  # a whole loop that was cut off
             check_improved(run)
         else:
@@ -114,13 +114,13 @@ class Command(BaseCommand):
         given = [name for name, value in new.items() if value and value != "auto"]
         if given:
             raise CommandError(
-                f"--resume goes on with the options it began with; leave out --"
+                f"--resume keeps the options it began with; leave out --"
                 f"{given[0].replace('_', '-')}, or --resume to start a new training."
             )
         run = training.cut_off()
         if run is None:
             raise CommandError("No training was cut off; leave out --resume to start a new one.")
-        self.stdout.write(f"Training {run.pk} goes on: {run.get_mode_display().lower()}.")
+        self.stdout.write(f"Training {run.pk} resumes: {run.get_mode_display().lower()}.")
         return training.resume(run, foreground=not options["background"])
 
     def show_queued(self, run: TrainingRun) -> None:
@@ -132,7 +132,9 @@ class Command(BaseCommand):
         if run.status == Status.CANCELLED:
             raise CommandError(f"Training {run.pk} was cancelled; nothing of it was kept.")
         if run.status != Status.DONE:
-            raise CommandError(run.error or "The training was interrupted; go on with --resume.")
+            raise CommandError(
+                run.error or "The training was interrupted; resume it with --resume."
+            )
         write = self.stdout.write
         for reason in run.reasons:
             write(f"- {reason}")

@@ -69,7 +69,7 @@ def import_catalogue(
     allow_absolute: bool = True,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Create or update a product per good row, and ask for an analysis where something is new.
+    """Create or update a product per good row, and request an analysis where something is new.
 
     `image_base_path` (default: the file's folder) is where relative paths start; without
     `allow_absolute` no path leads out of it. `strict` stores nothing where any row is bad: the

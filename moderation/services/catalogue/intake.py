@@ -121,7 +121,7 @@ def check_image(data: bytes) -> None:
 
 
 def take(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
-    """Create or update the product with this id, and ask for an analysis where content is new.
+    """Create or update the product with this id, and request an analysis where content is new.
 
     Raises `IntakeError`; nothing is stored then.
     """
@@ -142,7 +142,7 @@ def _take(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
 
 
 def store(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
-    """Save a checked listing without asking for an analysis; for callers that ask in bulk."""
+    """Save a checked listing without requesting an analysis; for callers that request in bulk."""
     product = (
         Product.objects.select_for_update(of=("self",))
         .select_related("category")

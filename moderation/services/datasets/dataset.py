@@ -6,7 +6,7 @@ Which decisions become labels, and how honest each is:
   text as they were judged. Where one content of a product was decided more than once, the newest
   counts; filters choose among these, so no filter brings back a verdict that was overruled.
 - What a band's automatic action confirmed is the model's own word, and no label.
-- "Cannot be told from the photo" is no evidence of a match: those rows are left out and counted.
+- "Cannot be told from the photo" is no evidence of a match: those rows are excluded and counted.
 - A confirmed mismatch stays a 0 also where the photo is unusable or the text too vague: the pair
   is one that a shop wants flagged. `reason` and `wrong_side` let training choose otherwise.
 - `stratum` and `sampling_probability` tell how the product came to be judged. Labels of flagged

@@ -1,4 +1,4 @@
-"""What a snapshot says of itself: how it was divided, what was left out, hashes of every file."""
+"""What a snapshot says of itself: how it was divided, what was excluded, hashes of every file."""
 
 from __future__ import annotations
 

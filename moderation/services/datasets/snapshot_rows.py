@@ -37,7 +37,7 @@ def labels(filters: Filters, manifest: SnapshotManifest) -> Iterator[Label]:
     """One row for each judged content, the first decided first. Raises `UnknownName`.
 
     `is_gold`: two people said the same of it. `is_drawn`: its product may become gold. What two
-    people disagree on, or could not tell, is left out and counted. What was taken over from a
+    people disagree on, or could not tell, is excluded and counted. What was taken over from a
     similar item is a copy: never gold, and with less weight.
     """
     others = _opinions()
@@ -105,7 +105,7 @@ def _source(row: Mapping[str, Any], stratum: str, *, is_gold: bool) -> str:
 def listings(
     filters: Filters, manifest: SnapshotManifest, *, seed: int, at_most: int
 ) -> list[dict[str, Any]]:
-    """The shop's products with what they show now, but for those confirmed as wrong or drawn.
+    """The shop's products with what they show now, except those confirmed as wrong or drawn.
 
     Where there are more than `at_most`, those whose ids have the smallest hashes: a stable random
     sample, found with one pass over the ids. Of the filters only the category counts.

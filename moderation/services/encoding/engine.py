@@ -54,7 +54,7 @@ class Engine:
     def rank(
         self, image_vector: np.ndarray, categories: Sequence[tuple[str, str]], *, top_k: int
     ) -> list[dict[str, str | float]]:
-        """The likeliest of the (name, prompt noun) pairs for an image vector [d], best first."""
+        """The most likely of the (name, prompt noun) pairs for an image vector [d], best first."""
         vectors = self.category_vectors([noun for _, noun in categories])
         ranked = scoring.rank_categories(
             image_vector,
@@ -95,7 +95,7 @@ def _key(version: ModelVersion) -> _Key:
 
 
 def preload() -> None:
-    """Load the model that runs now, for a process that shall not wait at its first request.
+    """Load the model that runs now, for a process that must not wait at its first request.
 
     `get_clip_analyzer()` then answers with the same model.
     """

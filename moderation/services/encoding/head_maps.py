@@ -106,8 +106,8 @@ def _from_root(version: ModelVersion) -> tuple[int, Maps | None]:
             own = read(Path(version.location))
             if own is None:
                 logger.warning(
-                    "%s is gone: the vectors of version %s are computed anew instead of following "
-                    "from those of %s; restore the file to spare that",
+                    "%s is gone: the vectors of version %s are computed from scratch instead of "
+                    "following from those of %s; restore the file to spare that",
                     Path(version.location) / FILE_NAME,
                     version,
                     parent,

@@ -1,1 +1,1 @@
-"""What the shop is told, and what comes back: webhooks and appeals."""
+"""What the shop is notified of, and what comes back: webhooks and appeals."""

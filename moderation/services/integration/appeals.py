@@ -1,7 +1,8 @@
 """Appeals: a seller objects to a decision, and somebody who had no part in it decides again.
 
 What the appeal is about is kept as it was, since photo and text may be others by the time somebody
-looks. Decisions stay append only: an appeal that succeeds adds a row that corrects the former one.
+looks. Decisions stay append only: an appeal that succeeds adds a row that corrects the previous
+one.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def decide(
     """Uphold or overturn the decision; the answer is for the seller.
 
     Overturned, the opposite verdict is added, with a `reason` that goes with it; the item stays
-    decided. What the shop was not told yet of the former one is not sent any more. Raises
+    decided. What was not sent yet of the previous one is not sent any more. Raises
     `AppealError` for a missing answer or reason, or where `by` had a part in the decision, and
     `AppealConflict` where somebody else was faster or it stands no longer; then `close` is left.
     """
@@ -97,9 +98,10 @@ def _check_reason(verdict: Decision.Verdict, reason: str) -> None:
 def close(appeal: Appeal, *, by: User, answer: str) -> Appeal:
     """End an appeal whose decision was taken back meanwhile: overturned, by no new decision.
 
-    Nothing is judged here, so it may be done by whoever took part in the decision, too: a lead who
-    turned the automatic action on also takes its decisions back. Raises `AppealError` for a missing
-    answer or right, and `AppealConflict` where the decision stands or somebody else was faster.
+    Nothing is judged here, so it may be done by a lead who took part in the decision, too: a lead
+    who turned the automatic action on also takes its decisions back. Raises `AppealError` for a
+    missing answer or right, and `AppealConflict` where the decision stands or somebody else was
+    faster.
     """
     check_length("answer", answer, most=ANSWER_LENGTH)
     if refusal := _no_right(by):
@@ -151,22 +153,22 @@ def _no_right(by: User) -> str:
 
 
 def _overturn(appeal: Appeal, *, by: User, reason: str, wrong_side: str) -> None:
-    """Add the decision that corrects the former one, and tell the shop that instead of it."""
-    former = appeal.decision
+    """Add the decision that corrects the previous one, and notify the shop of it instead."""
+    previous = appeal.decision
     appeal.outcome = Decision.objects.create(
-        item_id=former.item_id,
-        analysis_id=former.analysis_id,
+        item_id=previous.item_id,
+        analysis_id=previous.analysis_id,
         moderator=by,
-        verdict=opposite(former),
+        verdict=opposite(previous),
         reason=reason,
         wrong_side=wrong_side,
         note=f"Appeal {appeal.reference}: {appeal.answer}"[:_NOTE_LENGTH],
         mode=Decision.Mode.APPEAL,
-        stratum=former.stratum,
-        picked_by=former.picked_by,
-        sampling_probability=former.sampling_probability,
-        corrects=former,
+        stratum=previous.stratum,
+        picked_by=previous.picked_by,
+        sampling_probability=previous.sampling_probability,
+        corrects=previous,
     )
     appeal.save(update_fields=["outcome"])
-    webhooks.hold_back([former])
+    webhooks.hold_back([previous])
     webhooks.announce([appeal.outcome])

@@ -2,7 +2,7 @@
 
 A claim is one conditional UPDATE that counts the attempt and makes `due_at` the end of a lease: a
 message in the hands of a worker that was killed is simply due again. The wait doubles twice from
-attempt to attempt, half of it drawn by lot ("equal jitter": M. Brooker, Exponential Backoff And
+attempt to attempt, half of it random ("equal jitter": M. Brooker, Exponential Backoff And
 Jitter, AWS Architecture Blog, 2015); with eight attempts it is tried for about a day. A receiver
 that gave no answer at all holds up only its own messages, and costs one attempt in `SILENCE`; as it
 may be one message that it chokes on, the others do not wait for that one's next attempt.
@@ -155,6 +155,6 @@ def _settle(row: Delivery, outcome: tuple[int | None, str], *, final: bool) -> N
 
 
 def seconds_to_wait(attempts: int) -> float:
-    """How long after a failed attempt the next one is: half of it sure, half by lot."""
+    """How long after a failed attempt the next one is: half of it fixed, half random."""
     wait = min(LONGEST_WAIT, FIRST_WAIT * 4.0 ** (attempts - 1))
     return wait / 2 + random.uniform(0, wait / 2)

@@ -2,7 +2,7 @@
 
 The signature is HMAC-SHA256 over `id.timestamp.body`
 (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
-Whoever may add a webhook shall not reach the network behind the site with it (SSRF): the host is
+People who may add a webhook must not reach the network behind the site with it (SSRF): the host is
 resolved at each sending, every address of it is looked at, the connection goes to just the address
 that was looked at, and no redirect is followed.
 """

@@ -1,7 +1,7 @@
-"""What the shop is told: complete at that moment, so that nothing has to be asked for later.
+"""What the shop is notified of: complete at that moment, so that nothing is requested later.
 
 The frame is that of Standard Webhooks: `type`, `timestamp`, `data`. No name, no internal note and
-no text of the listing leaves the house; people are numbers, content is told by its hashes.
+no text of the listing leaves the house; people are numbers, content is identified by its hashes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ APPEAL_DECIDED, PING = "appeal.decided", "ping"
 
 
 def event_of(decision: Decision) -> str:
-    """A decision that stands in the place of a former one corrects it."""
+    """A decision that stands in the place of a previous one corrects it."""
     return MADE if decision.corrects_id is None else CORRECTED
 
 
@@ -55,7 +55,7 @@ def of_decision(decision: Decision, *, event_id: UUID) -> dict[str, Any]:
 
 def of_appeal(appeal: Appeal, *, event_id: UUID) -> dict[str, Any]:
     """How an appeal ended; the answer is meant for the seller."""
-    assert appeal.decided_at is not None  # only decided ones are told of
+    assert appeal.decided_at is not None  # only decided ones are sent
     return _framed(
         APPEAL_DECIDED,
         event_id=event_id,
@@ -74,7 +74,7 @@ def of_appeal(appeal: Appeal, *, event_id: UUID) -> dict[str, Any]:
 
 
 def of_ping(*, event_id: UUID) -> dict[str, Any]:
-    """A test: it tells nothing."""
+    """A test: it reports nothing."""
     return _framed(PING, event_id=event_id, at=timezone.now(), data={})
 
 

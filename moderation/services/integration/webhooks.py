@@ -1,8 +1,8 @@
-"""Telling the shop: which messages there are for it, and which can still be held back.
+"""Notifying the shop: which messages there are for it, and which can still be withheld.
 
-A message is a row, written in the transaction of what it tells, so that neither can be without the
-other; `webhook_delivery` carries it out. A decision waits for the undo window: until its first
-attempt it can be held back, and from then on it counts as known to the shop.
+A message is a row, written in the transaction of what it reports, so that neither can exist without
+the other; `webhook_delivery` carries it out. A decision waits for the undo window: until its first
+attempt it can be withheld, and from then on it counts as known to the shop.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ class WebhookError(Exception):
     """What cannot be done with a webhook or a delivery; `str(error)` is a sentence."""
 
 
-# ── What is told ──────────────────────────────────────────────────────────────────────────────
+# ── Notifications ──────────────────────────────────────────────────────────────────────────────
 def announce(decisions: Sequence[Decision]) -> None:
-    """Let every active webhook be told of these decisions (in their transaction).
+    """Notify every active webhook of these decisions (in their transaction).
 
     A first verdict waits for the undo window, a correction goes at once. Second opinions are not
-    told: they check labels, and the verdict on the listing stays the first one.
+    sent: they check labels, and the verdict on the listing stays the first one.
     """
     hooks = list(Webhook.objects.filter(is_active=True).order_by("pk"))
     if not hooks or not decisions:
         return
-    told = (
+    sent = (
         Decision.objects.filter(among("pk", [one.pk for one in decisions]))
         .filter(item__second_of=None)
         .select_related("analysis__product", "analysis__model_version")
@@ -49,7 +49,7 @@ def announce(decisions: Sequence[Decision]) -> None:
     now = timezone.now()
     window = timedelta(seconds=settings.UNDO_WINDOW_SECONDS)
     rows: list[Delivery] = []
-    for one in told:
+    for one in sent:
         event = webhook_payload.event_of(one)
         due_at = now + window if event == webhook_payload.MADE else now
         event_id = uuid.uuid4()
@@ -59,7 +59,7 @@ def announce(decisions: Sequence[Decision]) -> None:
 
 
 def announce_appeal(appeal: Appeal) -> None:
-    """Let every active webhook be told at once how an appeal ended (in its transaction)."""
+    """Notify every active webhook at once how an appeal ended (in its transaction)."""
     hooks = list(Webhook.objects.filter(is_active=True).order_by("pk"))
     event_id = uuid.uuid4()
     payload = webhook_payload.of_appeal(appeal, event_id=event_id)
@@ -77,7 +77,7 @@ def _for_each(
     due_at: datetime,
     **about: Any,
 ) -> list[Delivery]:
-    """One row per webhook: the same event under the same id, whoever hears it."""
+    """One row per webhook: the same event under the same id for each receiver."""
     return [
         Delivery(
             webhook=hook,
@@ -92,7 +92,7 @@ def _for_each(
 
 
 def take_back(decisions: Sequence[Decision]) -> bool:
-    """Hold back what was announced of these decisions (in the transaction that undoes them).
+    """Withhold what was announced of these decisions (in the transaction that undoes them).
 
     False, with nothing changed, where any of it has left the house: one attempt is enough, as a
     message that was not acknowledged may have arrived all the same. An appeal shows it, too.

@@ -1,1 +1,1 @@
-"""Trainings: started, watched, gone on with, finished, and the whole loop in one go."""
+"""Trainings: started, watched, resumed, finished, and the whole loop in one go."""

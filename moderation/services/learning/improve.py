@@ -1,7 +1,7 @@
 """The whole loop as one training: decisions, snapshot, training, evaluation, gate, new scores.
 
-`manage.py improve` and the admin's button both ask for a training with the option `improve`; this
-is what is done then. A process that dies on the way leaves a row from which another goes on.
+`manage.py improve` and the admin's button both request a training with the option `improve`; this
+is what is done then. A process that dies on the way leaves a row from which another resumes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def improve(run: TrainingRun, keeper: Keeper) -> None:
     if version.status != ACTIVE and not _promote(run, version, keeper):
         return
     before = Queue.now()
-    _score_anew(version, keeper)
+    _rescore(version, keeper)
     say(keeper, "Done", 1.0, Queue.now().since(before))
 
 
@@ -62,7 +62,7 @@ def say(report: Report, doing: str, progress: float, line: str) -> None:
 
 
 def was_active(version: ModelVersion) -> bool:
-    """Whether it was promoted once: whoever has replaced it since meant it."""
+    """Whether it was promoted once: if it was replaced since, that was meant."""
     return version.events.filter(kind__in=version_log.SWITCHES).exists()
 
 
@@ -119,13 +119,13 @@ def _promote(run: TrainingRun, version: ModelVersion, report: Report) -> bool:
     version.refresh_from_db()
     sentence = f"{version.name} passed the gate and is active now."
     if settings.CLIP_MODEL_PATH:
-        sentence += f" CLIP_MODEL_PATH ({settings.CLIP_MODEL_PATH}) still comes before it."
+        sentence += f" CLIP_MODEL_PATH ({settings.CLIP_MODEL_PATH}) still takes precedence over it."
     say(report, "Promoted", PROMOTED, sentence)
     return True
 
 
 # ── New scores ────────────────────────────────────────────────────────────────────────────────
-def _score_anew(version: ModelVersion, report: Report) -> None:
+def _rescore(version: ModelVersion, report: Report) -> None:
     """Score the catalogue with the new version, and see it through together with the worker."""
     asking = part(report, PROMOTED, 0.9)
     job = reanalyze.Job(reanalyze.Which.STALE, versions.current())
@@ -135,7 +135,7 @@ def _score_anew(version: ModelVersion, report: Report) -> None:
         "Scored from known vectors",
         1.0,
         f"{tally.scored + tally.derived:,} products scored without touching a photo, "
-        f"{tally.asked:,} asked for.",
+        f"{tally.asked:,} requested.",
     )
     _answer(job, _counted(part(report, 0.9, 1.0), "Scoring the rest"))
 

@@ -1,7 +1,7 @@
-"""Trainings as rows: asked for, claimed, carried out, cancelled, and taken back from the dead.
+"""Trainings as rows: requested, claimed, carried out, cancelled, and recovered from dead processes.
 
-The row is the truth: whoever carries a training out claims it and writes to it only while the claim
-is its own, and a process that died leaves a row that says so.
+The row is the truth: the process that carries a training out claims it and writes to it only while
+the claim is its own, and a process that died leaves a row that says so.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Status = TrainingRun.Status
 ATTEMPTS = 3
-# A step of a training reports at least this often; whoever is silent for longer is stuck or gone.
+# A step of a training reports at least this often; one silent for longer is stuck or gone.
 SILENCE = timedelta(minutes=15)
 
 
@@ -43,7 +43,7 @@ class TrainingRefused(ClipError):
     """A training that cannot be had now."""
 
 
-# ── Asked for ─────────────────────────────────────────────────────────────────────────────────
+# ── Requested ─────────────────────────────────────────────────────────────────────────────────
 def request(
     *,
     mode: str,
@@ -84,13 +84,13 @@ def request(
 
 
 def resume(run: TrainingRun, *, foreground: bool = False) -> TrainingRun:
-    """Let a training that failed or was killed go on where it was. Raises `TrainingRefused`."""
+    """Let a training that failed or was killed resume where it was. Raises `TrainingRefused`."""
     sweep()
     run.refresh_from_db()
     if run.status not in (Status.FAILED, Status.QUEUED):
         raise TrainingRefused(
             f"Training {run.pk} is {run.get_status_display().lower()}; only one that failed or "
-            "was cut off can go on."
+            "was cut off can be resumed."
         )
     run.options.pop("foreground", None)
     changed = {
@@ -113,7 +113,7 @@ def resume(run: TrainingRun, *, foreground: bool = False) -> TrainingRun:
 
 
 def cut_off() -> TrainingRun | None:
-    """The newest training that failed or was killed and can go on where it was.
+    """The newest training that failed or was killed and can be resumed.
 
     One that was refused, or done, since then does not hide it.
     """
@@ -169,7 +169,7 @@ def run(
     """Carry a queued training out in this process, to its end, whatever that is; returns the row.
 
     `report` hears what the row hears. Where `should_stop()` turns true the training goes back into
-    the queue, to be taken up where it was. Raises `TrainingRefused` where somebody else has it.
+    the queue, to be resumed where it was. Raises `TrainingRefused` where somebody else has it.
     """
     owner = heartbeat.me()
     if not _claim(run, owner):
@@ -198,7 +198,7 @@ def run(
     except Exception as error:
         logger.exception("Training %s failed", run.pk)
         what = f"Something unexpected went wrong ({type(error).__name__}: {error})."
-        more = "The messages of the process that trained tell more."
+        more = "The messages of the process that trained say more."
         keeper.end(Status.FAILED, error=f"{what} {more}")
         if settings.DEBUG and run.options.get("foreground"):
             raise
@@ -237,12 +237,12 @@ def sweep() -> None:
         if mine.update(status=Status.CANCELLED, **ended) and row.version_id is None:
             training_work.remove_files(row)
     elif row.options.get("foreground"):
-        mine.update(error=f"{reason} Go on with `python manage.py train_clip --resume`.", **failed)
+        mine.update(error=f"{reason} Resume with `python manage.py train_clip --resume`.", **failed)
     elif row.attempts >= ATTEMPTS:
         tried = f"Given up after {ATTEMPTS} attempts."
         mine.update(error=f"{tried} {reason} Perhaps memory ran out.", **failed)
     else:
-        log = f"{row.log}{reason} It goes on where it was.\n"
+        log = f"{row.log}{reason} It resumes where it was.\n"
         mine.update(status=Status.QUEUED, claimed_by="", doing="Waiting for the worker", log=log)
     logger.warning("Training %s: %s", row.pk, reason)
 

@@ -24,7 +24,7 @@ Status = TrainingRun.Status
 
 
 class Interrupted(Exception):
-    """The process that trains shall end; the training goes on in another one."""
+    """The process that trains should end; the training resumes in another one."""
 
 
 class Lost(Exception):
@@ -34,7 +34,7 @@ class Lost(Exception):
 class Keeper:
     """A `Report` that writes to the row, at most once a second, and only while the claim holds.
 
-    Raises `Cancelled` where somebody asked for that, `Interrupted` where `should_stop()`, and
+    Raises `Cancelled` where somebody requested that, `Interrupted` where `should_stop()`, and
     `Lost` where the row went to another process.
     """
 
@@ -70,7 +70,7 @@ class Keeper:
                 self._write()
                 cancelled = self._mine.filter(cancel_asked=True).exists()
             except DatabaseError:
-                # A database that is busy or restarts shall not cost hours of training.
+                # A database that is busy or restarts must not cost hours of training.
                 logger.exception("The progress of training %s was not written", self.run.pk)
                 connection.close_if_unusable_or_obsolete()
                 return

@@ -1,4 +1,4 @@
-"""A training under `torchrun`: the first process has the database, the others are told what to do.
+"""A training under `torchrun`: the first process has the database and tells the others what to do.
 
 They meet in the key-value store that torchrun itself keeps (MASTER_ADDR, MASTER_PORT).
 """
@@ -33,7 +33,7 @@ def is_follower() -> bool:
 
 
 def tell(data: dict[str, Any], *, base: Path, output: Path, settings: FinetuneSettings) -> None:
-    """Tell the others what is trained; without others nothing happens.
+    """Send the others what is trained; without others nothing happens.
 
     `data` says where the data is, as `training_work.read_data` understands it.
     """

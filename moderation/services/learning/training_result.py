@@ -57,7 +57,7 @@ def register(run: TrainingRun, keeper: Keeper, result: FinetuneResult) -> ModelV
 def is_as_before(base: ModelVersion, about: Mapping[str, Any]) -> bool:
     """Whether a calibration of the base's own weights says nothing that the base does not.
 
-    So it is above all where the curve was carried over, for want of labels to fit one.
+    So it is above all where the curve was carried over, for lack of labels to fit one.
     """
     if abs(about["threshold"] - base.threshold) > 1e-6 or base.calibrated is None:
         return False

@@ -143,7 +143,7 @@ def read_data(source: Source) -> FinetuneData:
 
 
 def _snapshot(run: TrainingRun, keeper: Keeper, report: Report) -> None:
-    """Freeze the decisions as they are now, once: a training that goes on keeps its data."""
+    """Freeze the decisions as they are now, once: a resumed training keeps its data."""
     from ..datasets import snapshots
 
     folder = _home(run) / "dataset"

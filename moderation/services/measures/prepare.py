@@ -11,7 +11,7 @@ from . import quality
 
 
 def prepare_figures() -> None:
-    """Find anew what was found some minutes ago; what is found quickly costs no more than that."""
+    """Refresh what was found some minutes ago; what is found quickly costs no more than that."""
     quality.prepare_quality()
     try:
         version = versions.current()

@@ -24,7 +24,7 @@ from .quality_strata import Counts, Key, groups_since, of_weeks, strata_of
 CONFIRM, DISMISS = Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS
 
 WEEKS = 26
-# The last weeks are held against those before.
+# The last weeks are compared with those before.
 RECENT_WEEKS, FORMER_WEEKS = 4, 12
 # A week with fewer judged products of those that passed has no figure of its own.
 LEAST_JUDGED = 10
@@ -155,11 +155,11 @@ def _can_compare(before: dict[Key, Counts], now: dict[Key, Counts]) -> bool:
 
 def _alarms(before: dict[Key, Counts], now: dict[Key, Counts]) -> list[str]:
     alarms = []
-    former, present = strata_of(before), strata_of(now)
+    previous, present = strata_of(before), strata_of(now)
     words = {"prevalence": "share of wrong listings", "precision": "precision of the flags"}
     for what, name in words.items():
-        was, is_now = (getattr(estimate(strata), what) for strata in (former, present))
-        if was and is_now and drift.share_changed(former, present, what=what):
+        was, is_now = (getattr(estimate(strata), what) for strata in (previous, present))
+        if was and is_now and drift.share_changed(previous, present, what=what):
             direction = "risen" if is_now.value > was.value else "fallen"
             alarms.append(
                 f"The {name} has {direction} from {was.value:.1%} to {is_now.value:.1%} "

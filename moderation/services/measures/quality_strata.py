@@ -3,7 +3,7 @@
 All counts come from review items and their decisions, never from the catalogue: every flagged
 product has an item, and of what passed the drawn stand for 1 / p each, so a million products cost
 no more than their items (index `review_by_week`). "Cannot be told from the photo" counts as not
-judged. Second opinions are left out: they would count a product twice.
+judged. Second opinions are excluded: they would count a product twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db.models.functions import TruncWeek
 from moderation.clip.statistics.audit_estimate import Stratum
 from moderation.models import Decision, ReviewItem
 
-# A part of the passed with nothing judged is told by the others if it is no larger than this.
+# A part of the passed with nothing judged is estimated from the others up to this size.
 _NEGLIGIBLE = 0.05
 
 

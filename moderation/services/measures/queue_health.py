@@ -77,7 +77,7 @@ class QueueHealth:
 
     @property
     def forecast(self) -> str:
-        """When the queue is empty if the last 24 hours go on like this, in words."""
+        """When the queue is empty if it continues like the last 24 hours, in words."""
         return forecast(self.open, self.day)
 
 

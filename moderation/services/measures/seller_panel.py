@@ -1,4 +1,4 @@
-"""One seller at a glance, and the sellers with the most confirmed mismatches of late.
+"""One seller at a glance, and the sellers with the most confirmed mismatches recently.
 
 Nothing here reads more than a bounded number of rows: of a seller with very many listings only so
 many are looked at, and the figures say so.
@@ -38,7 +38,7 @@ class SellerPanel:
 
     Of the newest listings, so many as `looked_at`, are: `flagged`, by their present analysis and
     not to be judged blind, and `judged` and `confirmed`, by people, “cannot be told” and what is
-    to be judged blind once more left out.
+    to be judged blind once more excluded.
     """
 
     seller: str
@@ -60,7 +60,7 @@ class SellerPanel:
 
 @dataclass(frozen=True)
 class SellerCount:
-    """A seller with the verdicts of late."""
+    """A seller with the recent verdicts."""
 
     seller: str
     judged: int
@@ -113,7 +113,7 @@ def _verdicts(products: list[int]) -> Counter[tuple[str, str]]:
 
 
 def _recent(seller: str) -> list[Product]:
-    """The newest listings. `is_blind`: what the model says of it is kept back for now."""
+    """The newest listings. `is_blind`: what the model says of it is hidden for now."""
     return list(
         Product.objects.filter(seller=seller)
         .select_related("analysis", "category")
@@ -124,7 +124,7 @@ def _recent(seller: str) -> list[Product]:
 
 
 def _judged_blind() -> ReviewItemQuerySet:
-    """The open item of a product of which the model's answer is kept back for now."""
+    """The open item of a product of which the model's answer is hidden for now."""
     return ReviewItem.objects.blind().filter(product=OuterRef("pk"))
 
 

@@ -159,18 +159,18 @@ def _add_active(acts: dict[int, _Acts], since: datetime, only: User | None) -> N
 
 
 def _add_pairs(acts: dict[int, _Acts], since: datetime) -> None:
-    """Verdicts of two people on the same pair, blind to each other, asked for since then.
+    """Verdicts of two people on the same pair, blind to each other, requested since then.
 
-    Of the newest pairs, left out where one of the two could not tell. Only those people count who
+    Of the newest pairs, excluded where one of the two could not tell. Only those people count who
     did something in the period.
     """
     asked = ReviewItem.objects.filter(second_of__isnull=False, opened_at__gte=since)
     pairs = list(asked.order_by("-opened_at").values_list("second_of", "pk")[:MOST_PAIRS])
     in_pairs = [item for pair in pairs for item in pair]
-    told = Decision.objects.labels().filter(item__in=in_pairs).order_by("pk")
+    labels = Decision.objects.labels().filter(item__in=in_pairs).order_by("pk")
     said = {
         item: (moderator, verdict)
-        for item, moderator, verdict in told.values_list("item", "moderator", "verdict")
+        for item, moderator, verdict in labels.values_list("item", "moderator", "verdict")
     }
     for first, second in pairs:
         if first in said and second in said:

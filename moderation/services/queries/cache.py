@@ -1,7 +1,7 @@
-"""Answers that take long to find are cached, so that no page asks for them each time.
+"""Answers that take long to find are cached, so that no page computes them each time.
 
 What is found quickly is never cached. The cache `answers` is shared by all processes: the worker
-finds anew what is on pages that everybody sees (`prepare`), and no request waits for it.
+refreshes what is on pages that everybody sees (`prepare`), and no request waits for it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any, Generic, TypeVar
 from django.core.cache import caches
 from django.utils import timezone
 
-LONG = 0.25  # seconds; what is found faster is asked for anew each time
+LONG = 0.25  # seconds; what is found faster is computed each time
 TIMES = 20  # an answer is cached for so many times as long as it took: a twentieth of the time
-# What the worker prepares it finds anew so often; a busy one may come later.
-ANEW_AFTER = timedelta(minutes=5)
+# What the worker prepares it refreshes so often; a busy one may come later.
+REFRESH_AFTER = timedelta(minutes=5)
 PREPARED_FOR = timedelta(hours=1)
 # Part of every key. Count it up when an answer's class gets or loses a field, or moves: the next
 # release then never meets what this one pickled. A test notices where that is forgotten.
@@ -72,7 +72,7 @@ def entry(
 
 
 def prepare(name: str, depends_on: Any, find: Callable[[], Any], *, at_once: bool = False) -> None:
-    """In the worker: find what pages will ask for, unless that was done a moment ago."""
+    """In the worker: find what pages will need, unless that was done a moment ago."""
     key, answers = _key(name, depends_on), caches["answers"]
     prepared = f"{key}:prepared"
     if not at_once and answers.get(prepared, version=VERSION):
@@ -82,8 +82,8 @@ def prepare(name: str, depends_on: Any, find: Callable[[], Any], *, at_once: boo
         _keep(key, found, PREPARED_FOR)
     else:
         answers.delete(key, version=VERSION)
-    anew_after = max(ANEW_AFTER, min(_lifetime(seconds), PREPARED_FOR - ANEW_AFTER))
-    answers.set(prepared, True, anew_after.total_seconds(), version=VERSION)
+    refresh_after = max(REFRESH_AFTER, min(_lifetime(seconds), PREPARED_FOR - REFRESH_AFTER))
+    answers.set(prepared, True, refresh_after.total_seconds(), version=VERSION)
 
 
 def _lifetime(seconds: float) -> timedelta:

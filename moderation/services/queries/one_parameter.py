@@ -1,6 +1,6 @@
 """Long lists in a query as a single parameter.
 
-A thousand parameters cost more than the question itself: each is quoted, and with DEBUG on each is
+A thousand parameters cost more than the query itself: each is quoted, and with DEBUG on each is
 kept as text of the query's log.
 """
 

@@ -1,4 +1,4 @@
-"""What is kept back from whom, so that a blind answer stays blind."""
+"""What is hidden from whom, so that a blind answer stays blind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import last_acts
 
 
 def is_kept_back(item: ReviewItem, *, user: User | AnonymousUser) -> bool:
-    """Whether this person shall not see what the model, or somebody before, said of an item.
+    """Whether this person must not see what the model, or somebody before, said of an item.
 
     Of a blind item nobody sees it. Of one that is closed, while its product is to be judged blind
     (as by a second opinion), nobody who might be asked: who may decide and has not decided it.
@@ -24,7 +24,7 @@ def is_kept_back(item: ReviewItem, *, user: User | AnonymousUser) -> bool:
 
 
 def is_model_kept_back(item: ReviewItem, *, user: User | AnonymousUser) -> bool:
-    """Whether this person shall not see what the model said of an item.
+    """Whether this person must not see what the model said of an item.
 
     As above, and of what they judged blind for as long as they can take their verdict back: else
     they could look, undo, and decide “blind” what they have seen.

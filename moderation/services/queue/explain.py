@@ -61,7 +61,7 @@ def explain(analyses: Sequence[Analysis]) -> int:
         waiting = _analyses(_unexplained().filter(analysis__in=flagged))
         for start in range(0, len(waiting), AT_ONCE):
             _explain_batch(waiting[start : start + AT_ONCE])
-    except Exception:  # an explanation is a courtesy: analyses and the worker go on
+    except Exception:  # an explanation is a courtesy: analyses and the worker continue
         logger.exception("Explanations of %d analyses failed", len(flagged))
         return 0
     return len(waiting)
@@ -105,7 +105,7 @@ def _analyses(items: ReviewItemQuerySet) -> list[Analysis]:
 
 
 def _explain_batch(batch: Sequence[Analysis]) -> None:
-    """Store an explanation for each; an empty one where the batch fails, so that others go on."""
+    """Store an explanation for each; an empty one where the batch fails, and others continue."""
     engine = engine_for(batch[0].model_version)  # where there is no model, nothing is stored
     try:
         found = _found(engine, batch)

@@ -107,7 +107,7 @@ def shown(decisions: Iterable[int]) -> dict[int, dict[str, Any]]:
 def _may_be_shown() -> DecisionQuerySet:
     """What people decided first, and stands, of products that nobody is asked about blind now.
 
-    Who is asked for a second opinion must not have seen the first one beside another listing.
+    A person asked for a second opinion must not have seen the first one beside another listing.
     """
     return Decision.objects.standing().by_people().may_be_shown().filter(item__second_of=None)
 

@@ -1,6 +1,6 @@
 """What a moderator did last, and may still take back: their newest acts.
 
-An act is one press: a decision, a skip, a question to a lead, or several of them on a group of
+An act is one press: a decision, a skip, a request to a lead, or several of them on a group of
 similar items or a grid.
 """
 

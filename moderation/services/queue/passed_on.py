@@ -23,7 +23,7 @@ NOT_ESCALATED = {
 
 
 def still_free(items: Collection[int], *, moderator: User) -> set[int]:
-    """Those of the items that this person could have in hand again, once they took them back."""
+    """Those of the items that this person could claim again, once they took them back."""
     if not items:
         return set()
     rows = (

@@ -50,7 +50,7 @@ class QueueField(Generic[T]):
 
 
 def narrows(about: QueueField[T]) -> Any:
-    """A dataclass field of the filter, which asks for nothing as long as it is None."""
+    """A dataclass field of the filter, which restricts nothing as long as it is None."""
     return field(default=None, metadata={"about": about})
 
 

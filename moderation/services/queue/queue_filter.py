@@ -1,7 +1,7 @@
 """A part of the queue, as it stands in an address: `category=3&seller=smith&older=2d`.
 
-Some fields tell what the model said (`band`, `reason=flagged`) or which version said it, which the
-page of a blind item keeps back: who is handed a blind item under `band=clear` would know its score.
+Some fields reveal what the model said (`band`, `reason=flagged`) or which version said it, which
+the page of a blind item hides: who is handed a blind item under `band=clear` would know its score.
 So these fields leave blind items out. The others say only what the page shows anyway (category,
 seller, that the listing changed, how long it waits) or what moderators did (skipped it), and keep
 them in. The blind items of two such filters never differ by what the model said.

@@ -105,7 +105,7 @@ def _similar(item: ReviewItem, also: Sequence[int]) -> list[ReviewItem]:
 def _locked_contents(items: Sequence[ReviewItem]) -> dict[int, tuple[str, str]]:
     """Lock the items' products, then the items; product -> (content hash now, external id).
 
-    First, as whoever scores them does: no analysis opens another item of them meanwhile.
+    First, as scoring does: no analysis opens another item of them meanwhile.
     """
     products = Product.objects.select_for_update().filter(pk__in=[row.product_id for row in items])
     rows = products.order_by("pk").values_list("pk", "content_hash", "external_id")
@@ -134,7 +134,7 @@ def _close(item: ReviewItem, *, moderator: User, contents: dict[int, tuple[str, 
 def _take_over(
     decision: Decision, similar: Sequence[ReviewItem], *, contents: dict[int, tuple[str, str]]
 ) -> list[Decision]:
-    """Close similar items with the same verdict; one that somebody else has in hand is left."""
+    """Close similar items with the same verdict; one that somebody else has claimed is left."""
     rows = []
     for item in similar:
         try:
@@ -162,7 +162,7 @@ def _check_reason(verdict: str, reason: str) -> None:
     allowed = Decision.Verdict(verdict).reasons
     if reason not in allowed:
         raise ReviewError(
-            f"The reason {reason or 'was left out; it'} does not go with this decision; "
+            f"The reason {reason or 'is missing; it'} does not go with this decision; "
             f"choose one of: {', '.join(str(r.label) for r in allowed)}."
         )
 
@@ -182,7 +182,7 @@ def who_was_faster(item: ReviewItem, *, asking: User) -> str:
         return f"{who} already decided this item{said}."
     if item.state == OPEN and item.claimed_by:
         return f"{item.claimed_by} has this item in hand now."
-    return "This item has left the queue: its photo or text changed, or it was scored anew."
+    return "This item has left the queue: its photo or text changed, or it was scored again."
 
 
 def skip(
@@ -215,7 +215,7 @@ def skip(
 
 
 def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
-    """Ask a lead to decide an item; whoever asks does not decide it.
+    """Ask a lead to decide an item; the person who asks does not decide it.
 
     Raises `AlreadyDecided` where somebody else has it, and `ReviewError` where it cannot be.
     """

@@ -32,14 +32,14 @@ class Choice:
 
 
 def choices() -> list[Choice]:
-    """The categories with items that nobody has in hand, by name; in a large queue, as of late."""
+    """The categories with unclaimed items, by name; in a large queue, slightly dated."""
     waiting = cache.value("grid", [], _waiting)
     found = Category.objects.filter(pk__in=waiting).order_by("name")
     return [Choice(category, waiting[category.pk]) for category in found]
 
 
 def _waiting() -> dict[int, int]:
-    """Category -> items that nobody has in hand."""
+    """Category -> unclaimed items."""
     counted = ReviewItem.objects.unclaimed().judged_openly().filter(product__category__isnull=False)
     return dict(counted.order_by().values_list("product__category").annotate(Count("pk")))
 

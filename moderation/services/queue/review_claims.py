@@ -24,7 +24,7 @@ from .desk import WHOLE_QUEUE, Desk
 Pick = ReviewItem.Pick
 RESOLVE = "moderation.resolve_escalation"
 
-# What was only fetched ahead comes back sooner; a page gives a sign of life each minute.
+# What was only fetched ahead comes back sooner; a page sends a heartbeat each minute.
 _SOFT_SECONDS = 90
 
 
@@ -45,7 +45,7 @@ def claim_next(moderator: User, *, desk: Desk = WHOLE_QUEUE) -> ReviewItem | Non
 
 
 def reserve(moderator: User, *, ahead: int, desk: Desk = WHOLE_QUEUE) -> list[ReviewItem]:
-    """All that this moderator holds, topped up so that `ahead` follow the one in hand.
+    """All that this moderator holds, topped up so that `ahead` follow the current one.
 
     What is added is held softly: claimed, so that nobody else is given it, but not seen yet.
     """
@@ -61,13 +61,13 @@ def reserve(moderator: User, *, ahead: int, desk: Desk = WHOLE_QUEUE) -> list[Re
 
 
 def held(moderator: User, *, desk: Desk = WHOLE_QUEUE) -> list[ReviewItem]:
-    """What this moderator holds at this desk: what is in hand, then what was fetched ahead."""
+    """What this moderator holds at this desk: the current item, then what was fetched ahead."""
     mine = desk.of(ReviewItem.objects.held_by(moderator))
     return list(mine.order_by(F("shown_at").asc(nulls_last=True), "claimed_at", "id"))
 
 
 def show(item: ReviewItem, *, moderator: User) -> None:
-    """Mark an item as seen by whoever holds it; what they saw before and left is ahead again."""
+    """Mark an item as seen by the person holding it; what they saw before is ahead again."""
     mine = ReviewItem.objects.held_by(moderator)
     mine.exclude(pk=item.pk).filter(shown_at__isnull=False).update(shown_at=None)
     mine.filter(pk=item.pk, shown_at=None).update(
@@ -90,10 +90,10 @@ def claim(item: ReviewItem, *, moderator: User) -> bool:
 
 
 def keep(item: ReviewItem, *, moderator: User) -> bool:
-    """Whether a page still has this item, or could take it anew; `renew_all` prolongs what it has.
+    """Whether a page still has this item, or could take it again; `renew_all` prolongs what it has.
 
     A page that was left and opened again may have given back what it shows. What this person
-    skipped meanwhile is not taken anew, and how an item was picked stays on record.
+    skipped meanwhile is not taken again, and how an item was picked stays on record.
     """
     if ReviewItem.objects.held_by(moderator).filter(pk=item.pk).exists():
         return True
@@ -111,7 +111,7 @@ def renew(item: ReviewItem, *, moderator: User) -> bool:
 
 
 def renew_all(moderator: User) -> None:
-    """Prolong what this moderator holds: a sign of life is one for what was fetched ahead too."""
+    """Prolong what this moderator holds: a heartbeat counts for what was fetched ahead, too."""
     with transaction.atomic():
         mine = ReviewItem.objects.held_by(moderator)
         lock(mine)
@@ -125,7 +125,7 @@ def lock(items: ReviewItemQuerySet) -> None:
 
 
 def release(moderator: User, *, but_of: Desk | None = None) -> int:
-    """Give back what this moderator holds, but for what belongs on the desk `but_of`."""
+    """Give back what this moderator holds, except what belongs on the desk `but_of`."""
     mine = ReviewItem.objects.held_by(moderator)
     if but_of is not None:
         kept = but_of.of(ReviewItem.objects.held_by(moderator))
@@ -179,7 +179,7 @@ def in_hand(moderator: User) -> dict[str, Any]:
 
 
 def lease_end() -> datetime:
-    """Until when an item that is claimed now stays claimed without a sign of life."""
+    """Until when an item that is claimed now stays claimed without a heartbeat."""
     return timezone.now() + timedelta(seconds=settings.REVIEW_LEASE_SECONDS)
 
 

@@ -30,9 +30,10 @@ _FOLLOWS = [
 def follow(analyses: Sequence[Analysis]) -> None:
     """Let the queue follow finished analyses (in their transaction, their products locked).
 
-    A flagged product, or one drawn by lot, gets one open item; a product that is neither any
-    longer, or whose photo or text changed, loses it. What people decided stays decided while photo
-    and text are the same, and is asked again once they changed, whatever the model says of them.
+    A flagged product, or one in the random sample, gets one open item; a product that is neither
+    any longer, or whose photo or text changed, loses it. What people decided stays decided while
+    photo and text are the same, and is asked again once they changed, whatever the model says of
+    them.
     """
     newest = {row.product_id: row for row in sorted(analyses, key=lambda row: row.pk)}
     open_items, past = _open_items(newest), _past(newest)
@@ -45,7 +46,7 @@ def follow(analyses: Sequence[Analysis]) -> None:
     ):
         row, item = newest[pk], open_items.get(pk)
         if content_hash != row.content_hash or (current or 0) > row.pk:
-            continue  # of a former photo or text, or a late answer: the product has a newer one
+            continue  # of a previous photo or text, or a late answer: the product has a newer one
         same = item if item and item.analysis.content_hash == row.content_hash else None
         if same and same.second_of_id:
             continue  # it asks about what was decided, whatever the model says now
@@ -55,16 +56,16 @@ def follow(analyses: Sequence[Analysis]) -> None:
             entry = _kept(same, row, entry) if same else entry
         order = sampling.random_order(external_id)
         if same and entry:
-            # The same item, so that whoever looks at it can still decide.
+            # The same item, so that the person looking at it can still decide.
             same.random_order = order  # items older than the audit have none
             moved.append(sampling.placed(same, row, entry))
             continue
         withdrawn += [item] if item else []
-        former = past.former.get(pk)
-        if entry is None and former in past.by_people and not is_decided:
+        previous = past.previous.get(pk)
+        if entry is None and previous in past.by_people and not is_decided:
             entry = sampling.REOPENED_ENTRY
         if entry:
-            fresh = ReviewItem(product_id=pk, random_order=order, reopens_id=former)
+            fresh = ReviewItem(product_id=pk, random_order=order, reopens_id=previous)
             created.append(sampling.placed(fresh, row, entry))
     update_each(moved, _FOLLOWS)
     ReviewItem.objects.filter(pk__in=[item.pk for item in withdrawn]).update(state=WITHDRAWN)
@@ -80,11 +81,11 @@ def _open_items(products: Iterable[int]) -> dict[int, ReviewItem]:
 
 @dataclass
 class _Past:
-    """What was decided of some products: by content, and the newest of a former content."""
+    """What was decided of some products: by content, and the newest of a previous content."""
 
     decided: set[tuple[int, str]] = field(default_factory=set)
-    former: dict[int, int] = field(default_factory=dict)
-    by_people: set[int] = field(default_factory=set)  # of the former ones
+    previous: dict[int, int] = field(default_factory=dict)
+    by_people: set[int] = field(default_factory=set)  # of the previous ones
 
 
 def _past(newest: dict[int, Analysis]) -> _Past:
@@ -98,14 +99,14 @@ def _past(newest: dict[int, Analysis]) -> _Past:
     for pk, product_id, content_hash, mode in standing:
         past.decided.add((product_id, content_hash))
         if content_hash != newest[product_id].content_hash:
-            past.former[product_id] = pk
+            past.previous[product_id] = pk
             if mode != Decision.Mode.AUTOMATIC:
                 past.by_people.add(pk)
     return past
 
 
 def _kept(item: ReviewItem, row: Analysis, entry: sampling.Entry | None) -> sampling.Entry | None:
-    """The way in of an item that is open already and was scored anew.
+    """The way in of an item that is open already and was scored again.
 
     What was drawn stays drawn though its score moved, with the highest probability it ever had:
     that is the one with which products of this history are in the queue.

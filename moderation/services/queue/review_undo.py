@@ -1,9 +1,9 @@
 """Taking back: the last ten acts of a moderator, one after the other, while nothing left.
 
-An act is one decision, a skip or a question to a lead, or several of them that were made with one
+An act is one decision, a skip or a request to a lead, or several of them that were made with one
 press: a group of similar items, a grid. A decision stays on record; a new row says that it was
-undone. What was told to the shop already is not taken back in silence: an appeal corrects it, by
-somebody else.
+undone. What the shop was notified of already is not taken back in silence: an appeal corrects it,
+by somebody else.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def undo(*, moderator: User, decision: int | None = None, item: int | None = Non
     """Take back this moderator's last act; its item reopens in their hands.
 
     What belongs to the same act is taken back with it. A second opinion that nobody gave yet is no
-    longer asked for. `decision` or `item` name what is meant: where the last one is another by now,
+    longer requested. `decision` or `item` name what is meant: where the last one is another by now,
     nothing happens. Raises `ReviewError` where there is nothing to undo, where the shop has been
-    told already, or where the product has changed since.
+    notified already, or where the product has changed since.
     """
     with transaction.atomic():
         # Locked, so that of two requests the second one sees what the first has undone.
@@ -82,7 +82,7 @@ def _take_back(pk: int, *, moderator: User) -> ReviewItem:
             _reopen(row.item, moderator=None)
     if not webhooks.take_back(rows):
         raise ReviewError(
-            "This decision cannot be undone: the shop has been told of it. If it is wrong, "
+            "This decision cannot be undone: the shop has been notified of it. If it is wrong, "
             "let the shop appeal; somebody else then decides."
         )
     Decision.objects.bulk_create(_undone(row) for row in rows)

@@ -4,9 +4,9 @@ Each item that is judged in the open gets a group, if only of itself, from the w
 analysis is written. It joins one whose every member is alike (`clip.similar`: same photo, same
 title), so that a verdict on any member may hold for any other. Members that were decided still
 count, since an undo may bring them back. What is judged blind or waits for a lead belongs to no
-group, and `preview` leaves out what became so later.
+group, and `preview` skips what became so later.
 
-A photo or text that changes makes a new item (`review_queue`), which is placed anew.
+A photo or text that changes makes a new item (`review_queue`), which is placed again.
 """
 
 from __future__ import annotations

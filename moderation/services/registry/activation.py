@@ -1,4 +1,4 @@
-"""Making a version the active one; what waits for the former one is asked of it instead."""
+"""Making a version the active one; the pending requests move to it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def activate(
 ) -> VersionEvent | None:
     """Make this the one active version and log what it replaced; None where it was active before.
 
-    What nobody has begun to ask the former version is asked of the one that answers now.
+    Pending requests to the previous version move to the one that answers now.
     `provided` is called with the active version, held, and raises where it must stay.
     Raises `NeedsTheGate` for the weights of a candidate, unless `kind` says that the gate or a
     lead let them pass, and `Overtaken` where another one became active at the same moment.
     """
-    event, former = _switch(version, by=by, kind=kind, reason=reason, provided=provided)
-    if former is not None:
-        questions.move(former, to=current())
+    event, previous = _switch(version, by=by, kind=kind, reason=reason, provided=provided)
+    if previous is not None:
+        questions.move(previous, to=current())
     return event
 
 
@@ -76,7 +76,7 @@ def set_up(*, progress: bool = False) -> tuple[ModelVersion, str]:
 
     The model of `CLIP_MODEL_NAME` is fetched; where the hub cannot be reached and nothing is
     cached, the bundled one is activated instead, once. Later runs never switch by themselves,
-    but for bundled weights that a new release has replaced: the old ones are no longer there.
+    except bundled weights that a new release has replaced: the old ones are no longer there.
     """
     bundled = register(BUNDLED)
     wanted = register(settings.CLIP_MODEL_NAME)
@@ -102,7 +102,7 @@ def log_configured() -> None:
     """Add to the log where the setting `CLIP_MODEL_PATH` decides since now which version answers,
     or where it does no longer. Raises `ModelError` for a path that leads to no model.
 
-    No gate is asked then: whoever sets it must at least be able to find that out later.
+    No gate is asked then: the person who sets it must at least be able to find that out later.
     """
     path = settings.CLIP_MODEL_PATH or ""
     version = from_path(path) if path else ModelVersion.objects.filter(status=Status.ACTIVE).first()

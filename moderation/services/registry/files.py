@@ -35,7 +35,7 @@ def record(version: ModelVersion, resolved: checkpoint.ResolvedModel) -> None:
     if version.weights_sha256 and version.weights_sha256 != resolved.weights_sha256:
         raise ModelError(
             f"The weights in {resolved.folder} changed since model version “{version.name}” was "
-            "registered; restore the folder, or run `python manage.py setup` to register anew."
+            "registered; restore the folder, or run `python manage.py setup` to register it again."
         )
     if version.weights_sha256 and version.revision == (resolved.revision or ""):
         return

@@ -1,4 +1,4 @@
-"""Questions to a version: analyses that were asked for and that nobody has begun to answer."""
+"""Pending requests to a version: analyses requested that no worker has claimed yet."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..worker import doorbell
 MOVED_AT_ONCE = 500
 
 
-def ask(
+def request(
     products: Sequence[Product], *, version: ModelVersion, threshold: float | None = None
 ) -> int:
-    """Ask for an analysis of each product as it is now; returns how many rows are new.
+    """Request an analysis of each product as it is now; returns how many rows are new.
 
-    Asking twice is harmless: a product has at most one live analysis per content and version.
+    Requesting twice is harmless: a product has at most one live analysis per content and version.
     """
     with transaction.atomic():
         before = _live_count(products, version)
         Analysis.objects.bulk_create(
-            [_question(product, version, threshold) for product in products],
+            [_pending(product, version, threshold) for product in products],
             ignore_conflicts=True,
             batch_size=500,
         )
@@ -33,9 +33,9 @@ def ask(
 
 
 def move(old: ModelVersion, *, to: ModelVersion) -> None:
-    """Ask the new version what nobody has begun to ask the old one.
+    """Move the pending requests of the old version to the new one.
 
-    Chunk by chunk, so that no moment holds a whole catalogue; one cut off in between goes on.
+    Chunk by chunk, so that no moment holds a whole catalogue; what was cut off can be repeated.
     """
     if old.pk == to.pk:
         return
@@ -47,14 +47,14 @@ def move(old: ModelVersion, *, to: ModelVersion) -> None:
                 return
             Analysis.objects.pending().filter(pk__in=[pk for pk, _ in chunk]).delete()
             products = Product.objects.filter(pk__in=[product for _, product in chunk])
-            ask(list(products), version=to)
+            request(list(products), version=to)
 
 
 def _live_count(products: Sequence[Product], version: ModelVersion) -> int:
     return Analysis.objects.live().filter(product__in=products, model_version=version).count()
 
 
-def _question(product: Product, version: ModelVersion, threshold: float | None) -> Analysis:
+def _pending(product: Product, version: ModelVersion, threshold: float | None) -> Analysis:
     return Analysis(
         product=product,
         model_version=version,

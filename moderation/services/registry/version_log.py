@@ -67,7 +67,7 @@ def hold_active(*, wanted: ModelVersion) -> ModelVersion | None:
     held = held.filter(status=ModelVersion.Status.ACTIVE)
     active = held.first()
     if active is None:
-        # PostgreSQL leaves out a row that has changed while it was waited for.
+        # PostgreSQL skips a row that has changed while it was waited for.
         active = held.first()
         if active is not None and active.pk != wanted.pk:
             raise Overtaken(wanted)
@@ -95,7 +95,7 @@ def note_configured(version: ModelVersion, *, path: str) -> None:
     if was == path and (not path or (last and last.version == version)):
         return
     reason = (
-        f"By the setting CLIP_MODEL_PATH ({path}), which comes before the active version."
+        f"By the setting CLIP_MODEL_PATH ({path}), which takes precedence over the active version."
         if path
         else "CLIP_MODEL_PATH is no longer set: the active version answers again."
     )
@@ -117,7 +117,8 @@ def state_to_return_to(version: ModelVersion) -> dict[str, Any]:
     """The state of a version that is being replaced, with what a rollback cannot derive.
 
     `last_analysis`: up to this key, analyses are from before the switch. `drawn`: open items that
-    came into the queue by lot, with their probability; it depends on scores that they had once.
+    came into the queue in the random sample, with their probability; it depends on scores that they
+    had once.
     """
     drawn = ReviewItem.objects.open().filter(in_audit=True, second_of=None)
     return state(version) | {
@@ -129,8 +130,8 @@ def state_to_return_to(version: ModelVersion) -> dict[str, Any]:
 def stop_automatic_action(version: ModelVersion, *, by: User | None) -> dict[str, bool]:
     """Turn the automatic action off, since `version` begins to answer; what its log tells of it.
 
-    A lead warranted it by what the former version's scores were worth. Without `by` it is in the
-    name of whom it was turned on by.
+    A lead warranted it by what the previous version's scores were worth. Without `by` it is in the
+    name of the person who turned it on.
     """
     newest = AutomaticAction.objects.first()
     if newest is None or not newest.is_on:
@@ -145,7 +146,7 @@ def stop_automatic_action(version: ModelVersion, *, by: User | None) -> dict[str
 
 
 def refuse_candidates(version: ModelVersion) -> None:
-    """Raises `NeedsTheGate` for a candidate, also where a folder brings its very weights anew."""
+    """Raises `NeedsTheGate` for a candidate, also where a folder brings its very weights again."""
     same = Q(pk=version.pk)
     if version.source == ModelVersion.Source.FOLDER and version.activated_at is None:
         same |= Q(weights_sha256=version.weights_sha256)

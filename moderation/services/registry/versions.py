@@ -33,8 +33,8 @@ def check_not_replaced(version: ModelVersion) -> None:
     """
     if version.status != Status.ACTIVE:
         return
-    held = ModelVersion.objects.select_for_update(no_key=True)
-    if not held.filter(pk=version.pk, status=Status.ACTIVE):
+    locked = ModelVersion.objects.select_for_update(no_key=True)
+    if not locked.filter(pk=version.pk, status=Status.ACTIVE):
         raise Replaced(
             f"“{version.name}” is no longer the active version; what was not scored by it yet is "
             "left to the one that is."

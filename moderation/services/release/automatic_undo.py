@@ -38,7 +38,7 @@ def standing(version: ModelVersion, *, since: datetime | None = None) -> Decisio
 def undo(decisions: QuerySet[Decision], *, by: User | None, why: str) -> int:
     """Mark these decisions as undone and close their items; returns how many (products locked).
 
-    Without `by` an undo is in the name of whom the decision was made for.
+    Without `by` an undo is in the name of the person the decision was made for.
     """
     taken = list(decisions)
     undone = Decision.objects.bulk_create(
@@ -65,8 +65,8 @@ def take_back(
 ) -> int:
     """Undo every automatic decision by this version's scores; returns how many.
 
-    Products that are flagged, or drawn by lot, by their present scores wait for a person then.
-    Raises `ThresholdError` where `by` may not.
+    Products that are flagged, or in the random sample, by their present scores wait for a person
+    then. Raises `ThresholdError` where `by` may not.
     """
     if by is not None and not (by.is_active and by.has_perm("moderation.set_threshold")):
         raise ThresholdError(

@@ -17,14 +17,14 @@ LEAST = 20  # labels of either kind
 
 
 class NotCalibrated(ClipError):
-    """The decisions do not support a calibration; the former one stays."""
+    """The decisions do not support a calibration; the previous one stays."""
 
 
 def calibrate(version: ModelVersion, *, by: User | None = None) -> Calibration:
     """Fit P(mismatch) to the decisions on what this version has scored, store it and log it.
 
     Finished analyses take the new probabilities, and the thresholds that follow from category
-    offsets, when `manage.py reanalyze` judges them anew. Raises `NotCalibrated`.
+    offsets, when `manage.py reanalyze` judges them again. Raises `NotCalibrated`.
     """
     # Gold judges the probabilities at the gate, so nothing is fitted on it.
     labels = [label for label in judged(version) if not label.drawn_for_gold]

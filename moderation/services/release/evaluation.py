@@ -73,7 +73,7 @@ def evaluate(
 
 
 def alive(progress: Progress | None) -> Callable[[], None]:
-    """What tells, through `progress`, that work goes on whose length is not known yet."""
+    """What reports, through `progress`, that work of unknown length continues."""
     return lambda: progress(0, 1) if progress else None
 
 

@@ -13,7 +13,7 @@ from moderation.models import Decision, ModelVersion, ReviewItem
 from ..rules import sampling, thresholds
 from .learned_from import Names, names_learned
 
-# Enough for any interval, and few enough to be read while a page is asked for.
+# Enough for any interval, and few enough to be read while a page is built.
 NEWEST = 20_000
 
 
@@ -32,11 +32,11 @@ class Judged:
 def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged]:
     """The newest standing label of each content that this version has scored, newest first.
 
-    Left out: verdicts by a band's automatic action; those taken over from a similar item, which
+    Excluded: verdicts by a band's automatic action; those taken over from a similar item, which
     would count one judgement many times; "cannot be told from the photo"; products whose present
     score is of another version and other content; what came back only because it changed; and pairs
     that the version's weights have learned from: of those it knows too much. Where it is no longer
-    known which those are, only products drawn for gold stay. `own_thresholds` False leaves out
+    known which those are, only products drawn for gold stay. `own_thresholds` False excludes
     products with a threshold of their own.
     """
     newer = Decision.objects.standing().filter(

@@ -1,11 +1,11 @@
 """The pairs that versions are judged by: the gold set and the audit, as people decided them.
 
-- Audit: products drawn by lot and judged blind, whatever the model said of them. Of what passed, a
-  share p was drawn, so each pair stands for 1 / p; of what was flagged, those in the audit or in
+- Audit: products drawn at random and judged blind, whatever the model said of them. Of what passed,
+  a share p was drawn, so each pair stands for 1 / p; of what was flagged, those in the audit or in
   the gold set stand for all that was flagged.
 - Gold: products of the gold share that two moderators decided alike. No training sees them.
 - An audit pair may have been trained on. Pairs whose photo, a near-duplicate of it, or whose
-  title any version in question, or a version it comes from, was trained on are left out; the
+  title any of the versions, or a version it comes from, was trained on are excluded; the
   others of their stratum then stand for them too. Where the files that one was trained on are gone,
   any audit pair may be among them, and only gold counts.
 """
@@ -52,7 +52,7 @@ class LabelledPair:
 def gold_and_audit(
     *, unseen_by: Iterable[ModelVersion] = (), alive: Callable[[], None] = lambda: None
 ) -> list[LabelledPair]:
-    """Every gold and audit pair that stands, but for what one of these versions learned from.
+    """Every gold and audit pair that stands, except what one of these versions learned from.
 
     `alive` is called now and then: many photos may have to be read.
     """

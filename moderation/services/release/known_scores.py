@@ -1,6 +1,6 @@
 """What is known of a version's scores: how the catalogue scores, what people judged, what comes in.
 
-Of a large catalogue it is cached: the worker counts anew every few minutes (`cache.prepare`).
+Of a large catalogue it is cached: the worker counts again every few minutes (`cache.prepare`).
 """
 
 from __future__ import annotations

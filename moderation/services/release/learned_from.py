@@ -44,7 +44,7 @@ class Seen:
     photos: set[str] = field(default_factory=set)  # SHA-256
     titles: set[str] = field(default_factory=set)
     signatures: list[np.ndarray] = field(default_factory=list)  # each [n, 768] uint8
-    is_whole: bool = True  # False: files are gone that would tell more
+    is_whole: bool = True  # False: files are gone that would show more
 
     def holds(self, pairs: Sequence[tuple[Source, str, str]]) -> list[bool]:
         """Whether each (photo, its SHA-256, text) is among it, or is too much like it."""

@@ -20,7 +20,7 @@ class BadPairs(Exception):
 def read(
     path: Path, *, image_base_path: Path | None = None
 ) -> tuple[list[LabelledPair], list[str]]:
-    """The pairs of a CSV, and the paths of photos that are not there (their rows are left out).
+    """The pairs of a CSV, and the paths of photos that are not there (their rows are skipped).
 
     Columns kind, category, weight and group may be there. Photos are looked for in
     `image_base_path`, by default the folder of the file. Raises `BadPairs`.

@@ -22,7 +22,7 @@ Status = ModelVersion.Status
 
 
 class PromotionError(Exception):
-    """A promotion that cannot be asked for like this; `str(error)` is a sentence for people."""
+    """A promotion that cannot be requested like this; `str(error)` is a sentence for people."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def compare(
 ) -> GateReport:
     """Ask the gate about the two versions on gold and audit, and store what it found.
 
-    Pairs that either has learned from are left out. Raises `ModelError` where a model's files
+    Pairs that either has learned from are excluded. Raises `ModelError` where a model's files
     are not there.
     """
     pairs = judged_pairs.gold_and_audit(

@@ -30,7 +30,7 @@ class Before:
     """The queue when the version was replaced, as far as its analyses do not tell it."""
 
     moment: datetime  # an item opened later is of the successor
-    drawn: dict[int, float]  # open items that came in by lot, with their probability
+    drawn: dict[int, float]  # open items of the random sample, with their probability
 
     def had(self, item: ReviewItem, row: Analysis) -> bool:
         return item.opened_at <= self.moment and item.analysis.content_hash == row.content_hash
@@ -107,7 +107,7 @@ def reopen(products: QuerySet[Product]) -> None:
         entry = sampling.entry(row, external_id=names[key], near=near[row.model_version])
         if entry is None or key in busy or (key, row.content_hash) in decided:
             continue
-        # An analysis has one item; else the newest about the same photo and text goes on.
+        # An analysis has one item; else the newest about the same photo and text stays open.
         same = [one for one in items if one.analysis.content_hash == row.content_hash]
         same.sort(key=lambda one: (one.analysis_id == row.pk, one.pk))
         item = (

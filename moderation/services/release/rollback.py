@@ -1,13 +1,13 @@
 """Back to the version that was active before, as it was: thresholds, calibration, scores, queue.
 
 `results.settle` only ever moves a product to a newer analysis. Here products are put back to the
-analyses that the former version had made by the time it was replaced, the very rows. Products that
-it has not scored as they are now are asked about anew. What people decided meanwhile stays decided;
-what the automatic action decided by the scores of the version that goes is undone.
+analyses that the previous version had made by the time it was replaced, the very rows. Products
+that it has not scored as they are now get new requests. What people decided meanwhile stays
+decided; what the automatic action decided by the scores of the version that goes is undone.
 
 The switch itself is one transaction. The products follow chunk by chunk, so that a million of
-them lock nothing for long; until the last, the log's row says how far it is, and whoever comes next
-(the sweeper, the command) goes on from there. Where another version becomes active meanwhile, the
+them lock nothing for long; until the last, the log's row says how far it is, and the next process
+(the sweeper, the command) resumes from there. Where another version becomes active meanwhile, the
 rest is left to that one.
 """
 
@@ -80,7 +80,7 @@ def former() -> VersionEvent | None:
     Rolling back takes the last switch off the pile, so that twice goes back two versions.
     """
     pile: list[VersionEvent] = []
-    # What they replaced is long (the items drawn by lot), and is read of one of them only.
+    # What they replaced is long (the items of the random sample), and is read of one of them only.
     for event in version_log.switches().defer("before").order_by("pk"):
         if event.kind == Kind.ROLLED_BACK:
             del pile[-1:]
@@ -90,7 +90,7 @@ def former() -> VersionEvent | None:
 
 
 def switch(*, by: User | None = None) -> VersionEvent:
-    """The first half of a rollback: the former version is active, as it was; then `finish`."""
+    """The first half of a rollback: the previous version is active, as it was; then `finish`."""
     check_rights(by)
     replaced = former()
     if replaced is None:
@@ -127,8 +127,8 @@ def _drop_questions(version: ModelVersion) -> None:
 def _next_chunk(event_key: int, replaced: VersionEvent) -> int:
     """Put the next products back; returns how many, 0 where all are, or another version is active.
 
-    Each transaction takes up where the last one stood, whoever that was. Meanwhile the version
-    stays active: otherwise scores of a newer one could be put back, too.
+    Each transaction takes up where the last one stopped, in whichever process. Meanwhile the
+    version stays active: otherwise scores of a newer one could be put back, too.
     """
     with transaction.atomic():
         event = VersionEvent.objects.select_for_update().defer("before").get(pk=event_key)
@@ -153,7 +153,7 @@ def _next_chunk(event_key: int, replaced: VersionEvent) -> int:
 
 
 def _put_back(replaced: VersionEvent, version: ModelVersion, products: QuerySet[Product]) -> int:
-    """Point these products at the version's own analyses with their queue; ask for the rest.
+    """Point these products at the version's own analyses with their queue; request the rest.
 
     Returns how many automatic decisions of the replaced version it has undone.
     """

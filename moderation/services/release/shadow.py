@@ -1,6 +1,6 @@
 """What a version would flag, found without touching products, analyses or queue.
 
-Only the cache of vectors is filled, so a run that was stopped goes on where it was, and the
+Only the cache of vectors is filled, so a run that was stopped resumes where it was, and the
 analyses after a promotion are then a matter of reading.
 """
 

@@ -1,8 +1,8 @@
-"""A version's thresholds: what is known of them, what a target asks for, and setting them.
+"""A version's thresholds: what is known of them, what a target requires, and setting them.
 
 Thresholds are similarities of products without category. Where the calibration has category
 offsets, scores are first brought there (`Calibration.as_elsewhere`), so that one histogram and
-one threshold stand for all. Categories with a threshold set by hand are left out: no target
+one threshold stand for all. Categories with a threshold set by hand are excluded: no target
 moves them.
 """
 
@@ -35,9 +35,9 @@ class ThresholdError(ClipError):
 
 @dataclass(frozen=True)
 class Target:
-    """What the thresholds shall reach. `amount`: items a day, a share from 0 to 1, or a value.
+    """What the thresholds must reach. `amount`: items a day, a share from 0 to 1, or a value.
 
-    `confidence` is for precision and, where given, for recall. `clear_precision` asks for a band
+    `confidence` is for precision and, where given, for recall. `clear_precision` requests a band
     of clear mismatches that holds this precision; None leaves the band as it is, 0 removes it.
     """
 
@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Effect:
-    """What one threshold does: products it flags, and how well as far as labels tell."""
+    """What one threshold does: products it flags, and how well as far as labels show."""
 
     threshold: float
     flagged: int
@@ -107,7 +107,7 @@ def evidence(version: ModelVersion) -> Evidence:
 
 # ── Choosing ──────────────────────────────────────────────────────────────────────────────────
 def propose(found: Evidence, target: Target) -> Proposal:
-    """The thresholds that the target asks for. Raises `ThresholdError` where nothing warrants it.
+    """The thresholds that the target requires. Raises `ThresholdError` where nothing warrants it.
 
     A band of clear mismatches that the labels cannot warrant is left away, with a sentence.
     """

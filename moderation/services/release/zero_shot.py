@@ -24,7 +24,7 @@ def compare(candidate: ModelVersion, active: ModelVersion) -> ZeroShot | None:
     """How both versions sort a sample of the catalogue into its active categories.
 
     None where products have fewer than two categories. The sample is the same at every call: drawn
-    by lot from the products with a category, without those confirmed as mismatches.
+    at random from the products with a category, without those confirmed as mismatches.
     """
     categories = list(Category.objects.filter(is_active=True).order_by("pk"))
     products = _sample(categories)
@@ -41,15 +41,17 @@ def _sample(categories: Sequence[Category]) -> list[Product]:
         verdict=Decision.Verdict.CONFIRM, analysis__product=OuterRef("pk")
     )
     # Multiplicative hashing; the factors are such that no product exceeds 63 bits.
-    lot = ExpressionWrapper(F("pk") % 2**31 * _FACTOR % 2**32, BigIntegerField())
-    drawn = Product.objects.filter(~Exists(wrong), category__in=categories).annotate(lot=lot)
-    return sorted(drawn.order_by("lot", "pk")[:SAMPLE], key=lambda product: product.pk)
+    order = ExpressionWrapper(F("pk") % 2**31 * _FACTOR % 2**32, BigIntegerField())
+    drawn = Product.objects.filter(~Exists(wrong), category__in=categories).annotate(
+        random_order=order
+    )
+    return sorted(drawn.order_by("random_order", "pk")[:SAMPLE], key=lambda product: product.pk)
 
 
 def _sorted_well(
     version: ModelVersion, products: Sequence[Product], categories: Sequence[Category]
 ) -> np.ndarray:
-    """[n] 1 where the likeliest category is the product's, 0 where not, NaN without a photo."""
+    """[n] 1 where the most likely category is the product's, 0 where not, NaN without a photo."""
     engine = engine_for(version)
     prompts = engine.category_vectors([category.prompt_noun for category in categories])
     place = {category.pk: number for number, category in enumerate(categories)}

@@ -92,7 +92,7 @@ class _Remote:
         return PurePosixPath(self.stored).name
 
     def read(self, size: int = -1) -> bytes:
-        """The first bytes, fetched anew. Raises `ImageError`."""
+        """The first bytes, fetched again. Raises `ImageError`."""
         try:
             with default_storage.open(self.stored) as file:
                 return bytes(file.read(size))

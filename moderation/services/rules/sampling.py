@@ -1,4 +1,4 @@
-"""Who is judged by lot: the audit of what passed and of a part of what is flagged, and gold.
+"""The random samples to judge: the audit of what passed and of a part of what is flagged, and gold.
 
 Labels of flagged products alone say nothing about what the model missed. So a random share of the
 products that passed is reviewed too, and a random share of the flagged ones with them; moderators
@@ -33,7 +33,7 @@ _NO_DOUBT = 0.15
 
 @dataclass(frozen=True)
 class Entry:
-    """How a product comes into the queue: why, with which probability, and whether by lot."""
+    """How a product comes into the queue: why, with which probability, and whether at random."""
 
     stratum: ReviewItem.Stratum
     sampling_probability: float
@@ -59,7 +59,7 @@ def random_order(external_id: str) -> float:
 
 
 def drawn_for_gold(external_id: str) -> bool:
-    """Whether a second moderator shall judge this product too, whatever the model says of it."""
+    """Whether a second moderator should judge this product too, whatever the model says of it."""
     return _number("gold", external_id) < settings.GOLD_SHARE
 
 
@@ -86,8 +86,8 @@ def entry(row: Analysis, *, external_id: str, near: float) -> Entry | None:
     """
     number = random_number(external_id)
     if row.is_mismatch:
-        by_lot = number < settings.AUDIT_FLAGGED_SHARE or drawn_for_gold(external_id)
-        return Entry(FLAGGED, 1.0, in_audit=by_lot)
+        at_random = number < settings.AUDIT_FLAGGED_SHARE or drawn_for_gold(external_id)
+        return Entry(FLAGGED, 1.0, in_audit=at_random)
     if row.similarity is None or row.threshold_used is None:
         return None
     is_near = row.similarity < row.threshold_used + near

@@ -1,6 +1,6 @@
 """Which threshold holds for a product: the one place that knows it.
 
-The first of these that is there: the one asked for, what the product has with a threshold of its
+The first of these that is there: the requested one, what the product has with a threshold of its
 own (`OWN`), the setting `CLIP_SIMILARITY_THRESHOLD`, the version's. The version's is moved in a
 category whose mismatches are likelier or rarer than its similarities say elsewhere, so that the
 same P(mismatch) flags everywhere.
@@ -83,7 +83,7 @@ class Thresholds:
     """The thresholds of one version, for one product or a million: the tables are read once.
 
     As a value (`of`), as SQL (`sql`) and as what an answer by them depends on (`depends_on`);
-    `clear_of` and `clear_sql` tell where a mismatch is clear.
+    `clear_of` and `clear_sql` say where a mismatch is clear.
     """
 
     def __init__(self, version: ModelVersion) -> None:
@@ -96,7 +96,7 @@ class Thresholds:
         return self.version.threshold if setting is None else setting
 
     def of(self, traits: Traits = (), *, override: float | None = None) -> float:
-        """The threshold of a product with these traits; `override` is the one asked for."""
+        """The threshold of a product with these traits; `override` is the requested one."""
         if override is not None:
             return override
         return self._chain.of(traits) if any(traits) else self.general

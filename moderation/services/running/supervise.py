@@ -81,8 +81,9 @@ class Cluster:
 class Trainer:
     """The process that trains, there only while a training is queued or runs.
 
-    It needs no queue: the row of the training is looked at, and whoever claims it has it. While
-    nothing is to be trained it costs no memory, and a training never takes a worker from analyses.
+    It needs no queue: the row of the training is looked at, and the process that claims it has it.
+    While nothing is to be trained it costs no memory, and a training never takes a worker from
+    analyses.
     """
 
     process: subprocess.Popen[bytes] | None = None
@@ -109,7 +110,7 @@ class Trainer:
         self.not_before = time.monotonic() + min(60.0, 2.0**self.fruitless)
 
     def ask_to_stop(self) -> None:
-        """The training goes back into the queue, to be taken up where it was."""
+        """The training goes back into the queue, to be resumed where it was."""
         if self.process is not None:
             self.process.terminate()
 
@@ -172,7 +173,7 @@ def seconds_of_silence(cluster: Cluster) -> float:
 
 
 def ask_for_a_beat(cluster: Cluster) -> None:
-    """Queue a sweep, which beats; rarely, so that a stuck cluster gathers no heap of messages."""
+    """Queue a sweep, which writes a heartbeat; rarely, so that messages do not pile up."""
     if time.monotonic() - cluster.asked_at < settings.WORKER_STALE_SECONDS / 4:
         return
     cluster.asked_at = time.monotonic()

@@ -1,1 +1,1 @@
-"""Products are analysed: requests, claims of the worker, vectors, answers, scores anew."""
+"""Products are analysed: requests, claims of the worker, vectors, answers, re-scoring."""

@@ -1,4 +1,4 @@
-"""Analyses from asked for to answered: request, claim, score, write back.
+"""Analyses from request to answer: request, claim, score, write back.
 
 Nothing here trusts the queue. The row is the truth: it is claimed with a token (`claims`), its
 answer is written only where the token still stands, and products and queue follow (`results`).
@@ -40,10 +40,10 @@ def request(
     version: ModelVersion | None = None,
     threshold: float | None = None,
 ) -> int:
-    """Ask for an analysis of each product as it is now; returns how many rows are new.
+    """Request an analysis of each product as it is now; returns how many rows are new.
 
     Asking twice is harmless: a product has at most one live analysis per content and version.
-    Questions about an older photo or text that nobody has begun to answer are dropped.
+    Pending requests about an older photo or text are dropped.
     """
     version = version or versions.current()
     products = list(products)
@@ -54,14 +54,14 @@ def request(
             )
         ).delete()
         review_queue.withdraw_changed(products)
-        return questions.ask(products, version=version, threshold=threshold)
+        return questions.request(products, version=version, threshold=threshold)
 
 
 def run_pending(*, owner: str, seconds: float) -> int:
     """Claim and answer what is pending for about `seconds`; returns how many rows were claimed.
 
     The models are loaded before the first claim, so that a missing one costs no attempt: its rows
-    stay pending, and the others go on. Raises `ModelError` where no model that is asked for loads.
+    stay pending, and the others continue. Raises `ModelError` where no requested model loads.
     """
     deadline = time.monotonic() + seconds
     count = 0
@@ -72,14 +72,14 @@ def run_pending(*, owner: str, seconds: float) -> int:
         answer(batch)
         count += len(batch)
         if time.monotonic() > deadline:
-            doorbell.ring()  # more may wait: the next message goes on
+            doorbell.ring()  # more may wait: the next message continues
             break
     heartbeat.beat(owner)
     return count
 
 
 def _usable_versions() -> list[ModelVersion]:
-    """The model versions that pending rows ask for and that can be loaded here."""
+    """The model versions that pending rows request and that can be loaded here."""
     asked = Analysis.objects.pending().order_by().values("model_version").distinct()
     usable, problems = [], []
     for version in ModelVersion.objects.filter(pk__in=asked):

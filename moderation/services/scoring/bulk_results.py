@@ -35,7 +35,7 @@ _SCORED = f"""{_COLUMNS}
 SELECT p.id, p.text, p.image, p.image_sha256, p.content_hash, %s, %s,
     %s, %s, %s, %s, %s, %s, %s, %s, 'done', 0, '', ''
 FROM moderation_product p WHERE p.id = %s AND p.content_hash = %s"""
-_JUDGED_ANEW = f"""{_COLUMNS}
+_JUDGED_AGAIN = f"""{_COLUMNS}
 SELECT p.id, known.text, known.image, p.image_sha256, p.content_hash, known.top_categories,
     known.precision, %s, %s, known.similarity, %s, %s, %s, %s, %s, 'done', 0, '', ''
 FROM moderation_analysis known JOIN moderation_product p
@@ -47,7 +47,7 @@ WHERE fresh.id > %s AND fresh.created_at = %s AND fresh.product_id = moderation_
 
 
 class NewAnalysis(NamedTuple):
-    """One finished analysis to be: of vectors, or of the similarity that a former one found."""
+    """One finished analysis to be: of vectors, or of the similarity that a previous one found."""
 
     product_id: int
     external_id: str
@@ -99,7 +99,7 @@ def _insert(
     stamp = _adapted(now)
     head = (version.pk, threshold_override)
     scored: list[tuple[Any, ...]] = []
-    judged_anew: list[tuple[Any, ...]] = []
+    judged_again: list[tuple[Any, ...]] = []
     for a in answers:
         verdict = (a.p_mismatch, a.threshold_used, a.is_mismatch, stamp, stamp)
         if a.known_from is None:
@@ -107,9 +107,9 @@ def _insert(
             key = (a.product_id, a.content_hash)
             scored.append((*ranked, *head, a.similarity, *verdict, *key))
         else:
-            judged_anew.append((*head, *verdict, a.known_from))
+            judged_again.append((*head, *verdict, a.known_from))
     with connection.cursor() as cursor:
-        for sql, rows in ((_SCORED, scored), (_JUDGED_ANEW, judged_anew)):
+        for sql, rows in ((_SCORED, scored), (_JUDGED_AGAIN, judged_again)):
             if rows:
                 cursor.executemany(sql, rows)
 

@@ -97,7 +97,7 @@ def release(held: AnalysisQuerySet, *, reason: str) -> int:
 def sweep() -> int:
     """Return what dead workers held, by lease or by death of the process; ring if work waits."""
     running = Analysis.objects.filter(status=RUNNING)
-    reason = "The worker stopped while it had this analysis in hand."
+    reason = "The worker stopped while it had claimed this analysis."
     count = release(running.filter(lease_expires_at__lte=timezone.now()), reason=reason)
     owners = running.order_by().values_list("claimed_by", flat=True).distinct()
     dead = [owner for owner in owners if heartbeat.is_dead(owner)]

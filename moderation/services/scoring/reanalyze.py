@@ -1,4 +1,4 @@
-"""Score products again: those a model must look at are asked about, the others judged anew.
+"""Score products again: those a model must look at are requested, the others judged again.
 
 A similarity does not depend on the threshold. Where the model has already scored a product's
 present photo and text, a new threshold therefore runs no model: a finished analysis is derived
@@ -6,9 +6,9 @@ from the known similarity. Where it has not, but the vectors of photo and text a
 from cached ones (`embeddings`), they are scored here, by the chunk. History is kept: each answer
 is a new row. `ALL` scores again only where the threshold has not moved.
 
-Running the same again goes on where it was stopped. With `STALE`, `FAILED` or a threshold, a
+Running the same again resumes where it was stopped. With `STALE`, `FAILED` or a threshold, a
 product that is done no longer meets the criterion. For the rest `since` draws the line: products
-whose newest analysis was asked for after that moment are done.
+whose newest analysis was requested after that moment are done.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def look(job: Job, *, progress: Progress | None = None) -> ReanalysisTally:
 
 
 def run(job: Job, *, progress: Progress | None = None) -> ReanalysisTally:
-    """Answer what is known and ask for the rest, chunk by chunk, each in short transactions.
+    """Answer what is known and request the rest, chunk by chunk, each in short transactions.
 
     Raises `Replaced` where another version is activated meanwhile, or a rollback takes this one
     back: its scores must not come in after that.
@@ -125,7 +125,7 @@ def run(job: Job, *, progress: Progress | None = None) -> ReanalysisTally:
                 versions.check_not_replaced(job.version)
                 analyze.request(products, version=job.version, threshold=job.threshold)
         if job.is_about_thresholds and plan.waiting:
-            # Nobody has begun with these, so they can still take the threshold wanted now.
+            # Nobody has claimed these, so they can still take the threshold wanted now.
             Analysis.objects.pending().filter(among("pk", plan.waiting)).update(
                 threshold_override=job.threshold
             )
@@ -141,7 +141,7 @@ def unanswered(job: Job, *, up_to: int | None = None) -> int:
 
 
 def newest_key() -> int:
-    """The key of the newest analysis, so that later questions of others need not be awaited."""
+    """The key of the newest analysis, so that later requests of others need not be awaited."""
     return Analysis.objects.aggregate(newest=Max("pk"))["newest"] or 0
 
 
@@ -201,7 +201,7 @@ def _plan(
             to_score.append(case)
         elif step is _Step.ASK:
             _ask(plan, tally, case)
-        elif step is _Step.DERIVE and (answer := judge.judge_anew(case)) is not None:
+        elif step is _Step.DERIVE and (answer := judge.judge_again(case)) is not None:
             tally.derived += 1
             _take(plan, tally, case, answer)
         elif step is _Step.WAIT and case.newest is not None:

@@ -1,4 +1,4 @@
-"""Judging what is known already: cached vectors and former similarities, without a model."""
+"""Judging what is known already: cached vectors and previous similarities, without a model."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Rescorer:
         curve = self._calibration
         return curve.p_mismatch(similarity, category) if curve else None
 
-    def judge_anew(self, case: Case) -> NewAnalysis | None:
+    def judge_again(self, case: Case) -> NewAnalysis | None:
         """The answer by the similarity that the newest analysis found."""
         if case.newest is None or case.newest.similarity is None:
             return None
@@ -129,7 +129,7 @@ class Rescorer:
     def score(self, cases: Sequence[Case], *, ranked: bool = True) -> list[NewAnalysis | None]:
         """The answers by cached vectors, None where one of the two is not known.
 
-        `ranked` adds the likeliest categories; their prompts are encoded once per version.
+        `ranked` adds the most likely categories; their prompts are encoded once per version.
         """
         images, has_image = self.known.matrix("image", [case.image_sha256 for case in cases])
         hashes = [embeddings.text_sha256(case.text) for case in cases]
@@ -175,7 +175,7 @@ class Ranking:
         self._logit_scale = checkpoint.logit_scale(files.folder_of(version)) if nouns else 1.0
 
     def as_json(self, images: np.ndarray) -> list[str]:
-        """For each image vector of [n, d] its likeliest categories, as an analysis stores them."""
+        """The most likely categories of each image vector of [n, d], as an analysis stores them."""
         if self._vectors is None:
             return ["[]"] * len(images)
         shares = scoring.category_probabilities(

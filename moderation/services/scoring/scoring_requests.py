@@ -34,7 +34,7 @@ Source = Path | bytes | BinaryIO
 # Asking the database for the active version is a tenth of a small photo's cost, so its answer
 # holds for a moment: another version, or another threshold of it, counts a second later.
 VERSION_HOLDS_SECONDS = 1.0
-_held: tuple[float, ModelVersion] | None = None
+_cached: tuple[float, ModelVersion] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,16 @@ class NoCategories(Exception):
 
 def forget_version() -> None:
     """Ask the database again at the next request."""
-    global _held
-    _held = None
+    global _cached
+    _cached = None
 
 
 def _current() -> ModelVersion:
-    global _held
-    held, now = _held, time.monotonic()
-    if held is None or now - held[0] > VERSION_HOLDS_SECONDS:
-        _held = held = (now, versions.current())
-    return held[1]
+    global _cached
+    cached, now = _cached, time.monotonic()
+    if cached is None or now - cached[0] > VERSION_HOLDS_SECONDS:
+        _cached = cached = (now, versions.current())
+    return cached[1]
 
 
 def analyze(pair: Pair) -> Answer:
@@ -137,7 +137,7 @@ def analyze_products(product_ids: Sequence[str]) -> list[Answer | ImageError | N
 def classify(
     image: Source, *, top_k: int, names: Sequence[str] = ()
 ) -> tuple[list[dict[str, str | float]], str]:
-    """The likeliest categories, best first, and the model version's name.
+    """The most likely categories, best first, and the model version's name.
 
     Among `names`, or among the active categories. Raises `ImageError`, `ModelError`, and
     `NoCategories`.

@@ -1,4 +1,4 @@
-"""Products whose scores are of a former version, threshold or calibration, and mending that.
+"""Products whose scores are of a previous version, threshold or calibration, and refreshing them.
 
 `manage.py reanalyze --stale` finds the same products one by one, and those without any score.
 """
@@ -30,8 +30,8 @@ def ask(version: ModelVersion) -> None:
     async_task("moderation.tasks.rescore", version.pk, timeout=int(heartbeat.LONGEST_STEP))
 
 
-def mend(version: ModelVersion) -> None:
-    """Judge or score anew what is stale, and ask for what the model must look at.
+def refresh(version: ModelVersion) -> None:
+    """Judge or score again what is stale, and request what the model must look at.
 
     Raises `versions.Replaced` where another version is activated meanwhile.
     """

@@ -1,1 +1,1 @@
-"""The worker processes: their heartbeat, and the doorbell that wakes them."""
+"""The worker processes: their heartbeat, and the wake-up message (doorbell)."""

@@ -1,4 +1,4 @@
-"""The doorbell: a message of the queue that tells the workers to look for pending rows."""
+"""The doorbell: the wake-up message of the queue that makes workers look for pending rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def ring() -> None:
     """Tell the workers that rows wait, unless a message that nobody took up yet says so already.
 
     A message that gets lost costs time only: the sweeper rings again, so a broker that cannot be
-    reached must not stop whoever has just saved rows.
+    reached must not stop a caller that has just saved rows.
     """
     try:
         if not get_broker().queue_size():

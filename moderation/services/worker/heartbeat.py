@@ -51,7 +51,7 @@ def _started(pid: int) -> str:
 
 
 def beat(owner: str, *, doing: str = "") -> None:
-    """Say that this worker is alive, and with what it is busy."""
+    """Write a heartbeat: this worker is alive, and with what it is busy."""
     Heartbeat.objects.update_or_create(
         worker=owner, defaults={"heartbeat_at": timezone.now(), "doing": doing[:300]}
     )
@@ -59,13 +59,13 @@ def beat(owner: str, *, doing: str = "") -> None:
 
 @contextmanager
 def beating(owner: str, *, doing: str) -> Iterator[None]:
-    """Beat while the block runs, for one long step such as loading a model.
+    """Repeat the heartbeat while the block runs, for one long step such as loading a model.
 
-    For `LONGEST_STEP` at most: what takes longer is stuck, and shall be taken for silent.
+    For `LONGEST_STEP` at most: what takes longer is stuck, and must be taken for silent.
     """
     done = threading.Event()
 
-    def keep_beating() -> None:
+    def repeat() -> None:
         until = time.monotonic() + LONGEST_STEP
         try:
             while time.monotonic() < until and not done.wait(settings.WORKER_STALE_SECONDS / 4):
@@ -74,7 +74,7 @@ def beating(owner: str, *, doing: str) -> Iterator[None]:
             connection.close()  # of this thread
 
     beat(owner, doing=doing)
-    thread = threading.Thread(target=keep_beating, name="beat", daemon=True)
+    thread = threading.Thread(target=repeat, name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -84,7 +84,7 @@ def beating(owner: str, *, doing: str) -> Iterator[None]:
 
 
 def forget_old() -> None:
-    """Drop the beats of workers that have been silent for a day."""
+    """Drop the heartbeats of workers that have been silent for a day."""
     Heartbeat.objects.filter(heartbeat_at__lt=timezone.now() - timedelta(days=1)).delete()
 
 
@@ -98,7 +98,7 @@ class Health:
 
 
 def health() -> Health:
-    """The newest beat; alive while it is younger than `WORKER_STALE_SECONDS`."""
+    """The newest heartbeat; alive while it is younger than `WORKER_STALE_SECONDS`."""
     newest = Heartbeat.objects.order_by("-heartbeat_at").first()
     if newest is None:
         return Health(alive=False, seconds_since_heartbeat=None, doing="")

@@ -220,7 +220,7 @@ def test_the_command_ends_with_1_on_errors_only(shop: Path) -> None:
     text, status = run(write(shop, [*good(), *["0.jpg,a text,9"] * 7]))
     assert "error   7 rows whose label is not 0" in text
     assert "(lines 42, 43, 44, 45, 46, …)" in text
-    assert text.endswith("Not fit for training: 1 error to mend first.\n")
+    assert text.endswith("Not fit for training: 1 error to fix first.\n")
     assert status == 1
 
 

@@ -31,7 +31,7 @@ from moderation.clip.finetune.adaptation.run import adapt, state_numbers
 from moderation.clip.finetune.adaptation.task import Adaptation, AdaptSettings
 from moderation.clip.finetune.adaptation.vectors_judge import (
     _Shuffled,
-    held_back,
+    hold_out,
 )
 from moderation.clip.finetune.auto import MIN_LISTINGS, plan
 from moderation.clip.finetune.data import FinetuneData, Listings
@@ -87,7 +87,7 @@ def weights(folder: Path) -> bytes:
 
 def test_it_says_what_it_did_and_why(undisturbed: FinetuneResult) -> None:
     (reason,) = [one for one in undisturbed.reasons if "of the way" in one or "stays" in one]
-    assert "held back" in reason or "held-back" in reason
+    assert "held out" in reason or "held-out" in reason
     figures = undisturbed.metrics["adapt"]
     assert figures["by_ratio"]["0.0"]["retained"] == 1.0
     assert figures["left_out"] > 0
@@ -417,7 +417,7 @@ def test_a_title_or_a_picture_never_judges_what_it_was_learnt_from() -> None:
     paths[95] = paths[94]
     listings = Listings(paths, texts, [""] * 100)
     for seed in range(5):
-        held, rest = held_back(listings, share=0.1, rng=np.random.default_rng(seed))
+        held, rest = hold_out(listings, share=0.1, rng=np.random.default_rng(seed))
         assert sorted([*held, *rest]) == list(range(100))
         assert 7 <= len(held) <= 10
         assert not {texts[row] for row in held} & {texts[row] for row in rest}

@@ -55,7 +55,7 @@ def test_an_undivided_file_is_split_without_dividing_a_picture_or_a_title(
         assert set(part.labels.tolist()) == {0, 1}
     homes = [part for part in parts if {"0.png", "70.png"} & {path.name for path in part.images}]
     assert len(homes) == 1
-    assert "held back" in data.notes[0]
+    assert "held out" in data.notes[0]
     again = read_csvs(csv, None, csv.parent)
     assert again.train.texts == data.train.texts
 

@@ -256,8 +256,8 @@ def test_one_label_is_one_label() -> None:
 
     assert "there is 1, 100% of them" in sentence(1)
     assert "judge 1 more." in sentence(35)
-    assert "1 product drawn by lot is judged, 19 more are needed" in sentence(1, 1)
-    assert "19 products drawn by lot are judged, 1 more is needed" in sentence(19, 19)
+    assert "1 product drawn at random is judged, 19 more are needed" in sentence(1, 1)
+    assert "19 products drawn at random are judged, 1 more is needed" in sentence(19, 19)
 
 
 def test_no_labels_at_all_say_so_too() -> None:

@@ -90,7 +90,7 @@ def test_the_command(decide: Make, tmp_path: Path) -> None:
     call_command("export_labels", *arguments, stdout=out)
     assert "1 labels in" in out.getvalue()
     assert "gold.csv" in out.getvalue()
-    assert "1 left out: “Cannot be told from the photo” is no label." in out.getvalue()
+    assert "1 excluded: “Cannot be told from the photo” is no label." in out.getvalue()
     with pytest.raises(CommandError, match="is not empty"):
         call_command("export_labels", *arguments)
     with pytest.raises(CommandError, match="leave out --format"):

@@ -362,7 +362,7 @@ def test_an_undo_after_the_shop_was_told_is_refused(
 ) -> None:
     decision = decide()
     send()
-    with pytest.raises(review.ReviewError, match="told"):
+    with pytest.raises(review.ReviewError, match="notified"):
         review_undo.undo(moderator=decision.moderator)
     assert Decision.objects.get() == decision
     decision.item.refresh_from_db()

@@ -193,7 +193,7 @@ def test_what_was_rolled_back_meanwhile_is_not_promoted_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken, pytest.raises(CommandError):
-        broken.setattr(improve, "_score_anew", cut_off)
+        broken.setattr(improve, "_rescore", cut_off)
         run_improve("--mode", "calibrate")
     assert versions.current() != bundled
     call_command("rollback", stdout=StringIO())

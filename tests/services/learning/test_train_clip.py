@@ -210,7 +210,7 @@ def test_what_was_stopped_can_go_on_though_another_one_was_refused_since(
     with pytest.raises(CommandError, match="leave out --epochs"):
         train("--resume", "--epochs", "3")
 
-    assert f"Training {run.pk} goes on" in train("--resume")
+    assert f"Training {run.pk} resumes" in train("--resume")
 
     run.refresh_from_db()
     assert run.status == Status.DONE
@@ -298,6 +298,6 @@ def test_the_worker_trains_beside_analyses_and_takes_up_what_was_killed(
 
     assert row("status") == "done", row("error")
     assert row("attempts") == "2"
-    assert "was killed or stopped answering. It goes on where it was" in row("log")
+    assert "was killed or stopped answering. It resumes where it was" in row("log")
     made = "SELECT count(*) FROM moderation_modelversion WHERE source = 'trained'"
     assert project.rows(made) == [(1,)]

@@ -207,7 +207,7 @@ def test_a_killed_training_waits_again_and_is_given_up_in_the_end(
     run = dies(ask())
     assert (run.status, run.claimed_by) == (Status.QUEUED, "")
     assert training.queued() == run
-    assert "was killed or stopped answering. It goes on" in run.log
+    assert "was killed or stopped answering. It resumes" in run.log
 
     run = dies(dies(run))
     assert (run.status, run.live) == (Status.FAILED, None)

@@ -190,7 +190,7 @@ def test_what_was_mended_is_counted_anew_at_once(
     monkeypatch.setattr(cache, "LONG", -1.0)
     prepare.prepare_figures()
     assert stale.count(bundled) == 30
-    stale.mend(bundled)
+    stale.refresh(bundled)
     assert stale.count(bundled) == 0
 
 

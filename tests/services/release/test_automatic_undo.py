@@ -96,7 +96,7 @@ def test_a_rollback_undoes_what_was_decided_by_the_scores_that_go(
 
     call_command("rollback")
 
-    assert f"{len(decided)} automatic decisions of the former version" in capsys.readouterr().out
+    assert f"{len(decided)} automatic decisions of the previous version" in capsys.readouterr().out
     assert not automatic().exists()
     old_shop = {pk for pk, *_ in before["scores"]}
     after = picture()

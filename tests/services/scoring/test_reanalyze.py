@@ -109,7 +109,7 @@ def test_a_threshold_runs_no_model_and_moves_flags_and_queue(
 
 def test_the_same_threshold_again_has_nothing_to_do(scored: list[Product]) -> None:
     command("--all", "--threshold", "0.9")
-    assert "0 judged anew without the model, 0 asked for, 0 waiting already, 3 done" in command(
+    assert "0 judged again without the model, 0 requested, 0 waiting already, 3 done" in command(
         "--all", "--threshold", "0.9"
     )
     assert Analysis.objects.count() == 6
@@ -119,7 +119,7 @@ def test_a_threshold_asked_for_by_hand_ends_with_the_next_stale_run(scored: list
     command("--category", "toys", "--threshold", "0.9")
     assert current("A3").threshold_used != 0.9
     told = command("--stale")
-    assert "2 judged anew" in told
+    assert "2 judged again" in told
     assert current("A1").threshold_used == current("A3").threshold_used
 
 
@@ -128,7 +128,7 @@ def test_a_category_with_a_new_threshold_is_judged_anew_without_the_model(
     scored: list[Product], encoded: dict[str, int], which: list[str]
 ) -> None:
     Category.objects.filter(name="Toys").update(threshold=0.97)
-    assert "2 judged anew without the model, 0 asked for" in command(*which)
+    assert "2 judged again without the model, 0 requested" in command(*which)
     assert [current(name).threshold_used == 0.97 for name in ("A1", "A2", "A3")] == [
         True,
         True,
@@ -141,7 +141,7 @@ def test_all_again_encodes_nothing_that_is_known(
     scored: list[Product], encoded: dict[str, int]
 ) -> None:
     before = Analysis.objects.count()
-    assert "3 scored from cached vectors, 0 judged anew without the model, 0 asked for" in command(
+    assert "3 scored from cached vectors, 0 judged again without the model, 0 requested" in command(
         "--all"
     )
     assert Analysis.objects.filter(status="done").count() == before + 3
@@ -170,10 +170,10 @@ def test_stale_is_what_another_model_scored(
         weights_sha256=bundled.weights_sha256,
         threshold=0.5,
     )
-    assert "3 asked for" in command("--stale", "--model", "other", "--in-process")
+    assert "3 requested" in command("--stale", "--model", "other", "--in-process")
     assert current("A1").model_version == other
     # Back again: the old scores still hold, so no model runs.
-    assert "3 judged anew without the model, 0 asked for" in command("--stale")
+    assert "3 judged again without the model, 0 requested" in command("--stale")
     assert current("A1").model_version == bundled
     assert encoded == NO_CALLS
 
@@ -182,7 +182,7 @@ def test_stale_asks_for_what_was_never_scored(scored: list[Product]) -> None:
     Product.objects.filter(external_id="A2").update(analysis=None)
     Analysis.objects.filter(product__external_id="A2").delete()
     Embedding.objects.all().delete()
-    assert "0 judged anew without the model, 1 asked for" in command("--stale", "--in-process")
+    assert "0 judged again without the model, 1 requested" in command("--stale", "--in-process")
     assert current("A2").status == "done"
 
 
@@ -196,11 +196,11 @@ def test_failed_asks_again_only_where_the_newest_answer_failed(
     command("--all", "--in-process")
     assert Analysis.objects.filter(status="failed").count() == 1
     # Neither a stale run nor a threshold can mend a photo.
-    assert "0 asked for" in command("--all", "--threshold", "0.3")
+    assert "0 requested" in command("--all", "--threshold", "0.3")
     path.write_bytes(data)
-    assert "1 asked for" in command("--failed", "--in-process")
+    assert "1 requested" in command("--failed", "--in-process")
     assert current("A1").status == "done"
-    assert "0 asked for" in command("--failed", "--in-process")
+    assert "0 requested" in command("--failed", "--in-process")
 
 
 def test_a_run_goes_on_where_it_was_stopped(
@@ -223,7 +223,7 @@ def test_a_run_goes_on_where_it_was_stopped(
     assert hint is not None
     run_worker()
     monkeypatch.setattr(analyze, "request", original)
-    assert "1 asked for, 0 waiting already, 2 done before" in command(
+    assert "1 requested, 0 waiting already, 2 done before" in command(
         "--all", "--since", hint[1], "--in-process"
     )
     assert Analysis.objects.count() == 6
@@ -252,7 +252,7 @@ def test_a_dry_run_counts_and_writes_nothing(scored: list[Product]) -> None:
     before = list(Analysis.objects.values())
     told = command("--all", "--threshold", "1.0", "--dry-run")
     assert "0 products would be scored by the model" in told
-    assert "3 would be judged anew without running it" in told
+    assert "3 would be judged again without running it" in told
     assert f"Flags: {3 - flagged} more, 0 fewer, 0 not known" in told
     assert list(Analysis.objects.values()) == before
 

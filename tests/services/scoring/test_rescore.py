@@ -89,7 +89,7 @@ def test_content_that_changed_meanwhile_gets_no_answer(scored: list[Product]) ->
     judge = Rescorer(versions.current())
     cases = rescore.cases(Product.objects.order_by("pk"), judge.version)
     answers = [found for found in judge.score(cases) if found]
-    anew = [found for found in map(judge.judge_anew, cases) if found]
+    anew = [found for found in map(judge.judge_again, cases) if found]
     assert len(answers) == len(anew) == 3
     for number, change in enumerate((b"", photo("green", mark=3))):
         product = scored[number]

@@ -30,7 +30,7 @@ def shop(bundled: ModelVersion) -> list[Product]:
     """Products in three categories and in none, scored as the bundled version does now."""
     for category, prefix in (("Toys", "T"), ("Mugs", "M"), ("Hats", "H"), ("", "S")):
         fill(bundled, count=12, category=category, prefix=prefix)
-    stale.mend(bundled)
+    stale.refresh(bundled)
     return list(Product.objects.order_by("pk"))
 
 
@@ -83,7 +83,7 @@ def test_a_calibration_that_moves_one_category_leaves_the_others_alone(
     assert stale.count(bundled) == 12
     told = StringIO()
     call_command("reanalyze", "--stale", stdout=told)
-    assert "12 judged anew without the model, 0 asked for" in told.getvalue()
+    assert "12 judged again without the model, 0 requested" in told.getvalue()
 
 
 def test_a_threshold_set_by_hand_on_a_category_counts(
@@ -92,7 +92,7 @@ def test_a_threshold_set_by_hand_on_a_category_counts(
     Category.objects.filter(name="Mugs").update(threshold=0.33)
 
     assert stale.count(bundled) == 12
-    stale.mend(bundled)
+    stale.refresh(bundled)
     assert stale.count(bundled) == 0
 
 

@@ -1,7 +1,7 @@
-"""How far from the base's weights an adaptation goes: judged on what was held back from it.
+"""How far from the base's weights an adaptation goes: judged on the holdout.
 
 WiSE-FT (Wortsman et al. 2022) lies between forgetting and not learning. What speaks for going
-further are the shop's held-back listings and decisions. What speaks against it is forgetting: on
+further are the shop's held-out listings and decisions. What speaks against it is forgetting: on
 replayed pairs where there are some, else on made-up inputs (retain.py).
 """
 
@@ -28,7 +28,7 @@ from moderation.clip.training.weights import Weights, mixed, put
 # Least correlation of the answers to made-up inputs with the base's. Models of three new shops
 # (benchmarks/new_shop) lost 0.03 AUC on the other domains between 0.974 and 0.988 of it.
 RETAINED = 0.985
-# Most that the ROC-AUC on held-back replayed pairs may fall.
+# Most that the ROC-AUC on held-out replayed pairs may fall.
 FORGOTTEN = 0.015
 _ASKED = 500  # made-up pictures and texts that a model is asked about
 RATIOS = tuple(step / 20 for step in range(0, 21, 2))
@@ -87,7 +87,7 @@ class AdaptationJudge:
         )
 
     def figures(self, model: Any) -> Figures:
-        """Average precision on held-back listings and on decisions, and what was retained."""
+        """Average precision on held-out listings and on decisions, and what was retained."""
         task, found = self.task, {}
         if len(self.listings):
             found["made"] = average_precision(
@@ -161,7 +161,7 @@ def _tensors(weights: Weights) -> Weights:
 
 def _reason(ratio: float, figures: Mapping[float, Figures]) -> str:
     if not ratio:
-        return "Adapting made the held-back listings and decisions no better: the base stays."
+        return "Adapting made the held-out listings and decisions no better: the base stays."
     before, after = figures[0.0], figures[ratio]
     if "replayed" in after:
         kept = f"ROC-AUC on replayed pairs {before['replayed']:.3f} and {after['replayed']:.3f}."
@@ -169,5 +169,5 @@ def _reason(ratio: float, figures: Mapping[float, Figures]) -> str:
         kept = f"{after['retained']:.0%} of the base's answers to made-up inputs are retained."
     return (
         f"The weights go {ratio:.0%} of the way to the adapted ones: average precision on what was "
-        f"held back {before['judged']:.3f} before, {after['judged']:.3f} after; {kept}"
+        f"held out {before['judged']:.3f} before, {after['judged']:.3f} after; {kept}"
     )

@@ -3,7 +3,7 @@
 Training on one shop's listings makes a model forget other domains. The data that it once knew them
 from is not there, so made-up inputs stand in for it (data-free distillation, after Li and Hoiem
 2017, Learning without Forgetting): the shop's pictures with their colours exchanged, cut small and
-laid over one another, and random words of the model's own vocabulary. On these the vectors shall
+laid over one another, and random words of the model's own vocabulary. On these the vectors must
 stay where they were.
 """
 

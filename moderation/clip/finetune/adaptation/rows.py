@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 Tell = Callable[[float], None]  # gets the share that is read, and may raise to stop
 
-_CHUNK = 500  # pictures between two signs of life
+_CHUNK = 500  # pictures between two heartbeats
 
 
 @dataclass(frozen=True)

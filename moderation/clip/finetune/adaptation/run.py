@@ -1,8 +1,8 @@
 """Mode `adapt`: learn the shop's own words and pictures from its listings, most of which are right.
 
 A small model, or any on a GPU, is trained whole (task.py). The lowest-scoring listings are
-left out, decided mismatches are hard negatives, and how far the weights go from the base is chosen
-on what was held back (judge.py). Against forgetting other domains, true pairs of what the
+excluded, decided mismatches are hard negatives, and how far the weights go from the base is chosen
+on the holdout (judge.py). Against forgetting other domains, true pairs of what the
 base was trained on are replayed beside the listings; where nobody has them any more, made-up
 pictures and words stand in for them (retain.py).
 """
@@ -27,7 +27,7 @@ from moderation.clip.finetune.data import FinetuneData, Listings
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.finetune.step import Step, Tuned
 from moderation.clip.pretrain.model import PretrainSettings
-from moderation.clip.training.progress import SignsOfLife, Update
+from moderation.clip.training.progress import ProgressHeartbeat, Update
 from moderation.clip.training.task import Run
 
 HELD_OUT = 0.05  # share of the listings' families that the adaptation is judged by
@@ -41,21 +41,21 @@ def adapt(step: Step) -> Tuned:
     """Adapt the model to the listings of the data. Raises `ModelError`."""
     if not trains_whole(step.folder, device=step.settings.device):
         return adapt_vectors(step)
-    signs = SignsOfLife(step.tell)
+    heartbeat = ProgressHeartbeat(step.tell)
     side = round(_image_size(step.folder) * _STORED)
     reader = PictureReader(families.of(step.folder).load_transform(step.folder), side)
-    parts = _parts(step.data, step.settings, reader=reader, signs=signs)
-    task = _task(step, parts=parts, reader=reader, signs=signs)
+    parts = _parts(step.data, step.settings, reader=reader, heartbeat=heartbeat)
+    task = _task(step, parts=parts, reader=reader, heartbeat=heartbeat)
     judge = AdaptationJudge(
         task,
         parts.held,
         step.data.validation,
         replay=parts.replayed_held,
         reader=reader,
-        tell=_reading(signs, "the decisions", 0.045, 0.05),
+        tell=_reading(heartbeat, "the decisions", 0.045, 0.05),
     )
     run = task.train(step.state_file(state_numbers(task)), minutes=step.settings.minutes)
-    return judge.choose(steps=run.step, tell=signs.tell)
+    return judge.choose(steps=run.step, tell=heartbeat.tell)
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,13 @@ class _Parts:
 
 
 def _parts(
-    data: FinetuneData, settings: FinetuneSettings, *, reader: PictureReader, signs: SignsOfLife
+    data: FinetuneData,
+    settings: FinetuneSettings,
+    *,
+    reader: PictureReader,
+    heartbeat: ProgressHeartbeat,
 ) -> _Parts:
-    """Listings and, where there are any, replayed pairs: what is learnt from, what is held back."""
+    """Listings and, where there are any, replayed pairs: what is learnt from, the holdout."""
 
     def divided(listings: Listings, share: float, source: str, tell: Tell) -> tuple[Rows, Rows]:
         rows = reader.listings(listings, source=source, tell=tell)
@@ -77,23 +81,25 @@ def _parts(
         return rows.take(learnt), rows.take(held)
 
     assert data.listings is not None
-    own = divided(data.listings, HELD_OUT, "shop", _reading(signs, "the listings", 0.0, 0.02))
+    own = divided(data.listings, HELD_OUT, "shop", _reading(heartbeat, "the listings", 0.0, 0.02))
     if data.replay is None:
         return _Parts(*own)
     rng = np.random.default_rng(settings.seed)
     chosen = np.sort(rng.permutation(len(data.replay))[:REPLAYED])
-    tell = _reading(signs, "the pairs to replay", 0.02, 0.03)
+    tell = _reading(heartbeat, "the pairs to replay", 0.02, 0.03)
     return _Parts(*own, *divided(data.replay.take(chosen), REPLAY_HELD_OUT, "replay", tell))
 
 
-def _reading(signs: SignsOfLife, what: str, start: float, end: float) -> Tell:
-    return lambda done: signs.tell(Update(f"Reading {what}", start + (end - start) * done))
+def _reading(heartbeat: ProgressHeartbeat, what: str, start: float, end: float) -> Tell:
+    return lambda done: heartbeat.tell(Update(f"Reading {what}", start + (end - start) * done))
 
 
-def _task(step: Step, *, parts: _Parts, reader: PictureReader, signs: SignsOfLife) -> Adaptation:
-    reading = _reading(signs, "the decisions", 0.03, 0.035)
+def _task(
+    step: Step, *, parts: _Parts, reader: PictureReader, heartbeat: ProgressHeartbeat
+) -> Adaptation:
+    reading = _reading(heartbeat, "the decisions", 0.03, 0.035)
     decided = reader.decided(step.data.train, tell=reading)
-    signs.tell(Update("Choosing which listings to learn from", 0.04))
+    heartbeat.tell(Update("Choosing which listings to learn from", 0.04))
     numbers = _pretrain_settings(step, count=len(parts.learnt), side=reader.side)
     task = Adaptation(
         joined([parts.learnt, *([parts.replayed] if parts.replayed else [])]),
@@ -105,13 +111,13 @@ def _task(step: Step, *, parts: _Parts, reader: PictureReader, signs: SignsOfLif
         device=step.device,
         bf16=step.bf16,
         start_from=step.folder,
-        alive=signs.again,
+        alive=heartbeat.again,
     )
-    task.each_step = _telling(signs, steps=numbers.steps or 0)
+    task.each_step = _telling(heartbeat, steps=numbers.steps or 0)
     return task
 
 
-def _telling(signs: SignsOfLife, *, steps: int) -> Callable[[Run, float], None]:
+def _telling(heartbeat: ProgressHeartbeat, *, steps: int) -> Callable[[Run, float], None]:
     """Says each step, and now and then a point of the curve: the mean loss since the last one."""
     losses: list[float] = []
 
@@ -122,7 +128,7 @@ def _telling(signs: SignsOfLife, *, steps: int) -> Callable[[Run, float], None]:
             point = {"step": float(run.step), "train": float(np.mean(losses))}
             losses.clear()
         doing = f"Adapting to the listings, step {run.step} of {steps}"
-        signs.tell(Update(doing, 0.05 + 0.85 * min(run.done, 1), point=point))
+        heartbeat.tell(Update(doing, 0.05 + 0.85 * min(run.done, 1), point=point))
 
     return tell
 

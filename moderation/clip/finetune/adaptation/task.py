@@ -1,7 +1,7 @@
 """The adaptation of a small model, all its weights: the pretraining's steps on the shop's rows.
 
 What is added to `Pretraining`: decided pairs in every step, a penalty on forgetting (retain.py),
-listings left out by their score, and dice that hang on nothing but seed, step and lane.
+listings excluded by their score, and random numbers that depend only on seed, step and lane.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class AdaptSettings:
     """What the adaptation adds to the pretraining's settings."""
 
     left_out: float = 0.12  # of the listings, the lowest scores: about two in five wrong ones
-    again: float = 0.5  # share of the run at which the adapted model chooses anew whom to leave out
+    again: float = 0.5  # share of the run at which the adapted model chooses again which to exclude
     decided: int = 8  # decided mismatches, and as many matches, in each lane's step
     decided_weight: float = 0.5
     replayed: float = 0.35  # share of replayed pairs in each batch, where there are any

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from moderation.clip.finetune.adaptation.judge import Figures, chosen_ratio
-from moderation.clip.finetune.adaptation.vectors_judge import figures_by_ratio, held_back
+from moderation.clip.finetune.adaptation.vectors_judge import figures_by_ratio, hold_out
 from moderation.clip.finetune.adaptation.vectors_task import MapsTask
 from moderation.clip.finetune.features import encodable
 from moderation.clip.finetune.maps import base_projections, folded, part_way
 from moderation.clip.finetune.step import Step, Tuned
 from moderation.clip.training.loop import train
-from moderation.clip.training.progress import SignsOfLife, Update, part, rising
+from moderation.clip.training.progress import ProgressHeartbeat, Update, part, rising
 
 LEFT_OUT = 0.12  # share of the listings, the lowest scores
 HELD_OUT = 0.1  # share of the listings by which the ratio is chosen
@@ -27,21 +27,21 @@ HELD_OUT = 0.1  # share of the listings by which the ratio is chosen
 def adapt_vectors(step: Step) -> Tuned:
     """New projections for the model.
 
-    Pairs to replay are not learnt from; they only judge what was forgotten. A step that goes on
-    asks for the vectors anew, which a cache has.
+    Pairs to replay are not learnt from; they only judge what was forgotten. A step that is resumed
+    requests the vectors again, which a cache has.
     """
     assert step.data.listings is not None
-    signs, seed = SignsOfLife(rising(step.tell)), step.settings.seed
-    source = step.remembered(lambda doing, done: signs.tell(Update(doing, 0.7 * done)))
+    heartbeat, seed = ProgressHeartbeat(rising(step.tell)), step.settings.seed
+    source = step.remembered(lambda doing, done: heartbeat.tell(Update(doing, 0.7 * done)))
     known = encodable(
         source,
         step.data.listings.images,
-        tell=lambda done: signs.tell(Update("Encoding the listings", 0.7 * done)),
+        tell=lambda done: heartbeat.tell(Update("Encoding the listings", 0.7 * done)),
     )
     listings = step.data.listings.take(known)
     rng = np.random.default_rng(seed)
-    held, rest = held_back(listings, share=HELD_OUT, rng=rng)
-    task = MapsTask(step, listings, rest, source=source, report=part(signs.tell, 0.7, 0.95))
+    held, rest = hold_out(listings, share=HELD_OUT, rng=rng)
+    task = MapsTask(step, listings, rest, source=source, report=part(heartbeat.tell, 0.7, 0.95))
     task.leave_out(LEFT_OUT)
     train(
         task,
@@ -51,7 +51,13 @@ def adapt_vectors(step: Step) -> Tuned:
         clip=float("inf"),
     )
     figures = figures_by_ratio(
-        task.weights, listings.take(held), step.data, source, seed=seed, rng=rng, alive=signs.again
+        task.weights,
+        listings.take(held),
+        step.data,
+        source,
+        seed=seed,
+        rng=rng,
+        alive=heartbeat.again,
     )
     return _outcome(step.folder, task, figures, left_out=len(rest) - len(task.learnt))
 
@@ -69,7 +75,7 @@ def _outcome(
         maps=chosen if ratio else None,
         reasons=[
             f"Both projections learnt from {learnt:,} listings and go {ratio:.0%} of the way; "
-            f"average precision on what was held back {before['judged']:.3f} before, "
+            f"average precision on what was held out {before['judged']:.3f} before, "
             f"{after['judged']:.3f} after{kept}."
         ],
         metrics={

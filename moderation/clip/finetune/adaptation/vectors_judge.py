@@ -1,6 +1,6 @@
-"""How far the matrices of vectors.py go: judged by what was held back from them.
+"""How far the matrices of vectors.py go: judged by the holdout.
 
-What speaks for going further are held-back listings and decisions, what speaks against it is
+What speaks for going further are held-out listings and decisions, what speaks against it is
 forgetting: pairs to replay, where there are some, which were not learnt from either.
 """
 
@@ -26,12 +26,12 @@ RATIOS = tuple(number / 10 for number in range(11))
 _REPLAYED = 2000  # pairs that tell what was forgotten, at most
 
 
-def held_back(
+def hold_out(
     listings: Listings, *, share: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the listings to judge by, at most this share, and of those to learn from.
 
-    Listings of one title or picture stay together: else what was learnt by heart would judge.
+    Listings of one title or picture stay together: else what was memorised would judge.
     """
     first = grouping.groups(
         images=[str(path) for path in listings.images], signatures=None, titles=listings.texts
@@ -58,7 +58,7 @@ def figures_by_ratio(
     rng: np.random.Generator,
     alive: Callable[[], None],
 ) -> dict[float, Figures]:
-    """What each ratio is judged by: the mean of the average precision of held-back listings against
+    """What each ratio is judged by: the mean of the average precision of held-out listings against
     shuffled texts and of that of the validation part, and ROC-AUC on pairs to replay against their
     shuffled texts, where there are some. `alive` is called while their pictures are opened."""
     made = _Shuffled(held, source, rng=rng) if len(held) > 1 else None

@@ -1,7 +1,7 @@
 """The zero-shot guard: a tuned model must still know what things are.
 
 Fine-tuning on one shop's decisions can spoil what the model knew of the rest (Wortsman et al.
-2022). The shop's own categories, or without them general ones, are asked for before and after.
+2022). The shop's own categories, or without them general ones, are tested before and after.
 """
 
 from __future__ import annotations

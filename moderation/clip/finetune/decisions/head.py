@@ -24,7 +24,7 @@ from moderation.clip.finetune.maps import (
 from moderation.clip.finetune.settings import Recipe
 from moderation.clip.finetune.step import Step
 from moderation.clip.training.model_parts import unit
-from moderation.clip.training.progress import SignsOfLife, Update, part
+from moderation.clip.training.progress import ProgressHeartbeat, Update, part
 from moderation.clip.training.weights import Weights
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ _SWAPS = 3  # made mismatches of each match; their vectors are made once
 class Head(DecisionTask):
     """Two square matrices, trained on unit vectors of the base."""
 
-    def __init__(self, step: Step, recipe: Recipe, signs: SignsOfLife) -> None:
+    def __init__(self, step: Step, recipe: Recipe, heartbeat: ProgressHeartbeat) -> None:
         import torch
 
-        super().__init__(step, recipe, device="cpu", report=part(signs.tell, 0.2, 0.9))
-        # Remembered, since they are asked for at each validation.
+        super().__init__(step, recipe, device="cpu", report=part(heartbeat.tell, 0.2, 0.9))
+        # Remembered, since each validation needs them.
         self.vectors = vectors = step.remembered(
-            lambda doing, done: signs.tell(Update(doing, 0.2 * done))
+            lambda doing, done: heartbeat.tell(Update(doing, 0.2 * done))
         )
         self.folder = step.folder
         self.projections = base_projections(step.folder)

@@ -64,7 +64,7 @@ def interpolate(
 
 
 def nearest_of_the_best(losses: Mapping[float, np.ndarray]) -> float:
-    """The smallest ratio whose losses [m] are as good as the best's, but for chance."""
+    """The smallest ratio whose losses [m] are as good as the best's, up to chance."""
     best = min(losses, key=lambda ratio: (losses[ratio].mean(), ratio))
     for ratio in sorted(losses):
         worse = losses[ratio] - losses[best]

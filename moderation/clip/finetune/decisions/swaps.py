@@ -43,11 +43,11 @@ class Swaps:
         """A text that is not true of the picture of `row`; None where none can be made."""
         if not self.pairs.labels[row]:
             return None
-        text, dice = self.pairs.texts[row], rng.random()
+        text, number = self.pairs.texts[row], rng.random()
         swapped = None
-        if dice < 0.5:
+        if number < 0.5:
             swapped = swap_colour(text, colours=self.colours, rng=rng)
-        elif dice < 0.6:
+        elif number < 0.6:
             swapped = swap_material(text, rng=rng)
         return swapped or self.other_type(row, rng=rng)
 

@@ -98,7 +98,7 @@ class DecisionTask(Task, ABC):
                 {"params": [*self.loss_weights.values()], "lr": self.recipe.scale_rate},
             ],
             betas=(0.9, 0.98),
-            # Some gradients are zero but for rounding; a larger epsilon does not blow those up.
+            # Some gradients are zero except for rounding; a larger epsilon does not blow those up.
             eps=1e-6,
             weight_decay=0.0,
         )

@@ -20,7 +20,7 @@ from moderation.clip.finetune.step import Step
 from moderation.clip.pictures.images import open_image
 from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
 from moderation.clip.training.model_parts import unit
-from moderation.clip.training.progress import SignsOfLife, part
+from moderation.clip.training.progress import ProgressHeartbeat, part
 from moderation.clip.training.weights import Weights
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-_KEPT_BYTES = 2**30  # of decoded pictures; those beyond are decoded anew
+_KEPT_BYTES = 2**30  # of decoded pictures; those beyond are decoded again
 _ENCODED = 32  # items at once where no gradient is needed
 
 
 class Towers(DecisionTask):
     """All weights of a model (`full`), or those of its last blocks and what follows them."""
 
-    def __init__(self, step: Step, recipe: Recipe, signs: SignsOfLife) -> None:
+    def __init__(self, step: Step, recipe: Recipe, heartbeat: ProgressHeartbeat) -> None:
         device, folder = step.device, step.folder
-        super().__init__(step, recipe, device=device, report=part(signs.tell, 0.2, 0.9))
-        self.alive = signs.again  # told every few pictures that are encoded
+        super().__init__(step, recipe, device=device, report=part(heartbeat.tell, 0.2, 0.9))
+        self.alive = heartbeat.again  # called every few pictures that are encoded
         self.cores = CorePool(cpu_cores() if device == "cpu" else 1)
         self.family = families.of(folder)
         self.model = checkpoint.load_model(folder).to(device)  # eval: trained without dropout

@@ -13,7 +13,7 @@ from moderation.clip.finetune.decisions.towers import Towers
 from moderation.clip.finetune.settings import is_small, recipe
 from moderation.clip.finetune.step import Step, Tuned
 from moderation.clip.training.loop import train
-from moderation.clip.training.progress import SignsOfLife, Update, rising
+from moderation.clip.training.progress import ProgressHeartbeat, Update, rising
 from moderation.clip.training.weights import Weights, copied
 
 # Each ratio costs a head nothing, and towers an encoding of the held-out pairs.
@@ -25,11 +25,13 @@ _MOST_LANES = 4
 
 def tune(step: Step, *, mode: str) -> Tuned:
     """Train in the mode head, last or full."""
-    signs = SignsOfLife(rising(step.tell))
-    signs.tell(Update("Loading the model", 0.0))
+    heartbeat = ProgressHeartbeat(rising(step.tell))
+    heartbeat.tell(Update("Loading the model", 0.0))
     numbers = recipe(step.settings, mode=mode, small=is_small(step.folder), bf16=step.bf16)
     head = mode == "head"
-    task: DecisionTask = Head(step, numbers, signs) if head else Towers(step, numbers, signs)
+    task: DecisionTask = (
+        Head(step, numbers, heartbeat) if head else Towers(step, numbers, heartbeat)
+    )
     base, guard = copied(task.weights), ZeroShot(step.data, task.encode, seed=numbers.seed)
     train(
         task,
@@ -49,7 +51,7 @@ def tune(step: Step, *, mode: str) -> Tuned:
         task.best.weights,
         guard=guard,
         ratios=_HEAD_RATIOS if head else _TOWER_RATIOS,
-        tell=lambda done: signs.tell(Update("Choosing how far to go", 0.9 + 0.1 * done)),
+        tell=lambda done: heartbeat.tell(Update("Choosing how far to go", 0.9 + 0.1 * done)),
     )
     return _outcome(task, last, found, guard, head=head)
 

@@ -1,4 +1,4 @@
-"""CSV: what spreadsheets read, and trainings; what stands in no column is left out."""
+"""CSV: what spreadsheets read, and trainings; what stands in no column is omitted."""
 
 from __future__ import annotations
 
