@@ -94,13 +94,9 @@ def build(folder: Path) -> tuple[Any, dict[str, Encoder]]:
     family = families.of(folder)
     encoders = {}
     for precision in dict.fromkeys(("fp32", choose_precision("cpu"))):
-        backend = Torch(
-            family,
-            model if precision == "fp32" else copy.deepcopy(model),
-            family.load_transform(folder),
-            device="cpu",
-            precision=precision,
-        )
+        own = model if precision == "fp32" else copy.deepcopy(model)
+        transform = family.load_transform(folder)
+        backend = Torch(family, own, transform, device="cpu", precision=precision)
         encoders[precision] = Encoder(backend, tokenizer=family.load_tokenizer(folder))
         encoders[precision].warm_up()
     return model, encoders

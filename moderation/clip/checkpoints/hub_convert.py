@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,11 +59,17 @@ def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
         ) from error
     except (RuntimeError, OSError, ValueError, EOFError) as error:
         raise ModelError(f"{path} is damaged; delete it and download the model again.") from error
+    return _untied(state)
+
+
+def _untied(state: Mapping[str, object]) -> dict[str, torch.Tensor]:
+    """The tensors alone, each with memory of its own: safetensors refuses tied weights."""
+    import torch
+
     tensors: dict[str, torch.Tensor] = {}
     seen: set[int] = set()
     for name, value in state.items():
         if isinstance(value, torch.Tensor):
-            # safetensors refuses tensors that share memory, such as tied weights.
             memory = value.untyped_storage().data_ptr()
             tensors[name] = value.clone() if memory in seen else value.contiguous()
             seen.add(memory)

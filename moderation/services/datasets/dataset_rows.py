@@ -19,19 +19,22 @@ def label_of(verdict: str) -> int:
     return int(Decision.Verdict(verdict).is_match)
 
 
-def chosen(filters: Filters) -> DecisionQuerySet:
-    """The newest verdict of a person on each content, where it passes the filters.
-
-    A verdict that a person took over for a similar item is one too; its `mode` says so. Raises
-    `UnknownName`.
-    """
+def _newest() -> DecisionQuerySet:
     by_hand = Decision.objects.standing().exclude(mode=Decision.Mode.AUTOMATIC)
     newer = by_hand.filter(
         analysis__product=OuterRef("analysis__product"),
         analysis__content_hash=OuterRef("analysis__content_hash"),
         pk__gt=OuterRef("pk"),
     )
-    found = by_hand.filter(~Exists(newer))
+    return by_hand.filter(~Exists(newer))
+
+
+def chosen(filters: Filters) -> DecisionQuerySet:
+    """The newest verdict of a person on each content, where it passes the filters.
+
+    A verdict that a person took over for a similar item is one too; its `mode` says so. Raises
+    `UnknownName`.
+    """
     category, model = filters.category, filters.model
     conditions = {
         "created_at__gte": filters.since,
@@ -41,7 +44,9 @@ def chosen(filters: Filters) -> DecisionQuerySet:
         "verdict": filters.verdict,
         "pk__in": filters.decision_ids,
     }
-    return found.filter(**{name: value for name, value in conditions.items() if value is not None})
+    return _newest().filter(
+        **{name: value for name, value in conditions.items() if value is not None}
+    )
 
 
 def walk(decisions: DecisionQuerySet) -> Iterator[Mapping[str, Any]]:

@@ -105,18 +105,22 @@ def _from_root(version: ModelVersion) -> tuple[int, Maps | None]:
         if not version.weights_sha256 or version.weights_sha256 != parent.weights_sha256:
             own = read(Path(version.location))
             if own is None:
-                logger.warning(
-                    "%s is gone: the vectors of version %s are computed from scratch instead of "
-                    "following from those of %s; restore the file to spare that",
-                    Path(version.location) / FILE_NAME,
-                    version,
-                    parent,
-                )
+                _warn_of_lost_maps(version, parent)
                 break
             maps = _compose(maps, own)
         seen.add(parent.pk)
         version = parent
     return version.pk, maps
+
+
+def _warn_of_lost_maps(version: ModelVersion, parent: ModelVersion) -> None:
+    logger.warning(
+        "%s is gone: the vectors of version %s are computed from scratch instead of following from "
+        "those of %s; restore the file to spare that",
+        Path(version.location) / FILE_NAME,
+        version,
+        parent,
+    )
 
 
 def _compose(outer: Maps | None, inner: Maps | None) -> Maps | None:

@@ -129,21 +129,23 @@ def _open(items: Sequence[ReviewItem]) -> None:
         item.state = DECIDED
     ReviewItem.objects.bulk_create(items)
     confirmed = Decision.objects.bulk_create(
-        Decision(
-            item=item,
-            analysis_id=item.analysis_id,
-            moderator_id=switch.by_id,
-            verdict=Decision.Verdict.CONFIRM,
-            reason=Decision.Reason.OTHER_PRODUCT,
-            note="Confirmed by its score: automatic action on clear mismatches is on.",
-            mode=Decision.Mode.AUTOMATIC,
-            stratum=item.stratum,
-            sampling_probability=item.sampling_probability,
-        )
-        for item in clear
-        if switch is not None
+        _confirmation(item, by=switch) for item in clear if switch is not None
     )
     webhooks.announce(confirmed)
+
+
+def _confirmation(item: ReviewItem, *, by: AutomaticAction) -> Decision:
+    return Decision(
+        item=item,
+        analysis_id=item.analysis_id,
+        moderator_id=by.by_id,
+        verdict=Decision.Verdict.CONFIRM,
+        reason=Decision.Reason.OTHER_PRODUCT,
+        note="Confirmed by its score: automatic action on clear mismatches is on.",
+        mode=Decision.Mode.AUTOMATIC,
+        stratum=item.stratum,
+        sampling_probability=item.sampling_probability,
+    )
 
 
 def _clear(items: Sequence[ReviewItem]) -> list[ReviewItem]:

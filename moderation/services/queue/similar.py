@@ -108,11 +108,7 @@ def _fitting(item: ReviewItem, *, photos: list[str], known: Known) -> int | None
     )
     near = showing.order_by("-pk").values_list("group", "analysis__text")[:CANDIDATES_AT_MOST]
     groups = {group for group, text in near if similar.title(text) == own_title}
-    members: dict[int, list[str]] = defaultdict(list)
-    for group, text, photo in ReviewItem.objects.filter(group__in=groups).values_list(
-        "group_id", "analysis__text", "analysis__image_sha256"
-    ):
-        members[group].append(photo if similar.title(text) == own_title else "")
+    members = _photos_by_group(groups, title=own_title)
     if not members:
         return None
     others = {photo for group in members.values() for photo in group} - {""}
@@ -123,3 +119,13 @@ def _fitting(item: ReviewItem, *, photos: list[str], known: Known) -> int | None
         if len(photos) < MEMBERS_AT_MOST and alike.issuperset(photos)
     ]
     return -max(fitting)[1] if fitting else None
+
+
+def _photos_by_group(groups: set[int], *, title: str) -> dict[int, list[str]]:
+    """The hashes of the members' photos, empty for a member with another title."""
+    members: dict[int, list[str]] = defaultdict(list)
+    for group, text, photo in ReviewItem.objects.filter(group__in=groups).values_list(
+        "group_id", "analysis__text", "analysis__image_sha256"
+    ):
+        members[group].append(photo if similar.title(text) == title else "")
+    return members

@@ -32,12 +32,16 @@ def register(location: str) -> ModelVersion:
     if folder.is_dir():
         folder = folder.resolve()
         return _register(folder, name=folder.name, source=Source.FOLDER)
+    return _of_the_hub(location)
+
+
+def _of_the_hub(name: str) -> ModelVersion:
     version, _ = ModelVersion.objects.get_or_create(
-        name=location,
+        name=name,
         defaults={
             "source": Source.HUB,
-            "location": location,
-            "revision": checkpoint.PINNED.get(location, ""),
+            "location": name,
+            "revision": checkpoint.PINNED.get(name, ""),
             "threshold": DEFAULT_THRESHOLD,
         },
     )
@@ -52,10 +56,6 @@ def _register(folder: Path, *, name: str, source: str) -> ModelVersion:
     ).first()
     if trained is not None:
         return trained  # the very folder that a training here has written
-    if source == Source.FOLDER or _is_other(name, weights):
-        name = f"{name}@{weights[:8]}"
-    if ModelVersion.objects.filter(name=name, source=Source.TRAINED).exists():
-        name = f"{name}-copy"  # of the folder that a training here has written
     found = {"location": location, **_said_of_itself(folder)}
     known = ModelVersion.objects.filter(source=source, weights_sha256=weights).first()
     if known is not None and _was_set_here(known):
@@ -64,9 +64,18 @@ def _register(folder: Path, *, name: str, source: str) -> ModelVersion:
         source=source,
         weights_sha256=weights,
         defaults=found,
-        create_defaults={**found, "name": name},
+        create_defaults={**found, "name": _free_name(name, weights, source=source)},
     )
     return version
+
+
+def _free_name(name: str, weights: str, *, source: str) -> str:
+    """The name of a new version, with its weights' hash where the name alone tells too little."""
+    if source == Source.FOLDER or _is_other(name, weights):
+        name = f"{name}@{weights[:8]}"
+    if ModelVersion.objects.filter(name=name, source=Source.TRAINED).exists():
+        name = f"{name}-copy"  # of the folder that a training here has written
+    return name
 
 
 def _was_set_here(version: ModelVersion) -> bool:

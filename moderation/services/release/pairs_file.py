@@ -64,20 +64,24 @@ def _pair(row: dict[str, str | None], *, image: Path, sha256: str, place: str) -
         raise BadPairs(f"{place}: label is “{label}”; write 1 for a match and 0 for a mismatch.")
     if not text.strip():
         raise BadPairs(f"{place}: text is empty; write the text of the product.")
+    return LabelledPair(
+        image=image,
+        image_sha256=sha256,
+        text=text,
+        label=int(label),
+        weight=_weight(row, place=place),
+        # Without groups, pairs of one photo still belong together.
+        group=row.get("group") or sha256,
+        category=row.get("category") or "",
+        kind=row.get("kind") or "",
+    )
+
+
+def _weight(row: dict[str, str | None], *, place: str) -> float:
     try:
         weight = float(row.get("weight") or 1)
     except ValueError:
         weight = math.nan
     if not 0 < weight < math.inf:
         raise BadPairs(f"{place}: weight is “{row['weight']}”; write a number above 0.")
-    return LabelledPair(
-        image=image,
-        image_sha256=sha256,
-        text=text,
-        label=int(label),
-        weight=weight,
-        # Without groups, pairs of one photo still belong together.
-        group=row.get("group") or sha256,
-        category=row.get("category") or "",
-        kind=row.get("kind") or "",
-    )
+    return weight

@@ -83,7 +83,7 @@ def analyze(pair: Pair) -> Answer:
     engine = engine_for(version)
     image = _decode(engine, pair.image)
     vectors = engine.batcher.encode([image], [pair.text])
-    return _answer(Thresholds(version), pair, image=vectors.images[0], text=vectors.texts[0])
+    return _answer(Thresholds(version), pair, vectors=(vectors.images[0], vectors.texts[0]))
 
 
 def analyze_batch(pairs: Sequence[Pair]) -> list[Answer | ImageError]:
@@ -130,7 +130,7 @@ def analyze_products(product_ids: Sequence[str]) -> list[Answer | ImageError | N
             answers.append(image)
             continue
         pair = Pair(b"", product.text, product=product)
-        answers.append(_answer(limits, pair, image=image, text=texts[product.text]))
+        answers.append(_answer(limits, pair, vectors=(image, texts[product.text])))
     return answers
 
 
@@ -188,19 +188,15 @@ def _judge(
         [image for _, image in usable], [pair.text for pair, _ in usable]
     )
     encoded = iter(zip(vectors.images, vectors.texts, strict=True))
-    answers: list[Answer | ImageError] = []
-    for pair, image in zip(pairs, decoded, strict=True):
-        if isinstance(image, ImageError):
-            answers.append(image)
-        else:
-            image_vector, text_vector = next(encoded)
-            answers.append(_answer(limits, pair, image=image_vector, text=text_vector))
-    return answers
+    return [
+        image if isinstance(image, ImageError) else _answer(limits, pair, vectors=next(encoded))
+        for pair, image in zip(pairs, decoded, strict=True)
+    ]
 
 
-def _answer(limits: Thresholds, pair: Pair, *, image: np.ndarray, text: np.ndarray) -> Answer:
-    """Rounded as the worker rounds, so that both give the same score."""
-    rounded = embeddings.rounded(image)[None], embeddings.rounded(text)[None]
+def _answer(limits: Thresholds, pair: Pair, *, vectors: tuple[np.ndarray, np.ndarray]) -> Answer:
+    """Rounded as the worker rounds, so that both give the same score. `vectors` are [d] each."""
+    rounded = (embeddings.rounded(vector)[None] for vector in vectors)
     score = float(scoring.similarity(*rounded)[0])
     category = pair.product and pair.product.category
     threshold = limits.of(traits(pair.product), override=pair.threshold)
