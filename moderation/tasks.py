@@ -68,7 +68,7 @@ def sweep() -> int:
     explain.explain_pending(limit=EXPLAINED_PER_SWEEP, seconds=SECONDS_TO_EXPLAIN)
     similar.assign_pending(limit=GROUPED_PER_SWEEP, seconds=SECONDS_TO_GROUP)
     if webhooks.has_due():
-        with heartbeat.beating(heartbeat.me(), doing="telling the shop what was decided"):
+        with heartbeat.beating(heartbeat.me(), doing="notifying the shop of decisions"):
             webhooks.send_due(seconds=SECONDS_TO_SEND)
     with heartbeat.beating(heartbeat.me(), doing="counting for the pages"):
         prepare.prepare_figures()
@@ -126,7 +126,7 @@ def rescore(version_id: int) -> None:
     except ModelError as error:
         version_log.note_failure(version, reason=f"The catalogue was not scored: {error}")
     except TimeoutException:
-        stale.ask(version)  # what is done stays done, and the next task goes on from there
+        stale.ask(version)  # what is done stays done, and the next task resumes there
         raise
 
 

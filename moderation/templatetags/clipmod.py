@@ -60,7 +60,7 @@ def similarity_scale(analysis: Analysis) -> dict[str, Any]:
 
 @register.inclusion_tag("admin/categories.html")
 def likely_categories(analysis: Analysis, count: int = 3) -> dict[str, Any]:
-    """The likeliest categories of the photo with small bars."""
+    """The most likely categories of the photo with small bars."""
     return {
         "rows": [
             (row["category"], row["score"], f"{100 * row['score']:.1f}%")

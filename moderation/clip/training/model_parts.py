@@ -1,4 +1,4 @@
-"""Towers as the bundled model trains them: patches left out, texts once and in like lengths."""
+"""Towers as the bundled model trains them: patches dropped, texts once and in like lengths."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from moderation.services.learning import training
 class Command(BaseCommand):
     help = (
         "Train on what was decided, evaluate, put the version to work if it is better, and score "
-        "the catalogue anew. Ends with 0 when done, 3 when nothing better came of it, 1 when "
+        "the catalogue again. Ends with 0 when done, 3 when nothing better came of it, 1 when "
         "something was in the way."
     )
 
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         """Ask, where somebody is there to answer."""
         self.stdout.write(
             "A version that passes the gate replaces the active one, and the catalogue is scored "
-            "anew. `manage.py rollback` takes that back."
+            "again. `manage.py rollback` takes that back."
         )
         try:
             answer = input("Go on? [y/N] ")

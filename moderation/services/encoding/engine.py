@@ -67,7 +67,7 @@ class Engine:
 
 
 # A key of the database alone would not do: another database, or a version that was registered
-# anew, may give the same one to other weights.
+# again, may give the same one to other weights.
 _Key = tuple[int, str, str]
 _engines: OrderedDict[_Key, Engine] = OrderedDict()
 _load_lock = threading.Lock()

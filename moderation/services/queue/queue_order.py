@@ -43,7 +43,7 @@ def candidates(arm: Arm, *, moderator: User, desk: Desk) -> list[tuple[int, Pick
         return _escalated(free.not_judged_by(moderator).not_escalated_by(moderator), moderator)
     free = free.not_skipped_by(moderator)
     if arm is Arm.AUDIT:
-        return _by_lot(free.not_judged_by(moderator))
+        return _random_sample(free.not_judged_by(moderator))
     if arm is Arm.UNCERTAIN:
         return [(pk, Pick.UNCERTAIN) for pk in _uncertain(free.in_the_open())]
     best = free.in_the_open().most_suspicious_first()
@@ -95,7 +95,7 @@ def _uncertain(free: ReviewItemQuerySet) -> list[int]:
     return [pool[place][0] for place in places[:_TRIED_AT_ONCE]]
 
 
-def _by_lot(free: ReviewItemQuerySet) -> list[tuple[int, Pick]]:
+def _random_sample(free: ReviewItemQuerySet) -> list[tuple[int, Pick]]:
     """What is judged blind: the drawn and the second opinions, in their random order."""
     drawn = free.filter(in_audit=True, second_of=None).order_by("random_order", "id")
     seconds = free.filter(second_of__isnull=False).order_by("random_order", "id")

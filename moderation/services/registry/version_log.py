@@ -51,7 +51,7 @@ class Overtaken(ModelError):
 
 
 def note_failure(version: ModelVersion, *, reason: str) -> None:
-    """Log that something which a button asked for came to nothing, and why."""
+    """Log that what a button requested came to nothing, and why."""
     VersionEvent.objects.create(version=version, kind=Kind.FAILED, reason=reason[:500])
 
 
