@@ -4,7 +4,7 @@ A page is the rows with keys below (or above) one, newest first, so the thousand
 long as the first. Nothing is counted, so nothing says how many pages there are, and an action
 holds for rows of one page. Rows come by key alone: to sort a million rows otherwise, or to find a
 word anywhere in them, takes seconds. A filter whose rows are so rare that a page of them is not
-found at once looks through the table bit by bit, with a link to go on.
+found at once looks through the table bit by bit, with a link to continue.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LARGEST_KEY = 2**63 - 1
 
 @dataclass(frozen=True)
 class Page:
-    """Rows, whether they are the first of the list, and the key below which it goes on.
+    """Rows, whether they are the first of the list, and the key below which it continues.
 
     `is_partial`: there may be others of this page's filters further down.
     """

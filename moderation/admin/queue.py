@@ -1,6 +1,6 @@
 """The views of the moderation queue.
 
-Each works as a plain form (redirect after post). Asked for JSON, it answers with the items that
+Each works as a plain form (redirect after post). Requested as JSON, it answers with the items that
 the page does not have yet, as pieces of HTML: the page's script keeps the next three ready, shows
 the next one at once and sends the decision behind it.
 """
@@ -138,7 +138,7 @@ def _undo(turn: Turn) -> HttpResponse:
 
 
 def _hold(turn: Turn, pk: int) -> HttpResponse:
-    """The heartbeat of an open page: keeps the claims, or takes anew what they lost."""
+    """The heartbeat of an open page: keeps the claims, or claims again what they lost."""
     item, moderator = get_object_or_404(ReviewItem, pk=pk), turn.moderator
     review_claims.renew_all(moderator)
     if review_claims.keep(item, moderator=moderator):
@@ -152,7 +152,7 @@ def _hold(turn: Turn, pk: int) -> HttpResponse:
 
 
 def _ahead(turn: Turn) -> HttpResponse:
-    """The items that the page shall have ready, but for those it has."""
+    """The items that the page should have ready, except those it has."""
     return turn.answer()
 
 

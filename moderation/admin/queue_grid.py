@@ -116,7 +116,7 @@ class GridPages:
         return HttpResponseRedirect(f"{reverse('admin:queue_grid')}?category={category.pk}")
 
     def hold(self, request: HttpRequest) -> HttpResponse:
-        """The heartbeat of an open page: keeps its items, or takes anew what ran out."""
+        """The heartbeat of an open page: keeps its items, or claims again what ran out."""
         shown = _shown(request)
         for item in ReviewItem.objects.filter(pk__in=shown["items"] if shown else []):
             review_claims.keep(item, moderator=person(request))

@@ -1,4 +1,4 @@
-"""The pages on sellers: who has most mismatches of late, and one seller at a glance."""
+"""The pages on sellers: who has most mismatches recently, and one seller at a glance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form in which a lead says what the thresholds shall reach."""
+"""The form in which a lead says what the thresholds must reach."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ Step = dict[str, Any]
 
 
 def panels(curve: Sequence[Step]) -> list[Chart]:
-    """A panel for each part; a new one begins where the steps start anew. Without points, none."""
+    """A panel for each part; a new one begins where the steps start again. Without points, none."""
     parts: list[list[Step]] = []
     for step in curve:
         if not parts or step["step"] < parts[-1][-1]["step"]:

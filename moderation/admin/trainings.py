@@ -135,7 +135,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
     # ── Buttons ───────────────────────────────────────────────────────────────────────────────
     def improve(self, request: HttpRequest) -> HttpResponse:
-        """The whole loop, in the background: train, evaluate, promote if better, score anew."""
+        """The whole loop, in the background: train, evaluate, promote if better, re-score."""
         promote = request.user.has_perm(PROMOTE)
         options = {"improve": True, "promote": promote, "seed": 0}
         answer = self._ask(request, mode=TrainingRun.Mode.AUTO, options=options)

@@ -43,7 +43,7 @@ def flat(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
-    """Read only, but for the switches: promote, roll back, and a superuser's to another model."""
+    """Read only, except the switches: promote, roll back, and a superuser's to another model."""
 
     list_display = ("name", "status_cell", "source", "threshold", "created_at", "activated_at")
     list_filter = ("status", "source")

@@ -45,7 +45,7 @@ class WebhookForm(forms.ModelForm):
 
 @admin.register(Webhook)
 class WebhookAdmin(admin.ModelAdmin):
-    """An address that is told of decisions. Its secret is shown when it is made, and then never."""
+    """An address that learns of decisions. Its secret is shown when it is made, and then never."""
 
     form = WebhookForm
     list_display = ("name", "url", "is_active", "created_by", "created_at")

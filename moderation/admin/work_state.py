@@ -17,7 +17,7 @@ COUNTED_AT_MOST = 10_000
 
 @dataclass(frozen=True)
 class WorkState:
-    """The worker's sign of life, the model that runs, and what waits for it."""
+    """The worker's heartbeat, the model that runs, and what waits for it."""
 
     health: heartbeat.Health
     model: ModelVersion | None

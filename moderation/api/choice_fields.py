@@ -41,7 +41,7 @@ class TopKField(serializers.IntegerField):
             error_messages=dict.fromkeys(
                 ("invalid", "min_value", "max_value", "max_string_length", "null"), sentence
             ),
-            help_text="How many categories to answer, the likeliest first.",
+            help_text="How many categories to answer, the most likely first.",
             **kwargs,
         )
 
@@ -51,7 +51,7 @@ class TopKField(serializers.IntegerField):
         "type": "string",
         "example": "",
         "description": f"Up to {MAX_CATEGORIES} categories to choose from, with commas, such as "
-        "“shoe, bag, mug”. Left out: the active categories.",
+        "“shoe, bag, mug”. Omitted: the active categories.",
     }
 )
 class CategoryListField(serializers.CharField):

@@ -73,7 +73,7 @@ class Classify(ApiView):
         responses=responses({200: ClassifyAnswer}, *UPLOAD, 409),
         examples=[
             OpenApiExample(
-                "The two likeliest",
+                "The two most likely",
                 value={
                     "top_matches": [
                         {"category": "Sneakers", "score": 0.8731},

@@ -56,7 +56,7 @@ class DecisionFilters(filters.FilterSet):
 
 
 class Decisions(ApiView, generics.ListAPIView[Decision]):
-    """Every decision that was ever made, but for what could colour a second opinion."""
+    """Every decision that was ever made, except what could colour a second opinion."""
 
     permission_classes = [ReviewRights]
     serializer_class = DecisionAnswer

@@ -103,7 +103,7 @@ def text_problem(text: str) -> str:
         "nullable": True,
         "example": "",  # else Swagger UI fills in the maximum, which flags everything
         "description": "A similarity below it is a mismatch, so a higher one is stricter. "
-        "Left out: the threshold of the category or of the active model.",
+        "Omitted: the threshold of the category or of the active model.",
     }
 )
 class ThresholdField(serializers.FloatField):

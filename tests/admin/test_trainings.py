@@ -115,7 +115,7 @@ def test_a_failed_training_shows_why_and_goes_on(lead_client: Client) -> None:
     )
     page = lead_client.get(of("change", run)).content.decode()
     assert "Memory ran out." in page
-    assert "Go on where it was" in page
+    assert "Resume" in page
 
     lead_client.post(of("resume", run))
     run.refresh_from_db()
@@ -125,7 +125,7 @@ def test_a_failed_training_shows_why_and_goes_on(lead_client: Client) -> None:
 def test_a_refused_training_offers_a_new_one(lead_client: Client) -> None:
     run = running(status=Status.FAILED, live=None, error="Too few mismatches.", output_dir="")
     page = lead_client.get(of("change", run)).content.decode()
-    assert "Go on where it was" not in page
+    assert "Resume" not in page
     assert f'href="{of("new")}">Train a new version' in page
 
 

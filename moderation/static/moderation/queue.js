@@ -262,7 +262,7 @@ async function keepClaim() {
   const node = shown();
   if (!node?.dataset.hold || document.hidden) return;
   const { response, answer } = await answerOf(node.dataset.hold, withWhatIsHere(tokenOnly()));
-  const isLost = response?.status === 409; // no answer: the next beat tries again
+  const isLost = response?.status === 409; // no answer: the next heartbeat tries again
   if (!isLost || shown() !== node || isWaiting) return;
   showNext();
   post(queue.dataset.ahead, tokenOnly(), { why: answer?.message ?? "" });

@@ -1,5 +1,5 @@
 // The page of a training that runs: asks each second how far it is and swaps that in. At the end
-// the page is loaded anew. Without this script, reloading the page by hand shows the same.
+// the page is reloaded. Without this script, reloading the page by hand shows the same.
 
 const live = document.getElementById("training-live");
 const EVERY_MS = 1_000;

@@ -79,7 +79,7 @@ def test_it_comes_back_though_the_model_lets_the_new_text_pass(
 
     row = Analysis.objects.get(pk=item.analysis_id)
     with transaction.atomic():
-        results.settle([row])  # scored anew it stays, until somebody decides
+        results.settle([row])  # scored again it stays, until somebody decides
     assert ReviewItem.objects.open().get() == item
     ben = User.objects.get(username="ben")
     review.decide(item, moderator=ben, verdict="dismiss", reason="matches")
