@@ -4,13 +4,26 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
+def rights_follow(apps, schema_editor):
+    """Django makes rights for the new name and leaves those of the former ones behind."""
+    rights = apps.get_model("auth", "Permission").objects.using(schema_editor.connection.alias)
+    rights = rights.filter(content_type__app_label="moderation")
+    rights.filter(codename__endswith="_heldanswer").delete()
+    for right in rights.filter(codename__endswith="_workerbeat"):
+        right.codename = right.codename.replace("workerbeat", "heartbeat")
+        right.name = right.name.replace("worker beat", "heartbeat")
+        right.save()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
         ('moderation', '0006_cache'),
+        ('auth', '0012_alter_user_first_name_max_length'),
     ]
 
     operations = [
+        migrations.RunPython(rights_follow, migrations.RunPython.noop),
         migrations.RenameModel(old_name="WorkerBeat", new_name="Heartbeat"),
         migrations.RenameField(
             model_name="heartbeat", old_name="beat_at", new_name="heartbeat_at"
