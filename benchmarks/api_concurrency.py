@@ -53,7 +53,7 @@ def queued_application() -> Any:
             with self.lock:
                 return Vectors(self.encoder.encode_images(images), self.encoder.encode_texts(texts))
 
-    engine.Batcher = Queue  # type: ignore[assignment, misc]
+    vars(engine)["Batcher"] = Queue
     return application
 
 

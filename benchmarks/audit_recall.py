@@ -4,7 +4,7 @@
 
 Shops of 20,000 products are drawn from real ones of which 5% of the texts were made wrong
 (`benchmarks.new_shop.shop`), scored by the bundled model. For each, the audit draws by the rules of
-`queue.audit`, a simulated moderator judges what is drawn (or a part of it, in random
+`rules.sampling`, a simulated moderator judges what is drawn (or a part of it, in random
 order), and the estimate is compared with the truth. Many shops, each with another random sample.
 """
 
@@ -25,7 +25,7 @@ from .machine import machine
 from .shop_vectors import BUNDLED, load
 
 AUDIT_SHARE, AUDIT_FLAGGED_SHARE = 0.02, 0.1  # the settings' defaults
-NEAR_FACTOR, NEAR_SHARE_OF_P = 4.0, 0.25  # as in services.queue.audit, which needs Django
+NEAR_FACTOR, NEAR_SHARE_OF_P = 4.0, 0.25  # as in services.rules.sampling, which needs Django
 SOURCES = ("fashion", "clothing", "grocery")
 WHAT = ("prevalence", "precision", "recall")
 

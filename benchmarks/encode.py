@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from moderation.clip import families, scoring
-from moderation.clip.backends.device import choose_precision
+from moderation.clip.backends.device import Precision, choose_precision
 from moderation.clip.backends.torch import Torch
 from moderation.clip.encoder import Encoder
 from moderation.demo import demo_products
@@ -75,13 +75,13 @@ def naive_loop(model: Any, folder: Path) -> Scores:
 
 def batch_path(encoder: Encoder) -> Scores:
     def run(paths: list[Path], texts: list[str]) -> np.ndarray:
-        images = np.stack([*encoder.encode_files(paths)])
+        images = np.stack([v for v in encoder.encode_files(paths) if isinstance(v, np.ndarray)])
         return scoring.similarity(images, encoder.encode_texts(texts))
 
     return run
 
 
-def build(folder: Path) -> tuple[Any, dict[str, Encoder]]:
+def build(folder: Path) -> tuple[Any, dict[Precision, Encoder]]:
     """A random model of the folder's shape, and encoders for it by precision."""
     import copy
 

@@ -6,7 +6,7 @@ The true pairs of val_pairs.csv, and its mismatches, as the bundled model sees t
 swap the wrong word and the right colour are known; on a true pair every explanation is wrong; of
 another product's text the claim is wrong where the photo's own text says that word as well, or
 other colours than those named.
-The pictures are split by title: the margins of `clip.explain` were chosen on the half "chosen",
+The pictures are split by title: the margins of `clip.explanation` were chosen on the half "chosen",
 "unseen" is the other. "flagged" are the pairs below the model's threshold: only those are ever
 explained. `--margins` prints what other margins would do, on the half "chosen" alone.
 """
@@ -220,7 +220,8 @@ def own_categories(catalogue: Path, pairs: list[Pair], encoder: Any) -> dict[str
     place = {name: row for row, (name, _) in enumerate(DEFAULT_CATEGORIES)}
     with (catalogue / "val.csv").open(newline="", encoding="utf-8") as file:
         kinds = {row["image_path"]: row["category"] for row in csv.DictReader(file)}
-    random, said = np.random.default_rng(0), {"true": [], "other": []}
+    random = np.random.default_rng(0)
+    said: dict[str, list[Any]] = {"true": [], "other": []}
     for pair in pairs:
         name = CATEGORY_OF.get(kinds[pair.image_path])
         if name is None or pair.kind != "match" or pair.half != "unseen":

@@ -23,17 +23,16 @@ from typing import Any
 
 import numpy as np
 
-from moderation.clip.checkpoints import checkpoint
+from moderation.clip.checkpoints import checkpoint, head_maps
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs
 from moderation.clip.finetune.features import EncoderVectors, Remembered
-from moderation.clip.finetune.maps import MAPS_NAME
+from moderation.clip.finetune.maps import IMAGE_MAP, TEXT_MAP
 from moderation.clip.finetune.read import divided
 from moderation.clip.finetune.run import finetune
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.statistics import gate
 from moderation.clip.statistics.assess import JudgedPairs, Scores
 from moderation.clip.statistics.calibration import Calibration
-from moderation.clip.training.model_parts import IMAGE_MAP, TEXT_MAP
 
 from .machine import machine
 from .new_shop.decisions import Shop, queue
@@ -116,10 +115,10 @@ class Bench:
         """What the model in `folder` says of the pairs; `vectors` are its own, or its base's."""
         images = vectors.images([self.catalogue / row["image_path"] for row in self.pairs])
         texts = vectors.texts([row["text"] for row in self.pairs])
-        if (folder / MAPS_NAME).is_file():
+        if (folder / head_maps.FILE_NAME).is_file():
             from safetensors.numpy import load_file
 
-            maps = load_file(folder / MAPS_NAME)
+            maps = load_file(folder / head_maps.FILE_NAME)
             images, texts = _turned(images, maps[IMAGE_MAP]), _turned(texts, maps[TEXT_MAP])
         about = checkpoint.read_about(folder)
         found = np.einsum("nd,nd->n", images, texts).astype(np.float64)

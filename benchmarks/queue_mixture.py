@@ -3,8 +3,8 @@
     python -m benchmarks.queue_mixture ../shared/catalogue --shops /tmp/new-shop
 
 Each shop (`benchmarks.new_shop.shop`, 5% of the texts wrong) is scored by its base model, which has
-hardly seen such products. Items enter and are handed out by the rules of `queue.audit` and
-`queue.mixture`; a simulated moderator knows the truth. Mode `head` learns from the first labels
+hardly seen such products. Items enter and are handed out by the rules of `rules.sampling` and
+`rules.mixture`; a simulated moderator knows the truth. Mode `head` learns from the first labels
 of the queue, and from as many or more drawn at random, each also beside listings that passed and
 that nobody judged, taken for matches (most are). Average precision is taken on pairs of products
 never seen. Each seed has another random sample and another training.

@@ -20,6 +20,7 @@ from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from moderation.clip import prompts  # noqa: E402
+from moderation.clip.checkpoints import head_maps as map_files  # noqa: E402
 from moderation.clip.checkpoints.checkpoint import BUNDLED_FOLDER  # noqa: E402
 from moderation.models import (  # noqa: E402
     Analysis,
@@ -29,7 +30,6 @@ from moderation.models import (  # noqa: E402
     ReviewItem,
 )
 from moderation.models.catalog import content_hash  # noqa: E402
-from moderation.services.encoding import head_maps  # noqa: E402
 from moderation.services.encoding.embeddings import text_sha256  # noqa: E402
 from moderation.services.encoding.engine import active_categories, engine_for  # noqa: E402
 from moderation.services.registry import registering, versions  # noqa: E402
@@ -76,9 +76,9 @@ def make_child(
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     maps = {
         name: (np.eye(dim) + 0.3 * random.normal(size=(dim, dim)) / np.sqrt(dim)).astype(np.float32)
-        for name in head_maps.NAMES.values()
+        for name in map_files.NAMES.values()
     }
-    save_file(maps, folder / head_maps.FILE_NAME)
+    save_file(maps, folder / map_files.FILE_NAME)
     child = registering.register(str(folder))
     ModelVersion.objects.filter(pk=child.pk).update(
         name="child", vision_of=parent, threshold=threshold

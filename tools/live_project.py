@@ -94,8 +94,8 @@ class LiveProject:
         if self.postgres:
             import psycopg
 
-            with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
-                return list(connection.execute(sql.replace("?", "%s"), parameters).fetchall())
+            with psycopg.connect(self.environment["DATABASE_URL"]) as server:
+                return list(server.execute(sql.replace("?", "%s"), parameters).fetchall())
         connection = sqlite3.connect(self.folder / "live.sqlite3", timeout=20)
         try:
             return list(connection.execute(sql, parameters).fetchall())

@@ -156,7 +156,8 @@ def cosines(encoder: Encoder, images: list[Path], texts: list[str]) -> np.ndarra
     """Cosine of each pair [m]; each picture is encoded once."""
     distinct = list(dict.fromkeys(images))
     place = {path: row for row, path in enumerate(distinct)}
-    vectors = np.stack(encoder.encode_files(distinct))
+    encoded = encoder.encode_files(distinct)
+    vectors = np.stack([vector for vector in encoded if isinstance(vector, np.ndarray)])
     picture = vectors[[place[path] for path in images]]
     return np.asarray((picture * encoder.encode_texts(texts)).sum(axis=1))
 

@@ -63,10 +63,8 @@ def table(rows: list[Row]) -> str:
         cells = [f"{mean(found, 'error'):.3f}", f"{mean(found, 'others'):.3f}"]
         cells += [f"{mean(found, 'first'):.0%}", ""]
         if name != "base":
-            cells[0] += (
-                f" ({spread(found, lambda r, b=before: r['error'] / b['error'] - 1, '+.0%')})"
-            )
-            cells[1] += f" ({spread(found, lambda r, b=before: r['others'] - b['others'], '+.3f')})"
+            cells[0] += f" ({spread(found, _ratio_to(before, 'error'), '+.0%')})"
+            cells[1] += f" ({spread(found, _difference_to(before, 'others'), '+.3f')})"
             cells[2] += f" (x {mean(found, 'first') / before['first']:.2f})"
             cells[3] = f"{mean(found, 'minutes'):.1f}"
         if refused := sum(row.get("did") == "refused" for row in found):
@@ -81,6 +79,14 @@ def name_of(row: Row) -> str:
 
 def mean(rows: list[Row], name: str) -> float:
     return float(np.mean([row[name] for row in rows]))
+
+
+def _ratio_to(before: dict[str, Any], name: str) -> Callable[[dict[str, Any]], float]:
+    return lambda row: float(row[name] / before[name] - 1)
+
+
+def _difference_to(before: dict[str, Any], name: str) -> Callable[[dict[str, Any]], float]:
+    return lambda row: float(row[name] - before[name])
 
 
 def spread(rows: list[Row], value: Callable[[Row], float], shown: str) -> str:

@@ -6,12 +6,20 @@ from django.db import migrations, models
 
 def rights_follow(apps, schema_editor):
     """Django makes rights for the new name and leaves those of the former ones behind."""
+    _rename_rights(apps, schema_editor, ("workerbeat", "worker beat"), ("heartbeat", "heartbeat"))
+
+
+def rights_return(apps, schema_editor):
+    _rename_rights(apps, schema_editor, ("heartbeat", "heartbeat"), ("workerbeat", "worker beat"))
+
+
+def _rename_rights(apps, schema_editor, old, new):
     rights = apps.get_model("auth", "Permission").objects.using(schema_editor.connection.alias)
-    rights = rights.filter(content_type__app_label="moderation")
-    rights.filter(codename__endswith="_heldanswer").delete()
-    for right in rights.filter(codename__endswith="_workerbeat"):
-        right.codename = right.codename.replace("workerbeat", "heartbeat")
-        right.name = right.name.replace("worker beat", "heartbeat")
+    for right in rights.filter(
+        content_type__app_label="moderation", codename__endswith=f"_{old[0]}"
+    ):
+        right.codename = right.codename.replace(old[0], new[0])
+        right.name = right.name.replace(old[1], new[1])
         right.save()
 
 
@@ -23,7 +31,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(rights_follow, migrations.RunPython.noop),
+        migrations.RunPython(rights_follow, rights_return),
         migrations.RenameModel(old_name="WorkerBeat", new_name="Heartbeat"),
         migrations.RenameField(
             model_name="heartbeat", old_name="beat_at", new_name="heartbeat_at"

@@ -6,7 +6,7 @@ from .analysis import Analysis
 
 
 class Explanation(models.Model):
-    """What the queue shows beside a flagged listing; `clip.explain` says how it is found."""
+    """What the queue shows beside a flagged listing; `clip.explanation` says how it is found."""
 
     analysis = models.OneToOneField(
         Analysis, primary_key=True, on_delete=models.CASCADE, related_name="explanation"

@@ -1,6 +1,6 @@
 """Every address, method and admin action is tried as every role and compared to the table.
 
-What the table (rights_table.py) says of an address has to be what the site does; an address that
+What the table (table.py) says of an address has to be what the site does; an address that
 it does not name, or one that it names and that is gone, fails with a sentence that says so.
 """
 
@@ -55,7 +55,7 @@ def media(world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The photos that the rows name, instead of an empty folder for each test."""
     settings.MEDIA_ROOT = settings.CLIP_IMAGE_ROOT = world.photos
     settings.API_LOGIN_REQUIRED = True
-    # Thousands of refusals without the page that says so; test_admin_pages.py looks at that.
+    # Thousands of refusals without the page that says so; tests/admin/test_pages.py looks at that.
     monkeypatch.setattr("clipmod.urls.handler403", "django.views.defaults.permission_denied")
     # The client would keep a copy of what each template was given.
     monkeypatch.setattr("django.test.client.store_rendered_templates", lambda *args, **named: None)

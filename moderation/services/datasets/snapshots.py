@@ -1,14 +1,15 @@
 """A frozen data set: labels divided into parts that share no product, and the shop's listings.
 
-- Rows of one group (same product, same or near-duplicate photo, same title; `clip.grouping`) stand
-  in one part. A group is called after its member that was decided first, so that later decisions
-  neither rename nor move it, unless they show that two groups are one.
+- Rows of one group (same product, same or near-duplicate photo, same title:
+  `clip.data.grouping`) stand in one part. A group is called after its member that was decided
+  first, so that later decisions neither rename nor move it, unless they show that two groups are
+  one.
 - `gold.csv` holds what two people agree on, and nothing else does. Groups with a gold row, or with
   a judged product that is drawn for gold, give no row to train.csv, validation.csv,
   calibration.csv or listings.csv: their other rows are in test.csv. What is drawn for gold
   or audit and not yet decided is no listing either: it will judge what learns from them.
-- The other groups are divided by a hash of their name; `clip.partition` says how few labels are
-  dealt with.
+- The other groups are divided by a hash of their name; `clip.data.partition` says what
+  happens to few labels.
 - `listings.csv` holds products with their present photo and text that nobody confirmed as a
   mismatch, and that share no group with validation, calibration, test or gold.
 

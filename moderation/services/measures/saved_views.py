@@ -9,12 +9,13 @@ from hashlib import sha256
 from urllib.parse import parse_qsl
 
 from django.contrib.auth.models import User
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import IntegrityError, transaction
 from django.db.models import Case, Q, QuerySet, Value, When
 
 from moderation.models import ReviewItem, SavedView
 
+from ..queries import cache
 from ..queries.in_time import in_time
 from ..queue.queue_field import QueueFilterError
 from ..queue.queue_filter import QueueFilter
@@ -118,7 +119,9 @@ def listed(user: User) -> list[ListedView]:
     """A person's own views first, then the shared ones, with how many items wait in each."""
     own_first = Case(When(owner=user, then=Value(0)), default=Value(1))
     views = [_parsed(view) for view in visible_to(user).order_by(own_first, "name", "pk")[:LISTED]]
-    known: dict[str, Count] = cache.get_many([_key(part) for _, part, _ in views if part])
+    known = caches["answers"].get_many(
+        [_key(part) for _, part, _ in views if part], version=cache.VERSION
+    )
     until = time.monotonic() + _COUNTING_SECONDS
     return [
         ListedView(view, "", "", open=None, problem=problem)
@@ -138,7 +141,7 @@ def _parsed(view: SavedView) -> tuple[SavedView, QueueFilter | None, str]:
 
 def open_count(part: QueueFilter) -> Count | None:
     """How many items wait in a part of the queue, as of a while ago; None: not counted in time."""
-    known: Count | None = cache.get(_key(part))
+    known: Count | None = caches["answers"].get(_key(part), version=cache.VERSION)
     return known or _count(part, time.monotonic() + _COUNTING_SECONDS)
 
 
@@ -153,7 +156,7 @@ def _count(part: QueueFilter, until: float) -> Count | None:
     if found is None:
         return None
     counted = Count(min(len(found), COUNTED_AT_MOST), is_more=len(found) > COUNTED_AT_MOST)
-    cache.set(_key(part), counted, timeout=_CACHED_SECONDS)
+    caches["answers"].set(_key(part), counted, _CACHED_SECONDS, version=cache.VERSION)
     return counted
 
 

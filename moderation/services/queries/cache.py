@@ -25,6 +25,7 @@ PREPARED_FOR = timedelta(hours=1)
 # Part of every key. Count it up when an answer's class gets or loses a field, or moves: the next
 # release then never meets what this one pickled. A test notices where that is forgotten.
 VERSION = 1
+_QUICK, _KEPT = "quick", "kept"  # how the worker's last look at an answer ended
 
 T = TypeVar("T")
 
@@ -75,7 +76,9 @@ def prepare(name: str, depends_on: Any, find: Callable[[], Any], *, at_once: boo
     """In the worker: find what pages will need, unless that was done a moment ago."""
     key, answers = _key(name, depends_on), caches["answers"]
     prepared = f"{key}:prepared"
-    if not at_once and answers.get(prepared, version=VERSION):
+    last = answers.get(prepared, version=VERSION)
+    # What was kept may have been culled since; what was quick to find was not kept at all.
+    if not at_once and (last == _QUICK or (last and answers.has_key(key, version=VERSION))):
         return
     found, seconds = _timed(find)
     if seconds > LONG:
@@ -83,7 +86,8 @@ def prepare(name: str, depends_on: Any, find: Callable[[], Any], *, at_once: boo
     else:
         answers.delete(key, version=VERSION)
     refresh_after = max(REFRESH_AFTER, min(_lifetime(seconds), PREPARED_FOR - REFRESH_AFTER))
-    answers.set(prepared, True, refresh_after.total_seconds(), version=VERSION)
+    ended = _KEPT if seconds > LONG else _QUICK
+    answers.set(prepared, ended, refresh_after.total_seconds(), version=VERSION)
 
 
 def _lifetime(seconds: float) -> timedelta:

@@ -3,7 +3,7 @@
 Best effort: nothing that goes wrong here fails an analysis or the worker. Only listings that are
 judged in the open are explained; of blind ones nothing is computed.
 
-`Explanation.found` has these keys, each only where it is trusted (`clip.explain` has the margins):
+`Explanation.found` has these keys, each only where it is trusted (margins: `clip.explanation`):
 
 - `wrong`: the word that does not fit: `word`; `spans`, a list of [start, end) in the analysis'
   text; `kind`, "colour" or "type"; `looks_like`, up to two colours that the photo has; `shares`,

@@ -1,7 +1,7 @@
 """Open items that are copies of each other, so that one verdict may close them together.
 
 Each item that is judged in the open gets a group, if only of itself, from the worker once its
-analysis is written. It joins one whose every member is alike (`clip.similar`: same photo, same
+analysis is written. It joins one whose every member is alike (`clip.data.similar`: same photo, same
 title), so that a verdict on any member may hold for any other. Members that were decided still
 count, since an undo may bring them back. What is judged blind or waits for a lead belongs to no
 group, and `preview` skips what became so later.

@@ -1,7 +1,7 @@
 """What versions have learned from: photos, near-duplicates of them, and titles.
 
 A version may not be judged by what it has seen. The rule is that of the parts of a data set
-(`clip.grouping`): the same photo, a near-duplicate photo, the same title.
+(`clip.data.grouping`): the same photo, a near-duplicate photo, the same title.
 """
 
 from __future__ import annotations

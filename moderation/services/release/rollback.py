@@ -105,6 +105,7 @@ def switch(*, by: User | None = None) -> VersionEvent:
         for name in version_log.VERDICT_FIELDS:
             setattr(target, name, replaced.before[name])
         target.save(update_fields=version_log.VERDICT_FIELDS)
+        # Before the switch, which would ask the target what waits for the version it replaces.
         _drop_questions(replaced.version)
         event = activation.activate(target, by=by, kind=Kind.ROLLED_BACK)
         if event is None:

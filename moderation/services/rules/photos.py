@@ -1,4 +1,4 @@
-"""Where photos lie: nobody else asks Django's storage for them, or knows that it is a folder.
+"""Where photos lie: no other service asks Django's storage, or knows that it is a folder.
 
 A photo on this machine's disk is opened by its path; one that lies elsewhere is fetched by the
 thread that decodes it, when it does.

@@ -150,7 +150,7 @@ def look_after(cluster: Cluster) -> None:
         logger.error("The cluster has been silent for %.0f s and is restarted", silence)
     else:
         if silence > settings.WORKER_STALE_SECONDS / 4:
-            ask_for_a_beat(cluster)
+            ask_for_a_heartbeat(cluster)
         return
     cluster.kill()
     # A cluster that cannot start (no database, say) must not be started in a tight loop.
@@ -172,7 +172,7 @@ def seconds_of_silence(cluster: Cluster) -> float:
     return min(since_start, (timezone.now() - newest).total_seconds())
 
 
-def ask_for_a_beat(cluster: Cluster) -> None:
+def ask_for_a_heartbeat(cluster: Cluster) -> None:
     """Queue a sweep, which writes a heartbeat; rarely, so that messages do not pile up."""
     if time.monotonic() - cluster.asked_at < settings.WORKER_STALE_SECONDS / 4:
         return
