@@ -74,8 +74,9 @@ class StateFile:
                 ) from error
             if state.get("format") == _FORMAT:
                 return dict(state)
-            # Kept: the version that wrote it can still resume from it.
-            old = [self.path.rename(self.path.with_name(f"{self.path.name}.older"))]
+            old = [self.path]
+            # The version that wrote it can still resume from it.
+            self.path.rename(self.path.with_name(f"{self.path.name}.older"))
         for path in old:
             log.warning(
                 "%s is of an older version of clipmod: the training starts from scratch.", path
