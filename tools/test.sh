@@ -25,9 +25,9 @@ except psycopg.Error as error:
 PY
 }
 
-# Three at a time on two cores: many tests wait for processes that they have killed.
+# Four at a time on two cores: many tests wait for processes that they have killed.
 tests() {
-    "$bin/python" -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -p no:cacheprovider "$@"
+    "$bin/python" -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -p no:cacheprovider "$@"
 }
 
 # The types take as long as a third of the tests, and only one core: they are checked beside them.
@@ -78,7 +78,7 @@ step "Tests on SQLite" tests
 step "Types" types
 if answers "$postgres" 2>/dev/null; then
     # Few of these wait for processes, and each of the workers makes its tables first.
-    DATABASE_URL="$postgres" step "Tests of the database on PostgreSQL" tests -n 2 --database-only
+    DATABASE_URL="$postgres" step "Tests of the database on PostgreSQL" tests -n 3 --database-only
 else
     missing+=("PostgreSQL: no server answers; \`apt-get install postgresql\`, or set TEST_POSTGRES_URL.")
 fi

@@ -251,7 +251,7 @@ def test_killed_and_resumed_it_ends_with_the_weights_of_one_that_was_not(
 ) -> None:
     command = ["train_clip", "--train-csv", str(pairs), "--model-name", str(tiny_folder)]
     # Pair by pair, so that it lasts for some seconds and does not end before the kill.
-    command += ["--mode", "full", "--epochs", "6", "--batch-size", "1"]
+    command += ["--mode", "full", "--epochs", "4", "--batch-size", "1"]
     project.manage(*command)
     killed = project.start(*command)
     curve = "SELECT curve FROM moderation_trainingrun WHERE id = 2"
