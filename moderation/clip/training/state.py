@@ -60,20 +60,11 @@ class StateFile:
         vars(run).update(state["run"])
 
     def _read(self, task: Task) -> dict[str, Any] | None:
-        import torch
-
         old = [*self.path.parent.glob(f"{self.path.name}-*")]  # as adaptations were called once
         if self.path.is_file():
-            try:
-                state = torch.load(
-                    self.path, map_location=task.trained[0].device, weights_only=True
-                )
-            except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-                raise ModelError(
-                    f"{self.path} is damaged: start from scratch {self.from_scratch}."
-                ) from error
+            state = self._loaded(task)
             if state.get("format") == _FORMAT:
-                return dict(state)
+                return state
             old = [self.path]
             # The version that wrote it can still resume from it.
             self.path.rename(self.path.with_name(f"{self.path.name}.older"))
@@ -82,6 +73,17 @@ class StateFile:
                 "%s is of an older version of clipmod: the training starts from scratch.", path
             )
         return None
+
+    def _loaded(self, task: Task) -> dict[str, Any]:
+        import torch
+
+        device = task.trained[0].device
+        try:
+            return dict(torch.load(self.path, map_location=device, weights_only=True))
+        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+            raise ModelError(
+                f"{self.path} is damaged: start from scratch {self.from_scratch}."
+            ) from error
 
     def save_if_due(self, run: Run, task: Task, optimizer: torch.optim.Optimizer) -> None:
         """Save where the last state is older than `seconds`; of a large model less often, so that
