@@ -15,6 +15,8 @@ from django.test import Client, TransactionTestCase, override_settings
 
 from moderation.models import ModelVersion
 from moderation.services.encoding import engine
+from moderation.services.queries import cache
+from moderation.services.queue import queue_filter
 from moderation.services.running import setup
 from moderation.services.scoring import scoring_requests
 from moderation.services.worker import heartbeat
@@ -84,6 +86,13 @@ def plain_queue(settings: Any) -> None:
     """
     for name, value in PLAIN_QUEUE.items():
         setattr(settings, name, value)
+
+
+@pytest.fixture(autouse=True)
+def nothing_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is slow to find is cached, which costs queries: a busy machine decides no test."""
+    monkeypatch.setattr(cache, "LONG", float("inf"))
+    monkeypatch.setattr(queue_filter, "_LONG_FOR_A_PAGE", float("inf"))
 
 
 @pytest.fixture(autouse=True)
