@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
+
+from moderation.clip.plugins import import_all
 
 REQUIRED = ("product_id", "image_path", "text")
 COLUMNS = (*REQUIRED, "category", "seller")
@@ -51,8 +51,7 @@ class Format:
 
 
 FORMATS: list[Format] = []
-for module in sorted(one.name for one in iter_modules(__path__)):
-    import_module(f"{__name__}.{module}")
+import_all(__name__)
 
 ENDINGS = tuple(one.endings[0] for one in FORMATS)
 

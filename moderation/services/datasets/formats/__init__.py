@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
+
+from moderation.clip.plugins import import_all
 
 Row = Mapping[str, str | int | float | None]
 Write = Callable[[Row], None]
@@ -21,5 +21,4 @@ FORMATS: dict[str, OpenFile] = {}
 DEFAULT = "csv"
 
 
-for module in sorted(one.name for one in iter_modules(__path__)):
-    import_module(f"{__name__}.{module}")
+import_all(__name__)
