@@ -6,16 +6,16 @@ The true pairs of val_pairs.csv, and its mismatches, as the bundled model sees t
 swap the wrong word and the right colour are known; on a true pair every explanation is wrong; of
 another product's text the claim is wrong where the photo's own text says that word as well, or
 other colours than those named.
-The pictures are split by title: the margins of `clip.explanation` were chosen on the half "chosen",
-"unseen" is the other. "flagged" are the pairs below the model's threshold: only those are ever
-explained. `--margins` prints what other margins would do, on the half "chosen" alone.
+The pictures are split by title: the margins of `clip.explanation` were chosen on the half "chosen"
+(those of kinds by `benchmarks.margins`, anew for each model), "unseen" is the other. "flagged" are
+the pairs below the model's threshold: only those are ever explained. `--margins` prints what other
+margins of colours would do, on the half "chosen" alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
 import json
 import time
 from dataclasses import dataclass
@@ -27,37 +27,15 @@ import numpy as np
 from moderation.clip.explanation import explain, explain_finding
 from moderation.clip.explanation.explain_category import standing
 from moderation.clip.explanation.explain_words import canonical_colour, terms
+from moderation.clip.explanation.margins import Margins
 from moderation.clip.prompts import DEFAULT_CATEGORIES, category_vectors
 
+from . import margins as model_margins
 from . import shop_vectors
 from .machine import machine
 
 KINDS = ("attribute", "hard", "random", "match")
 _AT_ONCE = 16  # listings, as a worker explains them
-
-# Article types of the catalogue that are one of the categories that come with the app.
-CATEGORY_OF = {
-    name: name
-    for name in (
-        *("Shirts", "Dresses", "Jeans", "Trousers", "Shorts", "Skirts", "Jackets", "Sweaters"),
-        *("Socks", "Sandals", "Heels", "Handbags", "Backpacks", "Wallets", "Belts", "Caps"),
-        *("Scarves", "Ties", "Sunglasses", "Watches"),
-    )
-} | {
-    "Tshirts": "T-shirts",
-    "T-Shirt": "T-shirts",
-    "Shirt": "Shirts",
-    "Dress": "Dresses",
-    "Pants": "Trousers",
-    "Skirt": "Skirts",
-    "Hoodie": "Hoodies",
-    "Hat": "Hats",
-    "Sports Shoes": "Sneakers",
-    "Casual Shoes": "Sneakers",
-    "Formal Shoes": "Formal shoes",
-    "Briefs": "Underwear",
-    "Perfume and Body Mist": "Perfumes",
-}
 
 
 @dataclass(frozen=True)
@@ -112,7 +90,10 @@ def measure(catalogue: Path, *, margins: bool = False, sample: int | None = None
 
     encoder = Encoder.load(shop_vectors.BUNDLED)
     pairs = load(catalogue, encoder, sample=sample)
-    explainer = explain.Explainer(encoder.encode_texts, logit_scale=encoder.logit_scale)
+    kinds = model_margins.of_model(encoder, catalogue=catalogue)
+    explainer = explain.Explainer(
+        encoder.encode_texts, logit_scale=encoder.logit_scale, margins=kinds
+    )
     explainer.explain([pairs[0].listing])  # the prompts, once
     began, found = time.perf_counter(), []
     for start in range(0, len(pairs), _AT_ONCE):
@@ -124,14 +105,17 @@ def measure(catalogue: Path, *, margins: bool = False, sample: int | None = None
         "milliseconds_per_listing": round(1000 * seconds / len(pairs), 1),
         "texts_per_listing": round(float(np.mean([one.texts_encoded for one in found])), 1),
         "most_texts": max(one.texts_encoded for one in found),
-        "categories": own_categories(catalogue, pairs, encoder),
+        "kinds": kinds.as_json(),
+        "categories": own_categories(catalogue, pairs, encoder, margins=kinds),
         "halves": {
             half: figures([row for row in explained if row[0].half == half])
             for half in ("chosen", "unseen")
         },
     }
     if margins:
-        result["margins"] = other_margins([row for row in explained if row[0].half == "chosen"])
+        result["margins"] = other_margins(
+            [row for row in explained if row[0].half == "chosen"], kinds
+        )
     return result
 
 
@@ -151,14 +135,13 @@ def load(catalogue: Path, encoder: Any, *, sample: int | None = None) -> list[Pa
     pairs = []
     for row, text_vector in zip(rows, texts, strict=True):
         image, title = images[row["image_path"]], true[row["image_path"]]
-        odd = hashlib.sha256(title.lower().encode()).digest()[0] % 2
         pairs.append(
             Pair(
                 explain.EncodedListing(image, text_vector, row["text"], threshold),
                 row["kind"],
                 title,
                 float(image @ text_vector),
-                "unseen" if odd else "chosen",
+                model_margins.half_of(title),
                 row["image_path"],
             )
         )
@@ -213,7 +196,9 @@ def shown(explained: Explained) -> dict[str, Any]:
     }
 
 
-def own_categories(catalogue: Path, pairs: list[Pair], encoder: Any) -> dict[str, Any]:
+def own_categories(
+    catalogue: Path, pairs: list[Pair], encoder: Any, *, margins: Margins
+) -> dict[str, Any]:
     """How often a category is said not to fit: the true one, and a random other one; "unseen"."""
     nouns = [noun for _, noun in DEFAULT_CATEGORIES]
     vectors = category_vectors(encoder.encode_texts, nouns)
@@ -223,10 +208,10 @@ def own_categories(catalogue: Path, pairs: list[Pair], encoder: Any) -> dict[str
     random = np.random.default_rng(0)
     said: dict[str, list[Any]] = {"true": [], "other": []}
     for pair in pairs:
-        name = CATEGORY_OF.get(kinds[pair.image_path])
+        name = model_margins.CATEGORY_OF.get(kinds[pair.image_path])
         if name is None or pair.kind != "match" or pair.half != "unseen":
             continue
-        others = sorted(set(CATEGORY_OF.values()) - {name})
+        others = sorted(set(model_margins.CATEGORY_OF.values()) - {name})
         for which, own in (("true", name), ("other", str(random.choice(others)))):
             found = standing(
                 pair.listing.image,
@@ -234,7 +219,7 @@ def own_categories(catalogue: Path, pairs: list[Pair], encoder: Any) -> dict[str
                 own=place[own],
                 logit_scale=encoder.logit_scale,
             )
-            said[which].append(found.is_trusted)
+            said[which].append(margins.category.denies(found.lead))
     return {"pairs": len(said["true"])} | {which: _share(hits) for which, hits in said.items()}
 
 
@@ -252,14 +237,13 @@ def is_wrong(pair: Pair, word: explain_finding.Word) -> bool:
     return word.term.spans[0][0] != start or true not in word.looks_like
 
 
-def other_margins(explained: Explained) -> list[dict[str, Any]]:
+def other_margins(explained: Explained, kinds: Margins) -> list[dict[str, Any]]:
     """Shown and wrong among the flagged, by margin, with the shipped ones in between."""
     rows = []
     for name, values in {
         "COLOUR_GAP": (2.0, 3.0, 4.0, 5.0, 6.0),
         "ONE_COLOUR": (0.5, 0.6, 0.7),
         "TWO_COLOURS": (0.65, 0.75, 0.85, 1.1),
-        "TYPE_GAP": (5.0, 6.0, 7.0, 8.0, 9.0, 10.0),
     }.items():
         shipped = getattr(explain_finding, name)
         for value in values:
@@ -267,7 +251,7 @@ def other_margins(explained: Explained) -> list[dict[str, Any]]:
             row: dict[str, Any] = {"margin": name, "value": value}
             for kind in KINDS:
                 part = [
-                    (pair, _again(one))
+                    (pair, _again(one, kinds))
                     for pair, one in explained
                     if pair.kind == kind and pair.is_flagged
                 ]
@@ -277,11 +261,10 @@ def other_margins(explained: Explained) -> list[dict[str, Any]]:
     return rows
 
 
-def _again(one: explain_finding.Explained) -> explain_finding.Explained:
+def _again(one: explain_finding.Explained, kinds: Margins) -> explain_finding.Explained:
     """The same words judged by the margins as they are now."""
-    return explain_finding.Explained(
-        one.words, explain_finding.most_wrong(one.words), None, one.texts_encoded
-    )
+    finding = explain_finding.most_wrong(one.words, margins=kinds, category_lead=None)
+    return explain_finding.Explained(one.words, finding, None, one.texts_encoded)
 
 
 def _swapped(pair: Pair) -> tuple[int, str] | None:
@@ -311,6 +294,7 @@ def as_text(result: dict[str, Any]) -> str:
         f"{result['milliseconds_per_listing']} ms and {result['texts_per_listing']} texts per "
         f"listing (at most {result['most_texts']})",
     ]
+    lines.append(f"Margins of kinds: {json.dumps(result['kinds'])}")
     own = result["categories"]
     lines.append(
         f"Own category said not to fit, of {own['pairs']} photos: the true one "

@@ -81,6 +81,8 @@ def _row_and_figure_pages(of: _Examples) -> dict[str, str]:
         "seller large": "/admin/sellers/large-7/",
         "seller small": "/admin/sellers/small-777/",
         "views": "/admin/views/",
+        "workers": "/admin/workers/",
+        "metrics": "/metrics",
     }
 
 

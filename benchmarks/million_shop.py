@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection
 
+from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Category, ModelVersion, Product
 
 MODERATORS = 12
@@ -46,10 +47,11 @@ FROM generate_series(1, %(products)s) AS n
 _ANALYSES = """
 INSERT INTO moderation_analysis (product_id, model_version_id, text, image, image_sha256,
     content_hash, status, attempts, claimed_by, error, similarity, p_mismatch, threshold_used,
-    is_mismatch, top_categories, precision, created_at, finished_at)
+    is_mismatch, top_categories, precision, preparation, created_at, finished_at)
 SELECT id, %(version)s, text, image, image_sha256, content_hash, 'done', 1, 'host/1/1', '',
     score, CASE WHEN flagged THEN 1 - score ELSE 0.05 END, 0.25, flagged,
     '[{"category": "Shoes", "score": 0.61}, {"category": "Bags", "score": 0.2}]', 'fp32',
+    %(preparation)s,
     created_at, created_at + interval '20 seconds'
 FROM (
     SELECT *, id %% 20 = 0 AND id %% 200 > 0 OR %(previous)s AS flagged,
@@ -183,6 +185,7 @@ def fill(products: int) -> float:
         "people": people,
         "moderators": MODERATORS,
         "previous_version": previous.pk,
+        "preparation": PREPARATION,
     }
     _insert(values, present=version, previous=previous)
     return time.perf_counter() - started

@@ -22,6 +22,7 @@ from django.utils import timezone  # noqa: E402
 from moderation.clip import prompts  # noqa: E402
 from moderation.clip.checkpoints import head_maps as map_files  # noqa: E402
 from moderation.clip.checkpoints.checkpoint import BUNDLED_FOLDER  # noqa: E402
+from moderation.clip.texts.prepare import PREPARATION  # noqa: E402
 from moderation.models import (  # noqa: E402
     Analysis,
     Embedding,
@@ -108,11 +109,12 @@ def fill(version: ModelVersion, numbers: range, *, dim: int, random: np.random.G
         Analysis,
         "id product_id model_version_id text image image_sha256 content_hash status attempts "
         "claimed_by error similarity threshold_used is_mismatch top_categories precision "
-        "created_at finished_at",
+        "preparation created_at finished_at",
         (
             (
                 *(n, n, version.pk, t, f"products/{n}.jpg", s, c, "done", 1, "", "", score),
-                *(version.threshold, score < version.threshold, top, PRECISION, now, now),
+                *(version.threshold, score < version.threshold, top, PRECISION),
+                *(PREPARATION, now, now),
             )
             for n, t, s, c, score in rows
         ),

@@ -13,6 +13,7 @@ import json
 import statistics
 import tempfile
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +82,15 @@ def measure(
     }
 
 
-def run_worker(project: LiveProject, folder: Path, *, name: str, photos: int) -> float:
-    """Import fresh products and return the seconds a worker took for them.
+def run_worker(
+    project: LiveProject, folder: Path, *, name: str, photos: int, count: int | None = None
+) -> float:
+    """Import fresh products and return the seconds that all workers, or `count`, took for them.
 
-    The worker is paused while the import runs: reading and checking a catalogue is no part of it.
+    They are paused while the import runs: reading and checking a catalogue is no part of it. Those
+    that take no part stay so until the others are done.
     """
-    paths = write_photos(folder / name, count=photos, seed=sum(map(ord, name)) * 1000)
+    paths = write_photos(folder / name, count=photos, seed=zlib.crc32(name.encode()) % 10_000_000)
     rows = "\n".join(f"{name}-{path.stem},{path},{text(path)}," for path in paths)
     catalogue = folder / f"{name}.csv"
     catalogue.write_text(f"product_id,image_path,text,category\n{rows}\n")
@@ -95,10 +99,13 @@ def run_worker(project: LiveProject, folder: Path, *, name: str, photos: int) ->
         process.suspend()
     project.manage("import_products", str(catalogue))
     started = time.perf_counter()
-    for process in workers:
+    for process in workers[:count]:
         process.resume()
     project.wait_until(lambda: project.count(LIVE) == 0, seconds=900, what="all were analysed")
-    return time.perf_counter() - started
+    took = time.perf_counter() - started
+    for process in workers:
+        process.resume()
+    return took
 
 
 def peak_memory(pid: int) -> int:

@@ -1,9 +1,11 @@
 """Reads settings from the environment; a bad value stops the start with one sentence."""
 
+import ipaddress
 import os
 import re
 import zoneinfo
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -68,12 +70,39 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
 
 
+def secret_text(name: str, default: str = "") -> str:
+    """A text that is better kept out of the environment: NAME_FILE may name a file that holds it.
+
+    A relative path counts from the project's own folder.
+    """
+    found, file = text(name), text(f"{name}_FILE")
+    if not file:
+        return found or default
+    if found:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set; keep one of them.")
+    path = Path(__file__).resolve().parent.parent / Path(file).expanduser()
+    try:
+        found = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ImproperlyConfigured(f"{name}_FILE is {path}, which cannot be read: {why}.") from None
+    if not found:
+        raise ImproperlyConfigured(f"{name}_FILE is {path}, which is empty; write the value there.")
+    return found
+
+
+def secret_words(name: str) -> list[str]:
+    """A list of such texts, with commas or one on each line."""
+    return [word.strip() for word in re.split("[,\\n]", secret_text(name)) if word.strip()]
+
+
 def matching(name: str, default: str, *, pattern: str, what: str, secret: bool = False) -> str:
     """Text of a certain form, or empty; `what` names the form in the error.
 
-    A `secret` value, such as an address with a password, is not repeated in the error.
+    A `secret` value, such as an address with a password, is not repeated in the error, and may
+    stand in a file.
     """
-    raw = text(name, default)
+    raw = secret_text(name, default) if secret else text(name, default)
     if raw and not re.fullmatch(pattern, raw):
         found = "of another form" if secret else repr(raw)
         raise ImproperlyConfigured(f"{name} is {found}; set it to {what}.")
@@ -88,6 +117,37 @@ def time_zone(name: str, default: str) -> str:
             f"{name} is {raw!r}; set it to a time zone such as Europe/Berlin or UTC."
         )
     return raw
+
+
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Addresses and networks, written with commas."""
+    found = []
+    for word in words(name, []):
+        try:
+            found.append(ipaddress.ip_network(word))
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} has {word!r}; set it to addresses and networks with commas, such as "
+                "10.0.0.7, 10.1.0.0/16."
+            ) from error
+    return found
+
+
+def hosts_and_networks(name: str) -> list[str]:
+    """Names of hosts, addresses and networks, written with commas."""
+    found = words(name, [])
+    for word in found:
+        try:
+            ipaddress.ip_network(word)
+        except ValueError as error:
+            # A name ends in a letter or a digit, and in no number: 10.0.0.300 is none.
+            if re.fullmatch(r"(?![0-9.]+$)([A-Za-z0-9_-]+\.)*[A-Za-z0-9-]+", word):
+                continue
+            raise ImproperlyConfigured(
+                f"{name} has {word!r}; set it to names of hosts, addresses and networks with "
+                "commas, such as cdn.shop.internal, 10.0.0.7, 10.1.0.0/16."
+            ) from error
+    return found
 
 
 def words(name: str, default: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from clipmod import env, stores, third_party
+from clipmod import env, logs, stores, third_party
 from moderation.clip import configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -24,7 +24,7 @@ def _folder(name: str, default: Path) -> Path:
 
 # ── The site ──────────────────────────────────────────────────────────────────────────────────
 DEBUG = env.boolean("DEBUG", True)
-SECRET_KEY = env.text("SECRET_KEY")
+SECRET_KEY = env.secret_text("SECRET_KEY")
 if not SECRET_KEY:
     if not DEBUG:
         raise ImproperlyConfigured(
@@ -32,6 +32,8 @@ if not SECRET_KEY:
             "(`DEBUG=true python manage.py make_secret_key` prints one)."
         )
     SECRET_KEY = "for-development-only-" + "x" * 40
+# Former keys: what they signed, as logins, holds on.
+SECRET_KEY_FALLBACKS = env.secret_words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured(
@@ -39,6 +41,19 @@ if not ALLOWED_HOSTS:
         "for example ALLOWED_HOSTS=moderation.example.org."
     )
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
+# Of the site where it shares its host: /moderation. What makes addresses outside requests needs it
+# as well as what answers them, so it is a setting and not left to the web server.
+FORCE_SCRIPT_NAME = (
+    env.matching(
+        "SCRIPT_NAME",
+        "",
+        # A proxy may take the path off: then none of clipmod's own may look like it.
+        pattern=r"(?!/(admin|api|clip|docs|media|metrics|redoc|schema|static)(/|$))(/[A-Za-z0-9._~-]+)+",
+        what="a path such as /moderation, without a slash at its end and none of clipmod's own",
+    )
+    or None
+)
+_PATH = FORCE_SCRIPT_NAME or ""
 HTTPS = env.boolean("HTTPS", not DEBUG)
 BEHIND_PROXY = env.boolean("BEHIND_PROXY", False)
 SERVE_MEDIA = env.boolean("SERVE_MEDIA", DEBUG)
@@ -61,12 +76,15 @@ INSTALLED_APPS = [
     "moderation",
 ]
 MIDDLEWARE = [
+    "clipmod.requests.with_id",  # around all others, whose answers and faults it tells
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "clipmod.readable.ReadableRequests",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "clipmod.readable.ReadableForms",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -95,9 +113,9 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ── Files ─────────────────────────────────────────────────────────────────────────────────────
-STATIC_URL = "/static/"
+STATIC_URL = f"{_PATH}/static/"
 STATIC_ROOT = _folder("STATIC_ROOT", BASE_DIR / "staticfiles")
-MEDIA_URL = "/media/"
+MEDIA_URL = f"{_PATH}/media/"
 MEDIA_ROOT = _folder("MEDIA_ROOT", BASE_DIR / "media")
 # Uploaded catalogues between dry run and import; never inside MEDIA_ROOT, which is public.
 IMPORT_DIR = _folder("IMPORT_DIR", BASE_DIR / "var" / "imports")
@@ -163,6 +181,7 @@ AUDIT_SHARE = env.number("AUDIT_SHARE", 0.02, low=0, high=1)
 AUDIT_FLAGGED_SHARE = env.number("AUDIT_FLAGGED_SHARE", 0.1, low=0, high=1)
 GOLD_SHARE = env.number("GOLD_SHARE", 0.1, low=0, high=1)
 GROUP_LABEL_WEIGHT = env.number("GROUP_LABEL_WEIGHT", 0.5, low=0.01, high=1)
+REVIEW_UNREADABLE = env.boolean("REVIEW_UNREADABLE", False)
 QUEUE_UNCERTAIN_SHARE = env.number("QUEUE_UNCERTAIN_SHARE", 0.2, low=0, high=1)
 QUEUE_AUDIT_SHARE = env.number("QUEUE_AUDIT_SHARE", 0.1, low=0, high=1)
 if QUEUE_UNCERTAIN_SHARE + QUEUE_AUDIT_SHARE > 1:
@@ -176,6 +195,25 @@ UNDO_WINDOW_SECONDS = env.integer("UNDO_WINDOW_SECONDS", 600, low=0, high=86_400
 WEBHOOK_TIMEOUT_SECONDS = env.number("WEBHOOK_TIMEOUT_SECONDS", 10, low=0.1, high=60)
 WEBHOOK_MAX_ATTEMPTS = env.integer("WEBHOOK_MAX_ATTEMPTS", 8, low=1, high=30)
 WEBHOOK_ALLOW_PRIVATE = env.boolean("WEBHOOK_ALLOW_PRIVATE", DEBUG)
+
+# ── Asking other hosts ────────────────────────────────────────────────────────────────────────
+FETCH_ALLOW = env.hosts_and_networks("FETCH_ALLOW")
+FETCH_PROXY = env.matching(
+    "FETCH_PROXY",
+    "",
+    pattern=r"https?://([^\s/@]+@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?",
+    what="the address of a proxy, such as http://proxy.internal:3128",
+    secret=True,
+)
+FETCH_CONTACT = env.matching(
+    "FETCH_CONTACT",
+    "",
+    pattern=r"https?://[!-~]+|[!-~]+@[!-~]+",
+    what="an address of a page or of e-mail, such as https://shop.example/bots",
+)
+FETCH_CONNECTIONS = env.integer("FETCH_CONNECTIONS", 4, low=1, high=64)
+FETCH_REQUESTS_PER_SECOND = env.number("FETCH_REQUESTS_PER_SECOND", 20, low=0.01, high=10_000)
+FETCH_MAX_ATTEMPTS = env.integer("FETCH_MAX_ATTEMPTS", 6, low=1, high=30)
 
 # ── The model hub ─────────────────────────────────────────────────────────────────────────────
 HF_HOME = env.text("HF_HOME")
@@ -211,7 +249,7 @@ API_RATE = env.matching(
 )
 REST_FRAMEWORK = third_party.rest_framework(API_RATE, is_behind_proxy=BEHIND_PROXY)
 REST_KNOX = {"TOKEN_TTL": None}
-SPECTACULAR_SETTINGS = third_party.SPECTACULAR
+SPECTACULAR_SETTINGS = third_party.spectacular(_PATH)
 
 # ── Security ──────────────────────────────────────────────────────────────────────────────────
 AUTHENTICATION_BACKENDS = [
@@ -221,7 +259,9 @@ AUTHENTICATION_BACKENDS = [
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # and each alone: clipmod/logins.py
+AXES_HANDLER = "clipmod.logins.LoginAttempts"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_VERBOSE = False
 # Its list has an action that fails; `manage.py axes_reset` lets people in again.
 AXES_ENABLE_ADMIN = False
@@ -249,18 +289,20 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = _PATH or "/"
 SECURE_SSL_REDIRECT = HTTPS and env.boolean("SSL_REDIRECT", True)
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 0, low=0, high=63_072_000)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 
-# ── Logs ──────────────────────────────────────────────────────────────────────────────────────
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "loggers": {
-        "moderation": {"handlers": ["console"], "level": LOG_LEVEL},
-        "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
-    },
-}
+# ── Logs and metrics ──────────────────────────────────────────────────────────────────────────
+LOG_FORMAT = env.choice("LOG_FORMAT", "plain", among=logs.FORMATS)
+ACCESS_LOG = env.boolean("ACCESS_LOG", not DEBUG)
+LOGGING = logs.config(LOG_FORMAT, level=LOG_LEVEL)
+METRICS_TOKEN = env.matching(
+    "METRICS_TOKEN",
+    "",
+    pattern=r"[\x21-\x7e]{16,}",
+    what="16 or more letters, digits and signs without blanks (`manage.py make_secret_key`)",
+    secret=True,
+)
+METRICS_ALLOW = env.networks("METRICS_ALLOW")

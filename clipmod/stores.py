@@ -24,8 +24,11 @@ def database(url: str) -> dict[str, Any]:
 
 # Culled beyond so many; they are the answers below and one row for each user of the API.
 _IN_DATABASE = {
-    "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+    "BACKEND": "clipmod.signed_cache.SignedDatabaseCache",
     "LOCATION": "moderation_cache",
+    # Former releases write into the same table what is not signed, and cannot read what is. Not a
+    # version: `services/queries/cache.py` has one of its own.
+    "KEY_PREFIX": "signed",
     "OPTIONS": {"MAX_ENTRIES": 1000},
 }
 
@@ -37,6 +40,9 @@ def caches(redis: str) -> dict[str, Any]:
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": redis,
+            # Not Django's pickles; the version keeps apart what former releases wrote as such.
+            "OPTIONS": {"serializer": "django.core.signing.JSONSerializer"},
+            "VERSION": 2,
         }
         if redis
         else _IN_DATABASE,

@@ -15,11 +15,13 @@ def q_cluster(redis: str, *, log_level: str) -> dict[str, Any]:
         "max_attempts": 1,
         "ack_failures": True,
         "save_limit": 100,
-        "catch_up": False,
+        "scheduler": False,
         "poll": 0.5,
         "guard_cycle": 0.5,
         "log_level": log_level,
         "cache": "django-q",
+        # Each cluster looks for pending rows itself: see there.
+        "broker_class": f"moderation.services.worker.broker.{'Redis' if redis else 'Orm'}Broker",
         **({"redis": redis} if redis else {"orm": "default"}),
     }
 
@@ -32,7 +34,7 @@ def rest_framework(rate: str, *, is_behind_proxy: bool) -> dict[str, Any]:
             "rest_framework.authentication.SessionAuthentication",
         ],
         "DEFAULT_PERMISSION_CLASSES": ["moderation.api.permissions.OpenInDevelopment"],
-        "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+        "DEFAULT_SCHEMA_CLASS": "moderation.api.schema.Operation",
         "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
         "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
         "PAGE_SIZE": 50,
@@ -49,20 +51,25 @@ def rest_framework(rate: str, *, is_behind_proxy: bool) -> dict[str, Any]:
     }
 
 
-SPECTACULAR: dict[str, Any] = {
-    "TITLE": "clipmod",
-    "DESCRIPTION": "Finds product photos that do not match their text.",
-    "VERSION": "1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "PREPROCESSING_HOOKS": ["moderation.api.schema.one_address_each"],
-    "ENUM_NAME_OVERRIDES": {
-        "AnalysisStatus": "moderation.models.Analysis.Status",
-        "ReviewState": "moderation.models.ReviewItem.State",
-        "AppealState": "moderation.models.Appeal.State",
-        "DecisionReason": "moderation.models.Decision.Reason",
-        "SkipReason": "moderation.models.Skip.Reason",
-    },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-}
+def spectacular(path: str) -> dict[str, Any]:
+    """For drf-spectacular; `path` is where the site lies on its host, or empty."""
+    return {
+        "TITLE": "clipmod",
+        "DESCRIPTION": "Finds product photos that do not match their text.",
+        "VERSION": "1",
+        "SERVERS": [{"url": path}] if path else [],
+        "SERVE_INCLUDE_SCHEMA": False,
+        "TAGS": [{"name": name} for name in ("clip", "products", "reviews", "appeals")],
+        "PREPROCESSING_HOOKS": ["moderation.api.schema.one_address_each"],
+        "ENUM_SUFFIX": "",
+        "ENUM_NAME_OVERRIDES": {
+            "AnalysisStatus": "moderation.models.Analysis.Status",
+            "ReviewState": "moderation.models.ReviewItem.State",
+            "AppealState": "moderation.models.Appeal.State",
+            "DecisionReason": "moderation.models.Decision.Reason",
+            "SkipReason": "moderation.models.Skip.Reason",
+        },
+        "SWAGGER_UI_DIST": "SIDECAR",
+        "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+        "REDOC_DIST": "SIDECAR",
+    }

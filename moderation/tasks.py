@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import TypeVar, cast
 
 from django.contrib.auth.models import User
 from django_q.exceptions import TimeoutException
@@ -15,8 +19,10 @@ from moderation.services.measures import prepare
 from moderation.services.queue import explain, similar
 from moderation.services.registry import activation, version_log, versions
 from moderation.services.release import evaluation, promotion, rollback, shadow
+from moderation.services.rules.photos_away import PhotosAway
 from moderation.services.scoring import analyze, claims, stale
-from moderation.services.worker import heartbeat
+from moderation.services.worker import heartbeat, pause
+from moderation.services.worker.patience import GONE, Patience, in_a_line
 
 logger = logging.getLogger(__name__)
 
@@ -24,15 +30,38 @@ logger = logging.getLogger(__name__)
 SECONDS_PER_TASK = 10.0
 EXPLAINED_PER_SWEEP, SECONDS_TO_EXPLAIN = 1000, 3.0
 GROUPED_PER_SWEEP, SECONDS_TO_GROUP = 1000, 3.0
+# Between two looks whether photos can be read again.
+SECONDS_WITHOUT_PHOTOS = 3.0
 # The shop may be slow; other work waits meanwhile.
 SECONDS_TO_SEND = 20.0
 
 
+Task = TypeVar("Task", bound=Callable[[], int])
+
+
+def outlives_the_database(task: Task) -> Task:
+    """A task that comes again by itself: where the database goes away, it ends with a line."""
+
+    @wraps(task)
+    def patient() -> int:
+        try:
+            return task()
+        except GONE as error:
+            logger.warning("The database does not answer: %s", in_a_line(error))
+            return 0
+
+    return cast("Task", patient)
+
+
 def warm_up() -> None:
     """At the start of a worker: take back what its dead forerunners held, and load the model."""
+    Patience().insist(_warm_up)
+
+
+def _warm_up() -> None:
     owner = heartbeat.me()
     heartbeat.beat(owner)
-    claims.sweep()
+    claims.sweep(owner=owner)
     try:
         with heartbeat.beating(owner, doing="loading the model"):
             activation.log_configured()
@@ -42,26 +71,46 @@ def warm_up() -> None:
         heartbeat.beat(owner, doing=f"{heartbeat.CANNOT_LOAD}: {error}")
     else:
         heartbeat.beat(owner)
+        logger.info("The worker is ready: %s", owner)
 
 
+@outlives_the_database
 def analyse_pending() -> int:
     """Answer pending analyses until none is left or the time of this task is over."""
     owner = heartbeat.me()
-    heartbeat.beat(owner)
+    _rest(owner)
+    if pause.present():  # asked for by another task, or just before
+        return 0
     try:
-        return analyze.run_pending(owner=owner, seconds=SECONDS_PER_TASK)
+        count = analyze.run_pending(owner=owner, seconds=SECONDS_PER_TASK)
+    except PhotosAway as error:
+        # The rows are back in line, and the next task tries them again.
+        logger.error("%s", error)
+        heartbeat.beat(owner, doing=str(error))
+        time.sleep(SECONDS_WITHOUT_PHOTOS)
+        return 0
     except ModelError as error:
         # Said in the beat and the log; the rows wait, and a failed task would tell nothing more.
         logger.error("%s", error)
         heartbeat.beat(owner, doing=f"{heartbeat.CANNOT_LOAD}: {error}")
         return 0
+    if count:
+        logger.info("Answered %d analyses", count)
+    return count
 
 
+def _rest(owner: str) -> None:
+    """A heartbeat between two tasks: idle, or waiting until photos can be read again."""
+    heartbeat.beat(owner, doing=claims.waits_for_photos())
+
+
+@outlives_the_database
 def sweep() -> int:
     """Return what dead workers held, and show that this one lives."""
-    heartbeat.beat(heartbeat.me())
+    _rest(heartbeat.me())
     heartbeat.forget_old()
-    swept = claims.sweep()  # first: nothing that goes wrong below may keep rows from coming back
+    # First: nothing that goes wrong below may keep rows from coming back.
+    swept = claims.sweep(owner=heartbeat.me())
     if rollback.unfinished():
         finish_rollback()
     # What came into the queue without an analysis by a worker; the rest waits for the next minute.
@@ -72,7 +121,7 @@ def sweep() -> int:
             webhooks.send_due(seconds=SECONDS_TO_SEND)
     with heartbeat.beating(heartbeat.me(), doing="counting for the pages"):
         prepare.prepare_figures()
-    heartbeat.beat(heartbeat.me())  # idle again
+    _rest(heartbeat.me())
     return swept
 
 
@@ -88,7 +137,7 @@ def evaluate(version_id: int) -> None:
     try:
         with heartbeat.beating(heartbeat.me(), doing=f"evaluating {version.name}"):
             evaluation.evaluate(version)
-    except (evaluation.NothingToEvaluate, ModelError) as error:
+    except (evaluation.NothingToEvaluate, ModelError, PhotosAway) as error:
         version_log.note_failure(version, reason=f"It was not evaluated: {error}")
 
 
@@ -103,7 +152,7 @@ def promote(version_id: int, by_id: int, force_reason: str = "") -> None:
         stale.ask(version)
     except promotion.GateRefused:
         pass  # is in the log, with its table
-    except (promotion.PromotionError, ModelError) as error:
+    except (promotion.PromotionError, ModelError, PhotosAway) as error:
         promotion.log_refusal(version, by=by, reason=str(error))
     except TimeoutException:
         promotion.log_refusal(
@@ -123,7 +172,7 @@ def rescore(version_id: int) -> None:
     try:
         with heartbeat.beating(heartbeat.me(), doing=f"scoring the catalogue by {version.name}"):
             stale.refresh(version)
-    except ModelError as error:
+    except (ModelError, PhotosAway) as error:
         version_log.note_failure(version, reason=f"The catalogue was not scored: {error}")
     except TimeoutException:
         stale.ask(version)  # what is done stays done, and the next task resumes there
@@ -140,7 +189,7 @@ def shadow_run(version_id: int) -> None:
     try:
         with heartbeat.beating(heartbeat.me(), doing=f"looking what {version.name} would flag"):
             shadow.run(version, progress=answer_in_between)
-    except ModelError as error:
+    except (ModelError, PhotosAway) as error:
         version_log.note_failure(version, reason=f"There is no shadow report: {error}")
     except TimeoutException:
         shadow.ask(version)  # the vectors that it has found are kept

@@ -33,6 +33,7 @@ class LiveProject:
     template: LiveProject | None = None
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     postgres: str = ""
+    code: Path = ROOT  # the checkout that runs
 
     def __post_init__(self) -> None:
         url = os.environ.get("DATABASE_URL", "")
@@ -66,9 +67,9 @@ class LiveProject:
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), *arguments],
+            [sys.executable, str(self.code / "manage.py"), *arguments],
             env=self.environment,
-            cwd=ROOT,
+            cwd=self.code,
             check=check,
             capture_output=True,
             text=True,
@@ -78,9 +79,9 @@ class LiveProject:
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{arguments[0]}-{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), *arguments],
+                [sys.executable, str(self.code / "manage.py"), *arguments],
                 env=self.environment,
-                cwd=ROOT,
+                cwd=self.code,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every check of the project: lint, types, import contract, and the tests on SQLite and, where a
-# server answers, on PostgreSQL. NO_SKIPS=1 makes a skipped test a failure (GPU tests excepted).
+# server answers, on PostgreSQL. NO_SKIPS=1 makes a skipped test a failure, but for what needs a GPU
+# or the git history.
 # `tools/test.sh fast`: what answers within a minute or two, to run after each change.
 set -u
 bin=${VENV:-.venv}/bin

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from moderation.models import Analysis
+from moderation.services.encoding import margins
+from moderation.services.queue import blind
 from moderation.templatetags import clipmod
 
-from . import cells
+from . import cells, signs
 from .keyset import KeysetAdmin
 from .lists import ReadOnlyAdmin
+from .person import person
 
 
 @admin.register(Analysis)
 class AnalysisAdmin(KeysetAdmin, ReadOnlyAdmin):
-    """Read only: an analysis is the model's answer, kept as it was given."""
+    """Read only: an analysis is the model's answer, kept as it was given.
+
+    Left out is what it said of products about which the reader may be asked blind now.
+    """
 
     list_display = (
         "photo",
@@ -41,12 +49,20 @@ class AnalysisAdmin(KeysetAdmin, ReadOnlyAdmin):
         "Product id (or its beginning) or seller; else words in the newest 10,000 texts"
     )
     fieldsets = (
-        (None, {"fields": ("picture", "text", "product_link", "result", "error")}),
+        (None, {"fields": ("picture", "whole_text", "read", "product_link", "result", "error")}),
         ("Scores", {"fields": ("scale", "p_cell", "confidence", "match_quality", "likely")}),
-        ("Which model", {"fields": ("model_version", "precision", "threshold_override")}),
+        (
+            "Which model",
+            {"fields": ("model_version", "precision", "preparation", "threshold_override")},
+        ),
         ("The work", {"fields": ("status", "attempts", "claimed_by", "created_at", "finished_at")}),
         ("Content", {"fields": ("image_sha256", "content_hash"), "classes": ("collapse",)}),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Analysis]:
+        kept_back = blind.is_product_kept_back(user=person(request), product="product")
+        analyses = super().get_queryset(request).annotate(is_kept_back=kept_back)
+        return analyses.filter(is_kept_back=False)
 
     @admin.display(description="Photo")
     def photo(self, row: Analysis) -> SafeString:
@@ -58,7 +74,15 @@ class AnalysisAdmin(KeysetAdmin, ReadOnlyAdmin):
 
     @admin.display(description="Text")
     def text_cell(self, row: Analysis) -> SafeString:
-        return format_html('<span class="cell-text">{}</span>', row.text)
+        return format_html('<span class="cell-text">{}</span>', signs.shown(row.text))
+
+    @admin.display(description="Text")
+    def whole_text(self, row: Analysis) -> SafeString:
+        return signs.shown(row.text)
+
+    @admin.display(description="The model read")
+    def read(self, row: Analysis) -> SafeString:
+        return signs.shown("–" if row.text_read is None else row.text_read)
 
     @admin.display(description="Product id")
     def external_id(self, row: Analysis) -> str:
@@ -98,4 +122,8 @@ class AnalysisAdmin(KeysetAdmin, ReadOnlyAdmin):
 
     @admin.display(description="The photo looks like")
     def likely(self, row: Analysis) -> str:
+        if row.top_categories and margins.of(row.model_version) is None:
+            return "Not shown: how often this model's guesses are right is not measured yet."
+        if row.top_categories and not margins.trusts_guess(row):
+            return "Not shown: this model's guesses are not right often enough."
         return render_to_string("admin/categories.html", clipmod.likely_categories(row, 5))

@@ -106,7 +106,7 @@ class AppealAdmin(ReadOnlyAdmin):
             "appeal": appeal,
             "decision": appeal.decision,
             "kept": kept,
-            "kept_image": photos.url(kept["image"]),
+            "kept_image": photos.url(kept["image"]) if kept["image"] else "",
             "product": product,
             "is_changed": product.content_hash != kept["content_hash"],
             "is_fallen": is_fallen,

@@ -6,8 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.db.models.functions import Lower
-from django.forms import ModelForm
+from django.forms import ModelChoiceField, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.html import format_html
@@ -17,22 +16,31 @@ from moderation.clip.errors import ModelError
 from moderation.models import Analysis, Category, Decision, Product, ReviewItem
 from moderation.models.querysets import DecisionQuerySet
 from moderation.services.catalogue import intake
+from moderation.services.queue import blind
 from moderation.services.scoring import analyze
 from moderation.templatetags import clipmod
 
-from . import cells, imports
+from . import cells, imports, photos, signs, words
 from .keyset import KeysetAdmin
 from .labels import ExportsLabels
-from .product_filters import AnalysisStatusFilter, FlaggedFilter
-from .product_form import ProductForm
+from .person import person
+from .product_filters import AnalysisStatusFilter, FlaggedFilter, WithdrawnFilter
+from .product_form import KnownCategory, ProductForm
 from .review import queue_link
+from .way_out import WaysOut
 
 # One request per so many products, so that a large selection stays out of memory.
 REQUEST_CHUNK = 1000
+KEPT_BACK = "kept back"
+
+
+def _is_kept_back(product: Product) -> bool:
+    """Whether the reader may be asked to judge it blind (`ProductAdmin.get_queryset`)."""
+    return bool(getattr(product, "is_kept_back", True))
 
 
 @admin.register(Product)
-class ProductAdmin(ExportsLabels, KeysetAdmin):
+class ProductAdmin(WaysOut, ExportsLabels, KeysetAdmin):
     """The catalogue with what the model says of each listing."""
 
     form = ProductForm
@@ -45,6 +53,7 @@ class ProductAdmin(ExportsLabels, KeysetAdmin):
     list_filter = (
         FlaggedFilter,
         AnalysisStatusFilter,
+        WithdrawnFilter,
         "source",
         "analysis__model_version",
         "category",
@@ -56,19 +65,37 @@ class ProductAdmin(ExportsLabels, KeysetAdmin):
     search_help_text = (
         "Product id (or its beginning) or seller; else words in the newest 10,000 texts"
     )
-    actions = ("analyse_again", "export_labels")
+    actions = ("analyse_again", "export_labels", "withdraw", "bring_back", "erase")
     autocomplete_fields = ("category",)
-    _facts = ("picture", "status", "similarity", "p_mismatch", "analyses", "in_queue")
+    _facts = (
+        "picture",
+        "all_photos",
+        "withdrawn_at",
+        "status",
+        "similarity",
+        "p_mismatch",
+        "analyses",
+        "in_queue",
+    )
+
+    def formfield_for_foreignkey(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField | None:
+        if db_field.name == "category":
+            kwargs["widget"] = KnownCategory(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         live = Analysis.objects.live().filter(product=OuterRef("pk")).order_by("-pk")
         open_item = ReviewItem.objects.open().filter(product=OuterRef("pk"))
+        kept_back = blind.is_product_kept_back(user=person(request))
         return (
             super()
             .get_queryset(request)
             .annotate(
                 live_status=Subquery(live.values("status")[:1]),
                 open_item=Subquery(open_item.values("pk")[:1]),
+                is_kept_back=kept_back,
             )
         )
 
@@ -102,29 +129,41 @@ class ProductAdmin(ExportsLabels, KeysetAdmin):
     # ── Cells ─────────────────────────────────────────────────────────────────────────────────
     @admin.display(description="Photo")
     def photo(self, product: Product) -> SafeString:
-        return cells.thumbnail(product.image.url)
+        return cells.thumbnail(product.image_url)
 
     @admin.display(description="Photo")
     def picture(self, product: Product) -> SafeString:
-        return format_html('<img class="picture" src="{}" alt="">', product.image.url)
+        if not product.image_url:
+            return SafeString("It is still to be fetched.")
+        return format_html('<img class="picture" src="{}" alt="">', product.image_url)
+
+    @admin.display(description="Photos")
+    def all_photos(self, product: Product) -> SafeString | str:
+        return photos.of_listing(product)
 
     @admin.display(description="Text")
     def text_cell(self, product: Product) -> SafeString:
-        return format_html('<span class="cell-text">{}</span>', product.text)
+        return format_html('<span class="cell-text">{}</span>', signs.shown(product.text))
 
     @admin.display(description="Analysis")
-    def status(self, product: Product) -> SafeString:
+    def status(self, product: Product) -> SafeString | str:
+        if product.withdrawn_at is not None:
+            return cells.badge("withdrawn")
         live = getattr(product, "live_status", None)
         if live:
             return cells.badge(str(Analysis.Status(live).label).lower())
-        return cells.verdict_badge(product.analysis)
+        return KEPT_BACK if _is_kept_back(product) else cells.verdict_badge(product.analysis)
 
     @admin.display(description="Similarity")
     def similarity(self, product: Product) -> str:
+        if _is_kept_back(product):
+            return KEPT_BACK
         return clipmod.score(product.analysis.similarity if product.analysis else None)
 
     @admin.display(description="P(mismatch)")
     def p_mismatch(self, product: Product) -> str:
+        if _is_kept_back(product):
+            return KEPT_BACK
         return clipmod.percent(product.analysis.p_mismatch if product.analysis else None)
 
     @admin.display(description="Analyses")
@@ -167,9 +206,17 @@ class CategoryAdmin(admin.ModelAdmin):
     list_editable = ("prompt", "is_active", "threshold")
     list_filter = ("is_active",)
     search_fields = ("name", "prompt")
-    ordering = (Lower("name"),)
+    ordering = ("key",)
     list_per_page = 100
     show_full_result_count = False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        if not search_term.strip():
+            return queryset, False
+        found = words.rows_with(search_term, Category.objects.all(), among=self.search_fields)
+        return queryset.filter(pk__in=list(found)), False
 
     @admin.display(description="Products")
     def products(self, category: Category) -> SafeString:

@@ -11,7 +11,9 @@ from moderation.models import Analysis
 
 
 def thumbnail(url: str) -> SafeString:
-    """A small picture, loaded when it comes into view."""
+    """A small picture, loaded when it comes into view; nothing without an address."""
+    if not url:
+        return SafeString("")
     return format_html(
         '<img class="thumbnail" src="{}" alt="" width="48" height="48" loading="lazy" '
         'decoding="async">',
@@ -30,6 +32,8 @@ def verdict_badge(analysis: Analysis | None) -> SafeString:
         return badge("not analysed")
     if analysis.status != Analysis.Status.DONE:
         return badge(analysis.get_status_display().lower())
+    if analysis.unreadable:
+        return badge("not read")
     return badge("flagged", "flagged") if analysis.is_mismatch else badge("passed", "passed")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -20,14 +21,20 @@ from moderation.services.catalogue.catalogue_formats import (
     ENDINGS,
     FORMATS,
     CatalogueFileError,
+    format_of,
     listed,
 )
-from moderation.services.catalogue.catalogue_import import ImportReport, import_catalogue
+from moderation.services.catalogue.catalogue_import import import_catalogue
+from moderation.services.catalogue.column_mapping import Choice
+from moderation.services.catalogue.import_report import ImportReport
+from moderation.services.catalogue.profiles import PROFILES
 
 from . import upload
+from .person import person
 from .upload import Upload, UploadError
 
 ROWS_SHOWN = 500
+ACCEPTED = [ending for one in FORMATS for ending in one.endings]
 _KEY = "import_upload"
 
 
@@ -36,9 +43,15 @@ class UploadForm(forms.Form):
 
     catalogue = forms.FileField(
         label="Catalogue",
-        help_text=f"{listed([one.title for one in FORMATS], by='or')} with the columns product_id, "
-        "image_path, text and, where you have them, category and seller.",
-        widget=forms.ClearableFileInput(attrs={"accept": ",".join(ENDINGS)}),
+        help_text=f"{listed([one.title for one in FORMATS], by='or')}: what your shop exports, or "
+        "the columns product_id, image_path, text and, where you have them, category and seller.",
+        widget=forms.ClearableFileInput(attrs={"accept": ",".join(ACCEPTED)}),
+    )
+    profile = forms.ChoiceField(
+        required=False,
+        label="Profile",
+        choices=[("", "Recognise it"), *((one.name, one.title) for one in PROFILES.values())],
+        help_text="What kind of export it is. The dry run says which was recognised and why.",
     )
     photos = forms.FileField(
         required=False,
@@ -53,7 +66,7 @@ class UploadForm(forms.Form):
 
     def clean_catalogue(self) -> Any:
         file = self.cleaned_data["catalogue"]
-        if not file.name.lower().endswith(ENDINGS):
+        if format_of(Path(file.name)) is None:
             raise forms.ValidationError(
                 f"{file.name} is not a catalogue file; choose one that ends in "
                 f"{', '.join(ENDINGS)}."
@@ -98,19 +111,25 @@ class ImportPages:
         if not form.is_valid():
             return self._page(request, form, status=400)
         self._forget(request)
-        strict = form.cleaned_data["strict"]
+        strict, choice = form.cleaned_data["strict"], Choice(form.cleaned_data["profile"])
         try:
-            kept = upload.keep(form.cleaned_data["catalogue"], form.cleaned_data["photos"])
+            kept = upload.keep(
+                form.cleaned_data["catalogue"], form.cleaned_data["photos"], choice=choice
+            )
         except UploadError as error:
             form.add_error("photos", str(error))
-            return self._page(request, form, status=400)
+            return self._page(request, form, status=error.status)
         try:
-            report = _run(kept, dry_run=True, strict=strict)
+            report = _run(request, kept, choice, dry_run=True, strict=strict)
         except (CatalogueFileError, ModelError) as error:
             kept.remove()
             form.add_error("catalogue", str(error))
             return self._page(request, form, status=400)
-        request.session[_KEY] = {"token": kept.token, "strict": strict}
+        request.session[_KEY] = {
+            "token": kept.token,
+            "strict": strict,
+            "profile": choice.profile,
+        }
         return self._page(request, form, kept=kept, report=report, strict=strict)
 
     def confirm(self, request: HttpRequest) -> HttpResponse:
@@ -123,7 +142,8 @@ class ImportPages:
             messages.error(request, "The uploaded file is gone; upload it again.")
             return HttpResponseRedirect(reverse("admin:moderation_product_import"))
         try:
-            report = _run(kept, dry_run=False, strict=asked["strict"])
+            choice = Choice(asked.get("profile", ""))
+            report = _run(request, kept, choice, dry_run=False, strict=asked["strict"])
         except (CatalogueFileError, ModelError) as error:
             messages.error(request, f"Nothing was imported: {error}")
             return HttpResponseRedirect(reverse("admin:moderation_product_import"))
@@ -134,6 +154,12 @@ class ImportPages:
             f"Imported: {report.created:,} new, {report.updated:,} updated, "
             f"{report.unchanged:,} unchanged, {len(report.bad_rows):,} bad rows left out.",
         )
+        if report.stopped:
+            messages.error(
+                request,
+                f"Stopped before the end of the file: {report.stopped} Then upload it again, which "
+                "goes on from there.",
+            )
         return HttpResponseRedirect(reverse("admin:moderation_product_changelist"))
 
     def _forget(self, request: HttpRequest) -> None:
@@ -157,7 +183,9 @@ class ImportPages:
             "form": form,
             "report": report,
             "file_name": kept.catalogue.name if kept else "",
-            "shown": report.bad_rows[:ROWS_SHOWN] if report else [],
+            "has_zip": kept is not None and kept.photos is not None,
+            "told": len(report.rows_to_tell) if report else 0,
+            "shown": report.rows_to_tell[:ROWS_SHOWN] if report else [],
             "may_confirm": report is not None and report.created + report.updated > 0,
             "strict": strict,
         }
@@ -169,13 +197,17 @@ class ImportPages:
         )
 
 
-def _run(kept: Upload, *, dry_run: bool, strict: bool) -> ImportReport:
+def _run(
+    request: HttpRequest, kept: Upload, choice: Choice, *, dry_run: bool, strict: bool
+) -> ImportReport:
     """Import an upload; no path of it leads out of its ZIP or of `CLIP_IMAGE_ROOT`."""
     return import_catalogue(
         kept.catalogue,
+        choice=choice,
         image_base_path=kept.photos or settings.CLIP_IMAGE_ROOT,
         allow_absolute=False,
         dry_run=dry_run,
         strict=strict,
         source=Product.Source.IMPORT,
+        by=person(request),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from django.contrib.admin.views.main import ChangeList
@@ -21,6 +22,7 @@ from django.http import HttpRequest
 from moderation.models import Product
 from moderation.services.queries.in_time import in_time
 
+from . import words
 from .lists import LargeTableAdmin
 
 AFTER, BEFORE = "after", "before"
@@ -30,7 +32,6 @@ LOOKED_THROUGH = 20_000
 # Words are looked for in so many of the newest rows, and a beginning of an id gives so many.
 SEARCHED = 10_000
 MOST_IDS = 1_000
-_MOST_WORDS = 8
 _LARGEST_KEY = 2**63 - 1
 
 
@@ -160,22 +161,15 @@ class KeysetAdmin(LargeTableAdmin):
         return by_seller if by_id is None else by_id | by_seller
 
     def _with_words(self, queryset: QuerySet, term: str) -> QuerySet:
-        words = term.split()[:_MOST_WORDS]
-        if path := self.product_path:
-            newest = Product.objects.filter(pk__gt=_newest_key(Product) - SEARCHED)
-            texts = newest.filter(_all_in(words, "text")).order_by()
-            if found := list(texts.values_list("pk", flat=True)[:MOST_IDS]):
-                return queryset.filter(**{f"{path}pk__in": found})
-        own = Q()
-        for field in self.search_words:
-            own |= _all_in(words, field)
-        if not own:
+        path = self.product_path
+        if path and (found := _newest_with(term, Product, among=("text",))):
+            return queryset.filter(**{f"{path}pk__in": found})
+        if not self.search_words:
             return queryset.none()
-        return queryset.filter(own, pk__gt=_newest_key(self.model) - SEARCHED)
+        return queryset.filter(pk__in=_newest_with(term, self.model, among=self.search_words))
 
 
-def _all_in(words: list[str], field: str) -> Q:
-    every = Q()
-    for word in words:
-        every &= Q(**{f"{field}__icontains": word})
-    return every
+def _newest_with(term: str, model: type[Model], *, among: tuple[str, ...]) -> list[int]:
+    """Keys of the newest rows, `MOST_IDS` at most, that hold the words of the term."""
+    newest = model._default_manager.filter(pk__gt=_newest_key(model) - SEARCHED)
+    return list(islice(words.rows_with(term, newest.order_by("-pk"), among=among), MOST_IDS))

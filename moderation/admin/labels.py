@@ -13,7 +13,8 @@ from django.http import FileResponse, HttpRequest, HttpResponseBase
 from moderation.models.querysets import DecisionQuerySet
 from moderation.services.datasets import dataset
 from moderation.services.datasets.dataset_manifest import Filters
-from moderation.services.datasets.formats import DEFAULT, FORMATS
+from moderation.services.datasets.formats import DEFAULT, FORMATS, spreadsheet
+from moderation.services.rules.photos_away import PhotosAway
 
 
 class ExportsLabels(admin.ModelAdmin):
@@ -45,9 +46,13 @@ class ExportsLabels(admin.ModelAdmin):
         file = tempfile.TemporaryFile()  # noqa: SIM115 - the response reads and closes it
         try:
             dataset.export_zip(file, filters=Filters(decision_ids=ids), format=format)
-        except dataset.DatasetError as error:
+        except (dataset.DatasetError, PhotosAway) as error:
             file.close()
             self.message_user(request, str(error), messages.ERROR)
             return None
         file.seek(0)
+        if format == DEFAULT:  # on the next page, as this answer is the file
+            action = "Export labels (ZIP, SPREADSHEET.CSV)"
+            words = f"{spreadsheet.WARNING}; “{action}” writes one to open there."
+            self.message_user(request, words, messages.WARNING)
         return FileResponse(file, as_attachment=True, filename="labels.zip")

@@ -25,21 +25,19 @@ class CappedPaginator(Paginator):
         return rows.order_by()[:COUNTED_AT_MOST].count()
 
 
-class LargeTableAdmin(admin.ModelAdmin):
-    """For tables that grow with the catalogue: no full counts, no counts per filter."""
+class OfferedLookups(admin.ModelAdmin):
+    """A list is narrowed by what its page offers, and by nothing else that an address names.
 
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    paginator = CappedPaginator
-    list_per_page = 50
+    Django lets it name any column and any comparison. So a list of webhooks told a secret letter by
+    letter, a list of items was narrowed to the blind ones that the model flagged, and one pattern
+    for a regular expression held SQLite, and with it all requests, for as long as it liked. The
+    site lays this over every page (`ClipmodAdminSite.register`), those of other packages too.
+    """
+
     links_by: tuple[str, ...] = ()  # conditions of links from other pages that no filter offers
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Only what the list's own filters and the links to it ask for.
-
-        Django lets an address name any column, so that a list of items could be narrowed to the
-        blind ones that the model flagged.
-        """
+        """Only what the list's own filters and the links to it ask for."""
         allowed = {*self.links_by}
         for one in self.list_filter:
             if isinstance(one, str):
@@ -48,6 +46,15 @@ class LargeTableAdmin(admin.ModelAdmin):
             else:
                 allowed.add(getattr(one, "parameter_name", ""))
         return lookup in allowed
+
+
+class LargeTableAdmin(OfferedLookups):
+    """For tables that grow with the catalogue: no full counts, no counts per filter."""
+
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = CappedPaginator
+    list_per_page = 50
 
 
 class ReadOnlyAdmin(LargeTableAdmin):

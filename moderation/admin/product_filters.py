@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
@@ -10,18 +14,40 @@ from moderation.models import Analysis, Product
 
 
 class FlaggedFilter(SimpleListFilter):
-    """By the answer of the current analysis."""
+    """By the answer of the current analysis, but for what the reader may be asked blind."""
 
     title = "flagged"
     parameter_name = "flagged"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
-        return [("yes", "Flagged"), ("no", "Passed")]
+        return [("yes", "Flagged"), ("no", "Passed"), ("unread", "Cannot be read by the model")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() is None:
             return queryset
-        return queryset.filter(analysis__is_mismatch=self.value() == "yes")
+        shown = queryset.filter(is_kept_back=False)
+        if self.value() == "unread":
+            return shown.filter(analysis__unreadable__gt="")
+        return shown.filter(analysis__is_mismatch=self.value() == "yes")
+
+
+class WithdrawnFilter(SimpleListFilter):
+    """What the shop offers now, unless something else is asked for."""
+
+    title = "withdrawn"
+    parameter_name = "withdrawn"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
+        return [("yes", "Withdrawn"), ("all", "Both")]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        first, *others = super().choices(changelist)
+        return iter([{**first, "display": "Present"}, *others])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(withdrawn_at__isnull=self.value() != "yes")
 
 
 class AnalysisStatusFilter(SimpleListFilter):

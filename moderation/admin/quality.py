@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
 from moderation.clip.statistics.audit_estimate import Figure
+from moderation.clip.statistics.labelled_scores import TOLD_FROM
 from moderation.services.measures import quality
 
 from .chart import Chart
@@ -35,7 +36,7 @@ def urls(site: AdminSite) -> list[URLPattern]:
             "charts": _charts(found),
             "rows": [_row(week) for week in reversed(found.weeks)],
             "kappa": _kappa(found.agreement.kappa),
-            "least": quality.LEAST_JUDGED,
+            "least": TOLD_FROM,
             "recent": quality.RECENT_WEEKS,
             "former": quality.FORMER_WEEKS,
             "audit_share": settings.AUDIT_SHARE,

@@ -8,7 +8,9 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from moderation.models import Decision, ReviewItem
+from moderation.services.encoding import margins
 from moderation.services.queue import blind, review, review_claims, similar
+from moderation.services.rules import texts_read
 
 from .decision_form import CONFIRM, DISMISS, answers, shown_stamp
 from .why import why
@@ -24,15 +26,23 @@ BY_ITEM = (
 )
 
 
+def is_in_hand(item: ReviewItem, *, moderator: User) -> bool:
+    """Whether this moderator decides it; else its page only shows it."""
+    return item.state == review.OPEN and item.claimed_by_id == moderator.pk
+
+
 def item_context(item: ReviewItem, *, moderator: User, keys: Mapping[str, str]) -> dict[str, Any]:
     """The context of item.html for an item that was read with `BY_ITEM`."""
-    in_hand = item.state == review.OPEN and item.claimed_by_id == moderator.pk
+    in_hand = is_in_hand(item, moderator=moderator)
     context: dict[str, Any] = {
         "item": item,
         "in_hand": in_hand,
         "keys": keys,
+        "text_read": texts_read.read_otherwise(item.analysis),
+        "text_parts": texts_read.parts_of(item.analysis),
         "is_kept_back": item.is_blind,
         "why": why(item),
+        "shows_guesses": margins.trusts_guess(item.analysis),
     }
     if not in_hand:
         if blind.is_model_kept_back(item, user=moderator):
@@ -53,5 +63,5 @@ def item_context(item: ReviewItem, *, moderator: User, keys: Mapping[str, str]) 
 
 
 def _likely_reason(why: dict[str, Any] | None) -> Decision.Reason | None:
-    """The reason that the explanation speaks for: a colour that is not the photo's."""
-    return Decision.Reason.OTHER_COLOUR if why and why["shares"] else None
+    """The reason that the explanation speaks for; None: another product, the first of them."""
+    return Decision.Reason.OTHER_COLOUR if why and why["is_colour"] else None

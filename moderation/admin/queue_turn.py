@@ -16,7 +16,7 @@ from moderation.services.queue import queue_keys, review_claims, review_queue, r
 
 from .person import person
 from .queue_desk import DeskAddress
-from .queue_item import BY_ITEM, item_context
+from .queue_item import BY_ITEM, is_in_hand, item_context
 from .work_state import work_state
 
 AHEAD = 3
@@ -91,16 +91,14 @@ class Turn:
     def _news(self, message: str, *, show: ReviewItem | None) -> dict[str, Any]:
         """What the script is told: figures, and the items it lacks in the order to come."""
         items = self._reserved(show)
-        there = set(self.have)
-        lacking = [item.pk for item in items if item.pk not in there or item == show]
         keys, _ = queue_keys.keys_of(self.moderator)
         context = self._figures() | {"keys": keys}
         return {
             "message": message,
             "bar": self._html("bar", context),
             "items": [
-                {"pk": pk, "html": self._item_html(item, keys)}
-                for pk, item in zip(lacking, _in_full(lacking), strict=True)
+                {"pk": item.pk, "html": self._item_html(item, keys)}
+                for item in self._lacking(items, show=show)
             ],
             "show": show.pk if show else None,
             "empty": "" if items else self._html("empty", context | {"work": work_state()}),
@@ -116,6 +114,20 @@ class Turn:
         if show is not None and show.pk not in {item.pk for item in items}:
             items.insert(0, show)  # undone at another desk than it came from
         return items
+
+    def _lacking(self, items: list[ReviewItem], *, show: ReviewItem | None) -> list[ReviewItem]:
+        """Those that the page does not have.
+
+        The page before this one may have been left just now and have given them back: they would
+        come as items that nobody has in hand. Whoever decides the next one is given them again.
+        """
+        there = set(self.have)
+        lacking = [item.pk for item in items if item.pk not in there or item == show]
+        return [
+            item
+            for item in _in_full(lacking)
+            if item == show or is_in_hand(item, moderator=self.moderator)
+        ]
 
     def _item_html(self, item: ReviewItem, keys: dict[str, str]) -> str:
         context = item_context(item, moderator=self.moderator, keys=keys)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from moderation.models import ShadowReport
+from moderation.services.queue import blind
 from moderation.services.rules import photos
 
 from .lists import ReadOnlyAdmin
+from .person import person
 
 _FLIPS = [
     ("newly_flagged", "Newly flagged", "These pass now and would come into the queue."),
@@ -44,10 +47,10 @@ class ShadowReportAdmin(ReadOnlyAdmin):
         return f"{shadow.report['flipped_share']:.2%}"
 
     def shown(self, request: HttpRequest, row: ShadowReport) -> dict[str, Any]:
-        return _shown(row.report) | {"subtitle": None}
+        return _shown(row.report, to=person(request)) | {"subtitle": None}
 
 
-def _shown(report: dict[str, Any]) -> dict[str, Any]:
+def _shown(report: dict[str, Any], *, to: User) -> dict[str, Any]:
     """The report as its page shows it."""
     changed = [r for r in report["categories"] if r["newly_flagged"] or r["no_longer_flagged"]]
     return {
@@ -58,14 +61,17 @@ def _shown(report: dict[str, Any]) -> dict[str, Any]:
         "decided": [(words, report["decided"][side]) for side, words in _SIDES],
         "histograms": _histograms(report),
         "flips": [
-            (words, hint, report[flip], [_example(e) for e in report["examples"][flip]])
+            (words, hint, report[flip], *_examples(report["examples"][flip], to=to))
             for flip, words, hint in _FLIPS
         ],
     }
 
 
-def _example(example: dict[str, Any]) -> dict[str, Any]:
-    return example | {"image_url": photos.url(example["image"])}
+def _examples(found: list[dict[str, Any]], *, to: User) -> tuple[list[dict[str, Any]], int]:
+    """Those that this person may see, and of how many they may be asked blind."""
+    kept_back = blind.products_kept_back([one["product"] for one in found], user=to)
+    shown = [one for one in found if one["product"] not in kept_back]
+    return [one | {"image_url": photos.url(one["image"])} for one in shown], len(kept_back)
 
 
 def _histograms(report: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""An uploaded catalogue, kept from the dry run to the import, and its photos, safely unpacked."""
+"""An uploaded catalogue and its unpacked photos, kept from the dry run to the import."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ import re
 import shutil
 import time
 import uuid
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
+from moderation.services.catalogue.catalogue_file import open_catalogue
+from moderation.services.catalogue.catalogue_formats import CatalogueFileError
+from moderation.services.catalogue.column_mapping import Choice
+from moderation.services.catalogue.photo_archive import ArchiveError, unpack
+
 KEPT_SECONDS = 24 * 3600
-FILES_AT_MOST = 20_000
-BYTES_AT_MOST = 2 * 2**30
 _TOKEN = re.compile(r"[0-9a-f]{32}")
-_CHUNK = 1 << 20
+_ROWS = 1000
+_STEM_BYTES = 200
 
 
 class UploadError(Exception):
-    """A ZIP that cannot be taken; `str(error)` says why and what to do."""
+    """An upload that cannot be taken; `str(error)` says why and what to do."""
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -36,24 +44,47 @@ class Upload:
         shutil.rmtree(_root() / self.token, ignore_errors=True)
 
 
-def keep(catalogue: UploadedFile, photos: UploadedFile | None) -> Upload:
+def keep(catalogue: UploadedFile, photos: UploadedFile | None, *, choice: Choice) -> Upload:
     """Store an upload until it is imported or a day old. Raises `UploadError`."""
-    _remove_old()
     token = uuid.uuid4().hex
     folder = _root() / token
-    (folder / "catalogue").mkdir(parents=True, mode=0o700)
     try:
-        with (folder / "catalogue" / Path(catalogue.name or "").name).open("wb") as file:
-            for chunk in catalogue.chunks():
-                file.write(chunk)
-        if photos is not None:
-            unpack(photos, folder / "photos")
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        _remove_old()
+        _fill(folder, catalogue, photos, choice)
+    except ArchiveError as error:
+        raise UploadError(str(error)) from error
+    except OSError as error:
+        raise UploadError(
+            f"The upload cannot be kept ({error.strerror or error}); make room on the disk of "
+            "IMPORT_DIR, or let clipmod write there, and upload it again.",
+            status=507,
+        ) from error
     kept = find(token)
     assert kept is not None
     return kept
+
+
+def _fill(
+    folder: Path, catalogue: UploadedFile, photos: UploadedFile | None, choice: Choice
+) -> None:
+    """All of it, or nothing where anything fails."""
+    path = folder / "catalogue" / _file_name(catalogue.name or "")
+    path.parent.mkdir(parents=True, mode=0o700)
+    try:
+        with path.open("wb") as file:
+            for chunk in catalogue.chunks():
+                file.write(chunk)
+        if photos is not None:
+            unpack(photos, folder / "photos", named=partial(_photos_named, path, choice))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _file_name(name: str) -> str:
+    """The upload's own name, cut to what a disk takes: 255 bytes, which letters are more than."""
+    path = Path(Path(name).name)
+    return path.stem.encode()[:_STEM_BYTES].decode(errors="ignore") + path.suffix
 
 
 def find(token: str) -> Upload | None:
@@ -69,53 +100,13 @@ def find(token: str) -> Upload | None:
     )
 
 
-def unpack(archive: UploadedFile, folder: Path) -> None:
-    """Unpack plain files only; refuse what leads out of `folder` or is too much.
-
-    Sizes are counted while writing, because a ZIP may lie about them. Raises `UploadError`.
-    """
-    folder.mkdir(parents=True)
+def _photos_named(catalogue: Path, choice: Choice) -> set[str]:
+    """By its rows; none where it cannot be read, which its import will say."""
     try:
-        with zipfile.ZipFile(archive) as source:
-            entries = [entry for entry in source.infolist() if not entry.is_dir()]
-            if len(entries) > FILES_AT_MOST:
-                raise UploadError(
-                    f"The ZIP holds {len(entries):,} files; at most {FILES_AT_MOST:,} are "
-                    "accepted. Import it in parts."
-                )
-            left = BYTES_AT_MOST
-            for entry in entries:
-                left = _unpack_entry(source, entry, folder / _inside(entry.filename), left)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise UploadError(f"The ZIP cannot be read ({error}); pack it again.") from error
-
-
-def _inside(name: str) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
-        raise UploadError(f"The ZIP holds the path {name}, which leads out of it; pack it again.")
-    return path
-
-
-def _unpack_entry(source: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: int) -> int:
-    """Write one file; returns how many bytes may still come."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    size = 0
-    with source.open(entry) as packed, target.open("wb") as file:
-        while chunk := packed.read(_CHUNK):
-            size += len(chunk)
-            left -= len(chunk)
-            if size > settings.MAX_UPLOAD_BYTES:
-                raise UploadError(
-                    f"{entry.filename} in the ZIP has more than {settings.MAX_UPLOAD_MB:g} MB."
-                )
-            if left < 0:
-                raise UploadError(
-                    f"The ZIP unpacks to more than {BYTES_AT_MOST / 2**30:g} GB; import it in "
-                    "parts."
-                )
-            file.write(chunk)
-    return left
+        chunks = open_catalogue(catalogue, choice=choice).chunks(_ROWS)
+        return {name for rows in chunks for row in rows for name in row.photos}
+    except CatalogueFileError:
+        return set()
 
 
 def _root() -> Path:

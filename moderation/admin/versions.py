@@ -18,7 +18,8 @@ from django.views.decorators.http import require_POST
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
-from moderation.services.registry import activation, files
+from moderation.services.encoding import engine
+from moderation.services.registry import activation
 from moderation.services.release import rollback
 
 from . import cells, version_buttons
@@ -119,7 +120,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             self.message_user(request, "Choose exactly one version.", messages.ERROR)
             return
         try:
-            files.folder_of(chosen[0])  # its files must be here before anything relies on it
+            engine.try_out(chosen[0])
             activation.activate(chosen[0], by=person(request))
         except ModelError as error:
             self.message_user(request, f"Not activated: {error}", messages.ERROR)

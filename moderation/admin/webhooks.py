@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -19,12 +18,13 @@ from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from moderation.models import Delivery, Webhook
-from moderation.services.integration import webhooks
+from moderation.models import Decision, Delivery, Webhook
+from moderation.services.integration import webhook_secrets, webhooks
 
 from . import cells
 from .keyset import SEARCHED, KeysetAdmin
 from .lists import ReadOnlyAdmin
+from .person import person
 
 CHANGE = "moderation.change_webhook"
 
@@ -36,7 +36,11 @@ class WebhookForm(forms.ModelForm):
 
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]
-        if urlsplit(url).username is not None:
+        try:
+            user = urlsplit(url).username
+        except ValueError as error:  # such as https://[::1
+            raise forms.ValidationError("Enter a valid address.") from error
+        if user is not None:
             raise forms.ValidationError(
                 "The address holds a user name; leave it out, the signature shows who sends."
             )
@@ -81,12 +85,17 @@ class WebhookAdmin(admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        may_change = {"may_change_webhook": request.user.has_perm(CHANGE)}
-        return super().change_view(request, object_id, form_url, may_change | (extra_context or {}))
+        webhook = self.get_object(request, object_id)
+        context = {
+            "may_change_webhook": request.user.has_perm(CHANGE),
+            "secret_is_lost": webhook_secrets.is_lost(webhook) if webhook else "",
+        }
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Webhook, form: Any, change: bool) -> None:
-        if not change and isinstance(request.user, User):
-            obj.created_by = request.user
+        if not change:
+            obj.created_by = person(request)
+            webhook_secrets.give_new(obj)
         super().save_model(request, obj, form, change)
 
     def response_add(
@@ -125,7 +134,10 @@ class WebhookAdmin(admin.ModelAdmin):
 
 @admin.register(Delivery)
 class DeliveryAdmin(KeysetAdmin, ReadOnlyAdmin):
-    """The log: what was told to whom, when, and how it was answered."""
+    """The log: what was told to whom, when, and how it was answered.
+
+    Left out is what was said of products about which the reader may be asked blind now.
+    """
 
     list_display = (
         *("created_at", "event", "about", "webhook", "state_cell"),
@@ -145,6 +157,11 @@ class DeliveryAdmin(KeysetAdmin, ReadOnlyAdmin):
         *("event", "event_id", "webhook", "decision", "appeal", "payload", "state"),
         *("attempts", "answer_status", "error", "due_at", "tried_at", "sent_at", "created_at"),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        shown = Decision.objects.may_be_shown(to=person(request))
+        may_be_shown = Q(decision=None) | Exists(shown.filter(pk=OuterRef("decision")))
+        return super().get_queryset(request).filter(may_be_shown)
 
     @admin.display(description="About")
     def about(self, row: Delivery) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.humanize.templatetags.humanize import ordinal
-
 from moderation.models import Decision, Explanation, ReviewItem
 from moderation.services.queue import explain_evidence
 from moderation.services.rules import photos
@@ -17,10 +15,11 @@ Parts = list[tuple[str, bool]]  # pieces of a text, and whether each is marked
 def why(item: ReviewItem) -> dict[str, Any] | None:
     """The context of why.html, in two queries at most; None where there is nothing to say.
 
-    `sentence` says what does not fit, `text_parts` is the listing's text with the wrong word
-    marked, `suggestion_parts` the corrected one with the new word marked, `shares` the colours as
-    (name, share in words), `notes` further sentences, `nearest` decided listings. Each is empty
-    where nothing is trusted. A blind item has no why, whatever is stored.
+    `sentence` says what does not fit, `is_colour` whether that is a colour, `text_parts` is the
+    listing's text with the wrong word marked, `suggestion_parts` the corrected one with the new
+    word marked, `shares` the colours as (name, share in words), `notes` further sentences,
+    `nearest` decided listings. Each is empty where nothing is trusted. A blind item has no why,
+    whatever is stored.
     """
     if item.is_blind:
         return None
@@ -30,7 +29,8 @@ def why(item: ReviewItem) -> dict[str, Any] | None:
     found, text = stored.found, stored.analysis.text
     wrong = found.get("wrong")
     shown = {
-        "sentence": _sentence(wrong) if wrong else "",
+        "sentence": _sentence(found),
+        "is_colour": bool(wrong) and wrong["kind"] == "colour",
         "text_parts": _marked(text, wrong["spans"]) if wrong else [],
         "shares": [(name, percent(share)) for name, share in wrong.get("shares", [])]
         if wrong
@@ -46,11 +46,15 @@ def why(item: ReviewItem) -> dict[str, Any] | None:
     return shown
 
 
-def _sentence(wrong: dict[str, Any]) -> str:
-    sentence = f"“{wrong['word']}” does not fit"
-    if wrong["looks_like"]:
-        return f"{sentence}: the photo looks {' or '.join(wrong['looks_like'])}."
-    return f"{sentence} the photo."
+def _sentence(found: dict[str, Any]) -> str:
+    """What does not fit, the kind of product before anything else."""
+    wrong, category = found.get("wrong"), found.get("category")
+    if wrong and wrong["kind"] == "colour":
+        looks_like = " or ".join(wrong["looks_like"])
+        return f"“{wrong['word']}” does not fit: the photo looks {looks_like}."
+    if wrong:
+        return f"The photo does not look like “{wrong['word']}”."
+    return f"The photo does not look like its category, {category['name']}." if category else ""
 
 
 def _marked(text: str, spans: list[list[int]]) -> Parts:
@@ -74,11 +78,8 @@ def _suggestion(text: str, wrong: dict[str, Any], suggestion: str) -> Parts:
 
 def _notes(found: dict[str, Any]) -> list[str]:
     notes = []
-    if category := found.get("category"):
-        notes.append(
-            f"Its category, {category['name']}, comes {ordinal(category['rank'])} of "
-            f"{category['of']} for this photo."
-        )
+    if "wrong" in found and (category := found.get("category")):
+        notes.append(f"The photo does not look like its category either, {category['name']}.")
     if standing := found.get("standing"):
         notes.append(
             f"Of {standing['of']:,} listings in {standing['category']}, "

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from moderation.clip.errors import ModelError
-from moderation.models import Analysis, ModelVersion
+from moderation.models import Analysis, ModelVersion, WorkPause
 from moderation.services.registry import versions
 from moderation.services.rules.thresholds import Thresholds
-from moderation.services.worker import heartbeat
+from moderation.services.worker import heartbeat, pause
 
 # Counting stops here, so that no page counts a million rows.
 COUNTED_AT_MOST = 10_000
@@ -25,6 +25,7 @@ class WorkState:
     model_error: str
     waiting: int
     last_finished: datetime | None
+    pause: WorkPause | None
 
     @property
     def waiting_words(self) -> str:
@@ -50,4 +51,5 @@ def work_state() -> WorkState:
         .order_by("-id")
         .values_list("finished_at", flat=True)
         .first(),
+        pause=pause.present(),
     )

@@ -15,7 +15,7 @@ from moderation.services.scoring import scoring_requests
 
 from .answers import UPLOAD, VERDICT_EXAMPLE, VerdictAnswer, responses, verdict
 from .errors import invalid
-from .fields import ListingTextField, PhotoField, ThresholdField
+from .fields import ListingTextField, PhotoField, ThresholdField, form_with_photo
 from .view import ApiView, checked
 
 
@@ -36,7 +36,7 @@ class Analyze(ApiView):
         operation_id="clip_analyze",
         summary="Does this photo match this text?",
         tags=["clip"],
-        request={"multipart/form-data": AnalyzeForm},
+        request=form_with_photo(AnalyzeForm, "file"),
         responses=responses({200: VerdictAnswer}, *UPLOAD),
         examples=[OpenApiExample("A mismatch", value=VERDICT_EXAMPLE, response_only=True)],
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import generics, serializers
 from rest_framework.exceptions import NotFound
@@ -17,10 +16,11 @@ from moderation.services.integration import appeal_filing, appeals
 
 from .answers import responses
 from .errors import Conflict, invalid
+from .json_fields import TextField, WholeNumberField
 from .paging import NewestFirst
 from .parsers import JsonParser
 from .permissions import AppealRights
-from .product_filters import OneOfFilter
+from .product_filters import Filters, OneOfFilter
 from .view import ApiView, checked, person
 
 _EXAMPLE_VALUE: dict[str, Any] = {
@@ -40,14 +40,14 @@ _EXAMPLE = OpenApiExample("A successful one", value=_EXAMPLE_VALUE, response_onl
 class AppealForm(serializers.Serializer[Any]):
     """An objection to one decision."""
 
-    reference = serializers.CharField(
+    reference = TextField(
         max_length=100,
         help_text="The shop's own id of the appeal. To send it twice is harmless.",
     )
-    decision = serializers.IntegerField(
+    decision = WholeNumberField(
         min_value=1, help_text="`decision_id` of the webhook, or `id` in /api/decisions."
     )
-    statement = serializers.CharField(
+    statement = TextField(
         max_length=appeal_filing.STATEMENT_LENGTH, help_text="What the seller says."
     )
 
@@ -80,7 +80,7 @@ class AppealAnswer(serializers.ModelSerializer[Appeal]):
         read_only_fields = fields
 
 
-class AppealFilters(filters.FilterSet):
+class AppealFilters(Filters):
     state = OneOfFilter(choices=Appeal.State.choices)
 
     class Meta:
@@ -93,7 +93,7 @@ def _shown() -> QuerySet[Appeal]:
 
 
 class Appeals(ApiView, generics.ListAPIView[Appeal]):
-    """All appeals, and the door for new ones."""
+    """List appeals, newest first; POST files one."""
 
     permission_classes = [AppealRights]
     parser_classes = [JsonParser]

@@ -6,21 +6,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import OpenApiRequest, PolymorphicProxySerializer, extend_schema
-from rest_framework.exceptions import ValidationError
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.clip.errors import ImageError
+from moderation.models import Product, Scope
+from moderation.services.queue import blind
 from moderation.services.scoring import scoring_requests
 from moderation.services.scoring.scoring_requests import Answer, Pair
 
 from .answers import UPLOAD, responses, verdict
 from .batch_forms import EXAMPLES, BatchAnswer, BatchForm, BatchItems, BatchProducts
 from .errors import invalid
-from .fields import size_problem, text_problem
+from .fields import form_with_photo, size_problem, text_problem
 from .parsers import JsonParser
+from .permissions import ProductRights, check_scope
 from .view import ApiView, checked
 
 # An index in the request, with what is answered for it: a verdict, or why there is none.
@@ -39,15 +42,14 @@ class AnalyzeBatch(ApiView):
         description=(
             "Three forms: uploaded `files` with `texts`, JSON with `product_ids`, or JSON with "
             f"`items`; at most {settings.MAX_BATCH_ITEMS} at once. What is wrong with one pair "
-            "(a missing or damaged photo, an empty or too long text, an unknown product) is "
-            "answered in `errors`; an `image_path` that leads out of the image folder refuses "
-            "the whole request."
+            "(a missing or damaged photo, an empty or too long text, an unknown product, one that "
+            "you are to judge blind) is answered in `errors`; an `image_path` that leads out of "
+            "the image folder refuses the whole request. `product_ids` takes the right to see "
+            "products, and of a token the scope `read` as well."
         ),
         tags=["clip"],
         request={
-            "multipart/form-data": OpenApiRequest(
-                BatchForm, encoding={"texts": {"style": "form", "explode": True}}
-            ),
+            **form_with_photo(BatchForm, "files", texts={"style": "form", "explode": True}),
             "application/json": PolymorphicProxySerializer(
                 component_name="Batch",
                 serializers=[BatchItems, BatchProducts],
@@ -65,7 +67,7 @@ class AnalyzeBatch(ApiView):
             raise ValidationError(
                 "The body must be a JSON object with either `items` or `product_ids`; send one."
             )
-        return _answered(_items(data)) if "items" in data else _products(data)
+        return _answered(_items(data)) if "items" in data else _products(request, data)
 
 
 def _uploads(data: Any) -> list[Outcome]:
@@ -99,12 +101,20 @@ def _judged(pairs: Sequence[tuple[Pair, str]]) -> list[Outcome]:
     return sorted(outcomes.items(), key=lambda outcome: outcome[0])
 
 
-def _products(data: dict[str, Any]) -> Response:
+def _products(request: Request, data: dict[str, Any]) -> Response:
+    """What is known of products is told to whoever may see them."""
+    check_scope(request, Scope.READ)
+    if not ProductRights.may_read(request):
+        raise PermissionDenied(ProductRights.message)
     _check_count("product_ids", data["product_ids"])
     ids = checked(BatchProducts, data)["product_ids"]
+    keys = dict(Product.objects.filter(external_id__in=ids).values_list("external_id", "pk"))
+    kept_back = blind.products_kept_back(list(keys.values()), user=request.user)
     outcomes: list[Outcome] = []
     for index, answer in enumerate(scoring_requests.analyze_products(ids)):
-        if answer is None:
+        if keys.get(ids[index]) in kept_back:
+            outcomes.append((index, blind.sentence(ids[index])))
+        elif answer is None:
             outcomes.append((index, f"There is no product {ids[index]!r}; create it first."))
         else:
             outcomes.append((index, str(answer) if isinstance(answer, ImageError) else answer))

@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from .answers import VERDICT_EXAMPLE, VerdictAnswer
-from .fields import ImagePathField, PhotoField, ThresholdField
+from .fields import PhotoField, ThresholdField
+from .json_fields import ImagePathField, JsonThresholdField, TextField
+
+
+# Without the example Swagger UI fills in signs drawn at random.
+@extend_schema_field({"type": "string", "example": "Red cotton T-shirt"})
+class _PhotoTextField(serializers.CharField):
+    """The text of one photo among many; an empty one is an error of that photo."""
 
 
 class BatchForm(serializers.Serializer[Any]):
@@ -21,7 +28,7 @@ class BatchForm(serializers.Serializer[Any]):
         error_messages={"required": "files is missing; send the photos as form fields `files`."},
     )
     texts = serializers.ListField(
-        child=serializers.CharField(allow_blank=True),
+        child=_PhotoTextField(allow_blank=True),
         error_messages={"required": "texts is missing; send one form field `texts` per photo."},
         help_text="One for each of the files, in their order.",
     )
@@ -38,24 +45,28 @@ class BatchForm(serializers.Serializer[Any]):
 
 class BatchItem(serializers.Serializer[Any]):
     image_path = ImagePathField()
-    text = serializers.CharField(
+    text = TextField(
         allow_blank=True,
         help_text=f"At most {settings.MAX_TEXT_LENGTH} characters; more is an error of this item.",
     )
-    threshold = ThresholdField()
+    threshold = JsonThresholdField()
 
 
 class BatchItems(serializers.Serializer[Any]):
     """Photos that lie in the image folder already."""
 
-    items = BatchItem(many=True, allow_empty=False)
+    items = serializers.ListField(
+        child=BatchItem(), min_length=1, max_length=settings.MAX_BATCH_ITEMS
+    )
 
 
 class BatchProducts(serializers.Serializer[Any]):
     """Products that were taken in before."""
 
     product_ids = serializers.ListField(
-        child=serializers.CharField(trim_whitespace=False), allow_empty=False
+        child=TextField(trim_whitespace=False),
+        min_length=1,
+        max_length=settings.MAX_BATCH_ITEMS,
     )
 
 

@@ -17,7 +17,7 @@ from moderation.services.scoring import scoring_requests
 from .answers import UPLOAD, MatchAnswer, responses
 from .choice_fields import CategoryListField, TopKField
 from .errors import Conflict, invalid
-from .fields import PhotoField
+from .fields import PhotoField, form_with_photo
 from .view import ApiView, checked
 
 
@@ -69,7 +69,7 @@ class Classify(ApiView):
         operation_id="clip_classify",
         summary="What does this photo show?",
         tags=["clip"],
-        request={"multipart/form-data": ClassifyForm},
+        request=form_with_photo(ClassifyForm, "file"),
         responses=responses({200: ClassifyAnswer}, *UPLOAD, 409),
         examples=[
             OpenApiExample(

@@ -17,7 +17,7 @@ from moderation.models.querysets import DecisionQuerySet
 from .answers import responses
 from .paging import NewestFirst
 from .permissions import ReviewRights
-from .product_filters import MomentField, MomentFilter, TrueFalseFilter
+from .product_filters import Filters, MomentField, MomentFilter, TrueFalseFilter
 from .review_answers import DECISION_EXAMPLE, DecisionAnswer
 from .view import ApiView
 
@@ -32,7 +32,7 @@ class SinceFilter(MomentFilter):
     field_class = SinceField
 
 
-class DecisionFilters(filters.FilterSet):
+class DecisionFilters(Filters):
     since = SinceFilter(
         field_name="created_at",
         lookup_expr="gte",

@@ -17,6 +17,9 @@ from rest_framework.settings import api_settings
 
 from moderation.clip.errors import BatcherFull, ModelError
 from moderation.services.catalogue.intake import IntakeError
+from moderation.services.rules import full_disk
+from moderation.services.rules.photos import NotStored
+from moderation.services.rules.photos_away import PhotosAway
 
 TOKEN_HINT = "Send a token as “Authorization: Token …”; `manage.py create_token` makes one."
 
@@ -48,6 +51,12 @@ class Conflict(exceptions.APIException):
     default_code = "conflict"
 
 
+class InsufficientStorage(exceptions.APIException):
+    status_code = 507
+    default_detail = "There is no room left on the server's disk; tell its operator."
+    default_code = "insufficient_storage"
+
+
 class ServiceUnavailable(exceptions.APIException):
     status_code = 503
     default_code = "unavailable"
@@ -65,21 +74,36 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if response is None:
         return None
     if isinstance(error, exceptions.ValidationError):
-        field, sentence = _first(error.detail)
-        if field and not sentence.startswith(field):
-            sentence = f"{field}: {sentence}"
+        field, sentence = first_problem(error)
     else:
-        field, sentence = "", _sentence(error, context)
+        field, sentence = "", spelled_out(_sentence(error, context))
     response.data = {"error": sentence, "field": field or None}
     return response
 
 
+def first_problem(error: exceptions.APIException) -> tuple[str, str]:
+    """The first field at fault, or "", and what is wrong with it, as one sentence."""
+    field, sentence = _first(error.detail)
+    if field and not sentence.startswith(field):
+        sentence = f"{field}: {sentence}"
+    return field, spelled_out(sentence)
+
+
+def spelled_out(sentence: str) -> str:
+    """What was sent is quoted, and half a character in it would stop the answer."""
+    return sentence.encode("utf-8", "backslashreplace").decode()
+
+
 def _known(error: Exception) -> Exception:
     """Errors of our services and of Django's request parsing, as errors of the API."""
+    if full_disk.is_full(error):
+        return InsufficientStorage()
     match error:
         case IntakeError():
             return invalid(error.field, str(error))
-        case ModelError() | BatcherFull():
+        case NotStored():
+            return InsufficientStorage(str(error))
+        case ModelError() | BatcherFull() | PhotosAway():
             return ServiceUnavailable(str(error))
         case RequestDataTooBig():
             return PayloadTooLarge("The form's text fields are too large; send less text.")

@@ -7,12 +7,22 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import OpenApiRequest, extend_schema_field
 from rest_framework import serializers
 
-from moderation.services.catalogue import image_root
+from moderation.services.catalogue.oddities import shows_nothing
 
 from .errors import PayloadTooLarge
+
+_PHOTO_TYPES = "image/jpeg, image/png, image/webp, image/gif"
+
+
+def form_with_photo(
+    form: type[serializers.Serializer[Any]], field: str, **others: dict[str, Any]
+) -> dict[str, Any]:
+    """A form as the OpenAPI document describes it, with the types of the photo in `field`."""
+    encoding = {field: {"contentType": _PHOTO_TYPES}, **others}
+    return {"multipart/form-data": OpenApiRequest(form, encoding=encoding)}
 
 
 @extend_schema_field(
@@ -84,8 +94,8 @@ class ListingTextField(serializers.CharField):
 
 
 def text_problem(text: str) -> str:
-    """What is wrong with the length of a listing's text, or nothing."""
-    if not text:
+    """What is wrong with a listing's text, or nothing."""
+    if shows_nothing(text):
         return "text is empty; send the title or description of the product."
     if len(text) > settings.MAX_TEXT_LENGTH:
         return (
@@ -95,22 +105,22 @@ def text_problem(text: str) -> str:
     return ""
 
 
-@extend_schema_field(
-    {
-        "type": "number",
-        "minimum": -1,
-        "maximum": 1,
-        "nullable": True,
-        "example": "",  # else Swagger UI fills in the maximum, which flags everything
-        "description": "A similarity below it is a mismatch, so a higher one is stricter. "
-        "Omitted: the threshold of the category or of the active model.",
-    }
-)
+THRESHOLD: dict[str, Any] = {
+    "type": "number",
+    "minimum": -1,
+    "maximum": 1,
+    "example": "",  # else Swagger UI fills in the maximum, which flags everything
+    "description": "A similarity below it is a mismatch, so a higher one is stricter. "
+    "Omitted: the threshold of the category or of the active model.",
+}
+
+
+@extend_schema_field(THRESHOLD)
 class ThresholdField(serializers.FloatField):
     """A similarity from -1 to 1."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"required": False, "allow_null": True, "default": None, **kwargs})
+        super().__init__(**{"required": False, "default": None, **kwargs})
 
     def to_internal_value(self, data: Any) -> float:
         try:
@@ -122,27 +132,6 @@ class ThresholdField(serializers.FloatField):
                 f"threshold is {str(data)[:40]!r}; send a number from -1 to 1, or leave it out."
             )
         return value
-
-
-@extend_schema_field(
-    {
-        "type": "string",
-        "minLength": 1,
-        "example": "products/red-shirt.jpg",
-        "description": "A file inside CLIP_IMAGE_ROOT, relative to it.",
-    }
-)
-class ImagePathField(serializers.CharField):
-    """A path inside the image folder; one that leads out of it is refused."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(trim_whitespace=False, **kwargs)
-
-    def to_internal_value(self, data: Any) -> Any:
-        try:
-            return image_root.inside(super().to_internal_value(data))
-        except image_root.ForbiddenPath as error:
-            raise serializers.ValidationError(str(error)) from error
 
 
 @extend_schema_field(

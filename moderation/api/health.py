@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -13,10 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.clip.errors import ModelError
-from moderation.models import Analysis
 from moderation.services.encoding import engine
 from moderation.services.registry import versions
-from moderation.services.worker import heartbeat
+from moderation.services.scoring import claims
+from moderation.services.worker import heartbeat, pause
 
 from .view import ApiView
 
@@ -38,6 +39,16 @@ class HealthAnswer(serializers.Serializer[Any]):
     precision = serializers.CharField()
     worker = WorkerAnswer()
     pending = serializers.IntegerField(allow_null=True, help_text="Analyses that wait.")
+    running = serializers.IntegerField(allow_null=True, help_text="Analyses that workers hold.")
+    stranded = serializers.IntegerField(
+        allow_null=True,
+        help_text="Of those, how many a worker holds that has gone silent; the others take them "
+        "back within a minute.",
+    )
+    paused_since = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Since when no new analyses are handed out; *Workers* in the admin says by whom.",
+    )
 
 
 _EXAMPLE: dict[str, Any] = {
@@ -50,6 +61,9 @@ _EXAMPLE: dict[str, Any] = {
     "precision": "fp32",
     "worker": {"alive": True, "seconds_since_beat": 3.2},
     "pending": 0,
+    "running": 16,
+    "stranded": 0,
+    "paused_since": None,
 }
 
 
@@ -76,6 +90,8 @@ class Health(ApiView):
                     "reason": "The worker last gave a heartbeat 95 seconds ago; start it.",
                     "worker": {"alive": False, "seconds_since_beat": 95.0},
                     "pending": 12,
+                    "running": 16,
+                    "stranded": 16,
                 },
                 response_only=True,
                 status_codes=["503"],
@@ -89,12 +105,16 @@ class Health(ApiView):
 
 def _report() -> dict[str, Any]:
     problems: list[str] = []
-    model, beat, pending = None, heartbeat.Health(False, None, ""), None
+    model, beat, paused = None, heartbeat.Health(False, None, ""), None
+    counts: dict[str, int | None] = dict.fromkeys(("pending", "running", "stranded"))
     try:
         beat = heartbeat.health()
         if not beat.alive:
             problems.append(_worker_problem(beat))
-        pending = Analysis.objects.pending().count()
+        if away := claims.waits_for_photos():
+            problems.append(away)
+        counts |= asdict(claims.backlog())
+        paused = pause.present()
         model = versions.current()
     except DatabaseError as error:
         problems = [f"The database does not answer ({type(error).__name__})."]
@@ -114,7 +134,8 @@ def _report() -> dict[str, Any]:
             "alive": beat.alive,
             "seconds_since_beat": None if age is None else round(age, 1),
         },
-        "pending": pending,
+        **counts,
+        "paused_since": paused.created_at if paused else None,
     }
 
 

@@ -6,21 +6,36 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.request import Request
 
-from moderation.models import Analysis, Product
+from moderation.models import Analysis, Product, ProductPhoto
+from moderation.services.rules import photos as storage
 
-from .answers import VERDICT_EXAMPLE, MatchAnswer, rounded
+from .answers import VERDICT_EXAMPLE, HiddenSigns, MatchAnswer, PartAnswer, rounded
 
 
 class AnalysisAnswer(serializers.ModelSerializer[Analysis]):
     """One question to the model; the verdict's fields are null until `status` is `done`."""
 
+    is_mismatch = serializers.SerializerMethodField()
+    readable = serializers.SerializerMethodField()
+    unreadable_reason = serializers.CharField(
+        source="why_unreadable",
+        help_text="In which language, or letters, the text seems to be; or empty.",
+    )
     similarity_score = serializers.SerializerMethodField()
     p_mismatch = serializers.SerializerMethodField()
     confidence = serializers.SerializerMethodField()
     match_quality = serializers.SerializerMethodField()
     top_matches = MatchAnswer(source="top_categories", many=True)
     model_version = serializers.CharField(source="model_version.name")
+    text_hidden_signs = HiddenSigns(source="text")
+    text_read = serializers.CharField(
+        allow_null=True,
+        help_text="What the model read, or will read, of the text; null for analyses of a former "
+        "version of the text preparation.",
+    )
+    parts = serializers.SerializerMethodField()
     error = serializers.CharField(help_text="Why it failed, or why it is tried again; or empty.")
 
     class Meta:
@@ -29,6 +44,8 @@ class AnalysisAnswer(serializers.ModelSerializer[Analysis]):
             "id",
             "status",
             "is_mismatch",
+            "readable",
+            "unreadable_reason",
             "similarity_score",
             "threshold_used",
             "confidence",
@@ -37,17 +54,38 @@ class AnalysisAnswer(serializers.ModelSerializer[Analysis]):
             "top_matches",
             "model_version",
             "text",
+            "text_hidden_signs",
+            "text_read",
+            "parts",
             "error",
             "created_at",
             "finished_at",
         ]
         read_only_fields = fields
 
+    @extend_schema_field(serializers.BooleanField(allow_null=True))
+    def get_is_mismatch(self, row: Analysis) -> bool | None:
+        """False also where `readable` is."""
+        return row.is_mismatch if row.status != Analysis.Status.DONE else bool(row.is_mismatch)
+
+    @extend_schema_field(serializers.BooleanField(allow_null=True))
+    def get_readable(self, row: Analysis) -> bool | None:
+        """Whether the model reads the language of the text; if not, there is no score."""
+        return not row.unreadable if row.status == Analysis.Status.DONE else None
+
     def get_similarity_score(self, row: Analysis) -> float | None:
         return rounded(row.similarity)
 
     def get_p_mismatch(self, row: Analysis) -> float | None:
         return rounded(row.p_mismatch)
+
+    @extend_schema_field(PartAnswer(many=True, allow_null=True))
+    def get_parts(self, row: Analysis) -> list[dict[str, Any]] | None:
+        """The parts of a text longer than the model reads; null where that is not known."""
+        if row.parts is None:
+            return None
+        names = ("text", "similarity_score", "fits")
+        return [dict(zip(names, part, strict=True)) for part in row.parts]
 
     @extend_schema_field(serializers.ChoiceField(["high", "medium", "low"], allow_null=True))
     def get_confidence(self, row: Analysis) -> str | None:
@@ -60,11 +98,37 @@ class AnalysisAnswer(serializers.ModelSerializer[Analysis]):
         return row.verdict.match_quality if row.verdict else None
 
 
+class PhotoAnswer(serializers.ModelSerializer[ProductPhoto]):
+    """One of the photos of a product, the main one first."""
+
+    address = serializers.CharField(source="url", help_text="Empty where it came as a file.")
+    problem = serializers.CharField(
+        help_text="Why it is not here, such as `not_found` or `timeout`, or empty."
+    )
+    image = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ProductPhoto
+        fields = ["address", "state", "problem", "error", "image"]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_image(self, photo: ProductPhoto) -> str | None:
+        """The whole address of what was fetched; null until then."""
+        return absolute(self, storage.url(photo.image)) if photo.image else None
+
+
 class ProductAnswer(serializers.ModelSerializer[Product]):
     """A product with its current analysis: the newest finished one of the present content."""
 
     product_id = serializers.CharField(source="external_id")
+    text_hidden_signs = HiddenSigns(source="text")
     image = serializers.SerializerMethodField()
+    photos = PhotoAnswer(
+        many=True,
+        help_text="Where they are known by address, or are several; empty for one that came as a "
+        "file.",
+    )
     category = serializers.CharField(source="category.name", default="", read_only=True)
     status = serializers.ChoiceField(
         Analysis.Status.choices,
@@ -72,10 +136,9 @@ class ProductAnswer(serializers.ModelSerializer[Product]):
         allow_null=True,
         help_text="Of the newest analysis; null where none was asked for.",
     )
-    analysis = AnalysisAnswer(
-        source="present_analysis",
-        allow_null=True,
-        help_text="Null until the present photo and text are analysed.",
+    analysis = serializers.SerializerMethodField(
+        help_text="Null until the present photo and text are analysed, and while you may be asked "
+        "to judge the product blind.",
     )
 
     class Meta:
@@ -83,20 +146,36 @@ class ProductAnswer(serializers.ModelSerializer[Product]):
         fields = [
             "product_id",
             "text",
+            "text_hidden_signs",
             "image",
+            "photos",
             "category",
             "seller",
             "source",
             "status",
             "analysis",
+            "withdrawn_at",
             "created_at",
             "updated_at",
         ]
         read_only_fields = fields
 
-    def get_image(self, product: Product) -> str:
-        """The address of the photo."""
-        return product.image.url
+    @extend_schema_field(AnalysisAnswer(allow_null=True))
+    def get_analysis(self, product: Product) -> Any:
+        # Of a product that was not asked for by `products.shown_products` nobody knows it.
+        current = None if getattr(product, "is_kept_back", True) else product.present_analysis
+        return None if current is None else AnalysisAnswer(current).data
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_image(self, product: Product) -> str | None:
+        """The whole address of the photo; null while it is still to be fetched."""
+        return absolute(self, product.image_url) if product.image_url else None
+
+
+def absolute(answer: serializers.BaseSerializer[Any], address: str) -> str:
+    """An address with the host that was asked; one in an object store has its own."""
+    request: Request = answer.context["request"]
+    return request.build_absolute_uri(address)
 
 
 ANALYSIS_EXAMPLE: dict[str, Any] = {
@@ -105,6 +184,7 @@ ANALYSIS_EXAMPLE: dict[str, Any] = {
     **VERDICT_EXAMPLE,
     "top_matches": [{"category": "Mugs", "score": 0.8731}],
     "text": "Red cotton T-shirt with a round neck",
+    "text_hidden_signs": [],
     "error": "",
     "created_at": "2026-01-31T12:00:00Z",
     "finished_at": "2026-01-31T12:00:03Z",
@@ -112,12 +192,15 @@ ANALYSIS_EXAMPLE: dict[str, Any] = {
 PRODUCT_EXAMPLE: dict[str, Any] = {
     "product_id": "SKU-1001",
     "text": "Red cotton T-shirt with a round neck",
-    "image": "/media/products/5f/5f0c.jpg",
+    "text_hidden_signs": [],
+    "image": "https://moderation.example.org/media/products/5f/5f0c.jpg",
+    "photos": [],
     "category": "T-shirts",
     "seller": "anna",
     "source": "api",
     "status": "done",
     "analysis": ANALYSIS_EXAMPLE,
+    "withdrawn_at": None,
     "created_at": "2026-01-31T12:00:00Z",
     "updated_at": "2026-01-31T12:00:00Z",
 }

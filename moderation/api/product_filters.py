@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
-from moderation.models import Analysis, Product
+from moderation.models import Analysis, Product, key_of
+
+from .errors import invalid
 
 
 class MomentField(filters.IsoDateTimeFilter.field_class):
@@ -44,6 +47,13 @@ class TrueFalseFilter(filters.TypedChoiceFilter):
         )
 
 
+class WithdrawnFilter(TrueFalseFilter):
+    """Present products, unless those that were withdrawn are asked for."""
+
+    def filter(self, qs: QuerySet, value: Any) -> QuerySet:
+        return qs.filter(withdrawn_at__isnull=value is not True)
+
+
 class OneOfFilter(filters.ChoiceFilter):
     """One of some words; the refusal of any other lists them."""
 
@@ -53,10 +63,18 @@ class OneOfFilter(filters.ChoiceFilter):
         super().__init__(choices=choices, error_messages={"invalid_choice": refusal}, **kwargs)
 
 
+class CategoryFilter(filters.CharFilter):
+    """A category by its name, in any spelling."""
+
+    def filter(self, qs: QuerySet, value: str) -> QuerySet:
+        return super().filter(qs, key_of(value))
+
+
 def of_category(product: str = "") -> filters.CharFilter:
     """By a category's name; `product` is the path to the product, such as `product__`."""
-    return filters.CharFilter(
-        field_name=f"{product}category__name", lookup_expr="iexact", help_text="A category's name."
+    return CategoryFilter(
+        field_name=f"{product}category__key",
+        help_text="A category's name; upper and lower case are the same.",
     )
 
 
@@ -67,7 +85,17 @@ def of_seller(product: str = "") -> filters.CharFilter:
     )
 
 
-class ProductFilters(filters.FilterSet):
+class Filters(filters.FilterSet):
+    """A parameter that is there has a value; only a text may be empty."""
+
+    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(data, *args, **kwargs)
+        for name, value in self.data.items():
+            if value == "" and not isinstance(self.filters.get(name), filters.CharFilter | None):
+                raise invalid(name, f"{name} is empty; send a value, or leave it out.")
+
+
+class ProductFilters(Filters):
     category = of_category()
     status = OneOfFilter(
         field_name="newest_status",
@@ -75,10 +103,20 @@ class ProductFilters(filters.FilterSet):
         help_text="Status of the newest analysis.",
     )
     is_mismatch = TrueFalseFilter(
-        field_name="analysis__is_mismatch", help_text="Verdict of the current analysis."
+        method="filter_mismatch",
+        help_text="Verdict of the current analysis; neither of the two where it is not `readable`, "
+        "or where you may be asked to judge the product blind.",
+    )
+    readable = TrueFalseFilter(
+        method="filter_readable",
+        help_text="Whether the model read the text of the current analysis, once that is done; "
+        "neither of the two where you may be asked to judge the product blind.",
     )
     seller = of_seller()
     source = OneOfFilter(choices=Product.Source.choices)
+    withdrawn = WithdrawnFilter(
+        help_text="Those that were withdrawn instead of those that are offered."
+    )
     updated_after = MomentFilter(
         field_name="updated_at", lookup_expr="gt", help_text="Such as 2026-01-31T12:00:00Z."
     )
@@ -86,3 +124,15 @@ class ProductFilters(filters.FilterSet):
     class Meta:
         model = Product
         fields: list[str] = []
+
+    def filter_mismatch(
+        self, products: QuerySet[Any], _name: str, is_mismatch: bool
+    ) -> QuerySet[Any]:
+        return products.filter(is_kept_back=False, analysis__is_mismatch=is_mismatch)
+
+    def filter_readable(
+        self, products: QuerySet[Any], _name: str, is_readable: bool
+    ) -> QuerySet[Any]:
+        done = products.filter(is_kept_back=False, analysis__status=Analysis.Status.DONE)
+        read = {"analysis__unreadable": ""}
+        return done.filter(**read) if is_readable else done.exclude(**read)

@@ -16,6 +16,7 @@ from moderation.services.queue import review, review_undo
 from .answers import responses
 from .choice_fields import OneOfField
 from .errors import Conflict
+from .json_fields import TextField, WholeNumberField
 from .parsers import JsonParser
 from .permissions import ReviewRights
 from .review_answers import REVIEW_EXAMPLE, ReviewAnswer
@@ -75,7 +76,7 @@ class ReviewSkip(ReviewAction):
 
 
 class EscalateForm(serializers.Serializer[Any]):
-    note = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+    note = TextField(max_length=500, required=False, allow_blank=True, default="")
 
 
 class ReviewEscalate(ReviewAction):
@@ -104,12 +105,12 @@ class ReviewEscalate(ReviewAction):
 
 
 class UndoForm(serializers.Serializer[Any]):
-    decision = serializers.IntegerField(
+    decision = WholeNumberField(
         min_value=1,
         required=False,
         help_text="Undo only if this is what you did last: a request sent twice undoes one.",
     )
-    review = serializers.IntegerField(
+    review = WholeNumberField(
         min_value=1,
         required=False,
         help_text="Undo only if what you did last was about this review, as above.",

@@ -12,7 +12,8 @@ from rest_framework import serializers
 from moderation.models import Decision, ReviewItem
 from moderation.services.queue import blind
 
-from .product_answers import ANALYSIS_EXAMPLE, AnalysisAnswer
+from .answers import HiddenSigns
+from .product_answers import ANALYSIS_EXAMPLE, AnalysisAnswer, absolute
 
 
 class DecisionAnswer(serializers.ModelSerializer[Decision]):
@@ -53,7 +54,8 @@ class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
 
     product_id = serializers.CharField(source="product.external_id")
     text = serializers.CharField(source="analysis.text")
-    image = serializers.CharField(source="analysis.image_url", help_text="Address of the photo.")
+    text_hidden_signs = HiddenSigns(source="analysis.text")
+    image = serializers.SerializerMethodField()
     category = serializers.CharField(source="product.category.name", default="", read_only=True)
     seller = serializers.CharField(source="product.seller")
     is_blind = serializers.BooleanField(help_text="Judged by photo and text alone.")
@@ -66,11 +68,16 @@ class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
     class Meta:
         model = ReviewItem
         fields = [
-            *("id", "state", "product_id", "text", "image", "category", "seller", "is_blind"),
-            *("analysis", "claimed_by", "is_escalated", "escalation_note", "decision"),
-            "opened_at",
+            *("id", "state", "product_id", "text", "text_hidden_signs", "image", "category"),
+            *("seller", "is_blind", "analysis", "claimed_by", "is_escalated", "escalation_note"),
+            *("decision", "opened_at"),
         ]
         read_only_fields = fields
+
+    @extend_schema_field(serializers.URLField())
+    def get_image(self, item: ReviewItem) -> str:
+        """The whole address of the photo."""
+        return absolute(self, item.analysis.image_url)
 
     @extend_schema_field(AnalysisAnswer(allow_null=True))
     def get_analysis(self, item: ReviewItem) -> Any:
@@ -128,7 +135,8 @@ REVIEW_EXAMPLE: dict[str, Any] = {
     "state": "open",
     "product_id": "SKU-1001",
     "text": "Red cotton T-shirt with a round neck",
-    "image": "/media/products/5f/5f0c.jpg",
+    "text_hidden_signs": [],
+    "image": "https://moderation.example.org/media/products/5f/5f0c.jpg",
     "category": "T-shirts",
     "seller": "anna",
     "is_blind": False,

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +18,7 @@ from . import idempotency
 from .answers import responses
 from .choice_fields import OneOfField
 from .errors import Conflict, invalid
+from .json_fields import TextField
 from .review_actions import REFUSALS, ReviewAction
 from .review_answers import DECISION_EXAMPLE, DecisionAnswer
 from .reviews import find
@@ -30,7 +31,7 @@ class DecideForm(serializers.Serializer[Any]):
     verdict = OneOfField([verdict.value for verdict in Decision.Verdict.answers()])
     reason = OneOfField(Decision.Reason.choices)
     wrong_side = OneOfField(Decision.Side.choices, required=False, allow_blank=True, default="")
-    note = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+    note = TextField(max_length=500, required=False, allow_blank=True, default="")
 
     def validate(self, form: dict[str, Any]) -> dict[str, Any]:
         allowed = Decision.Verdict(form["verdict"]).reasons
@@ -41,6 +42,16 @@ class DecideForm(serializers.Serializer[Any]):
                 f"{', '.join(one.value for one in allowed)}.",
             )
         return form
+
+
+def _form(verdict: Decision.Verdict) -> type[DecideForm]:
+    """The form as the document shows it: a verdict with the reasons that go with it."""
+    fields = {
+        "verdict": serializers.ChoiceField([verdict.value]),
+        "reason": serializers.ChoiceField([(one.value, one.label) for one in verdict.reasons]),
+    }
+    about = {"__doc__": f"{verdict.label}, with the reason."}
+    return type(f"{verdict.value.title()}Form", (DecideForm,), fields | about)
 
 
 class ReviewDecide(ReviewAction):
@@ -54,7 +65,11 @@ class ReviewDecide(ReviewAction):
         "it is answered as the first time, and decides nothing twice.",
         tags=["reviews"],
         parameters=[idempotency.HEADER],
-        request=DecideForm,
+        request=PolymorphicProxySerializer(
+            component_name="Decide",
+            serializers={verdict.value: _form(verdict) for verdict in Decision.Verdict.answers()},
+            resource_type_field_name="verdict",
+        ),
         responses=responses({201: DecisionAnswer}, *REFUSALS, 422),
         examples=[
             OpenApiExample(

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import generics
 from rest_framework.exceptions import NotFound
@@ -18,14 +17,14 @@ from moderation.models import ReviewItem
 from .answers import responses
 from .paging import NewestFirst
 from .permissions import ReviewRights
-from .product_filters import TrueFalseFilter, of_category, of_seller
+from .product_filters import Filters, TrueFalseFilter, of_category, of_seller
 from .review_answers import REVIEW_EXAMPLE, ReviewAnswer
 from .view import ApiView
 
 EXAMPLE = OpenApiExample("An open one", value=REVIEW_EXAMPLE, response_only=True)
 
 
-class ReviewFilters(filters.FilterSet):
+class ReviewFilters(Filters):
     category = of_category("product__")
     seller = of_seller("product__")
     escalated = TrueFalseFilter(

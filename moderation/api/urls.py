@@ -13,8 +13,11 @@ from .batch import AnalyzeBatch
 from .classify import Categories, Classify
 from .decisions import Decisions
 from .docs import Redoc, Schema, SwaggerDocs, redoc_script
+from .erasure import ProductErase
 from .health import Health
+from .metrics import metrics
 from .products import ProductAnalyses, ProductDetail, Products
+from .products_bulk import ProductsBulk
 from .review_actions import ReviewEscalate, ReviewSkip, ReviewUndo
 from .review_decide import ReviewDecide
 from .reviews import Review, Reviews
@@ -48,10 +51,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *_both("clip/analyze", Analyze.as_view(), "clip-analyze"),
     *_both("clip/analyze-batch", AnalyzeBatch.as_view(), "clip-analyze-batch"),
     *_both("api/products", Products.as_view(), "products"),
+    *_both("api/products/bulk", ProductsBulk.as_view(), "products-bulk"),
     *_both(
         "api/products/<product_id:product_id>/analyses",
         ProductAnalyses.as_view(),
         "product-analyses",
+    ),
+    *_both(
+        "api/products/<product_id:product_id>/erase",
+        ProductErase.as_view(),
+        "product-erase",
     ),
     *_both("api/products/<product_id:product_id>", ProductDetail.as_view(), "product"),
     *_both("api/reviews", Reviews.as_view(), "reviews"),
@@ -63,6 +72,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *_both("api/decisions", Decisions.as_view(), "decisions"),
     *_both("api/appeals", Appeals.as_view(), "appeals"),
     *_both("api/appeals/<product_id:reference>", AppealDetail.as_view(), "appeal"),
+    path("metrics", metrics, name="metrics"),
     *_both("schema", Schema.as_view(), "schema"),
     *_both("docs", SwaggerDocs.as_view(), "docs"),
     *_both("redoc", Redoc.as_view(), "redoc"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from typing import Any
 
 from django.conf import settings
@@ -10,16 +9,16 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import serializers
-from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from .errors import LengthRequired, PayloadTooLarge
 
 # Room for the form's text fields and boundaries beside the photo.
 FORM_BYTES = 1024 * 1024
-_CHARSETS = {"utf-8", "ascii", "iso8859-1"}
+_UNKEPT = {"Cache-Control": "no-store"}
 
 
 class ApiView(APIView):
@@ -32,8 +31,15 @@ class ApiView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse by the headers alone, before authentication may look into the form."""
         self._check_size(request)
-        _check_charset(request)
         super().initial(request, *args, **kwargs)
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """What people decided and what sellers write is kept by no browser and no proxy."""
+        for name, value in _UNKEPT.items():
+            response.headers.setdefault(name, value)
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def _check_size(self, request: Request) -> None:
         if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get("CONTENT_LENGTH"):
@@ -62,25 +68,11 @@ def person(request: Request) -> User:
     return request.user
 
 
-def _check_charset(request: Request) -> None:
-    """Django would decode query and form with any codec of Python's, even one that unpacks."""
-    charset = request.content_params.get("charset") if request.content_params else None
-    if not charset:
-        return
-    try:
-        known = codecs.lookup(charset).name in _CHARSETS
-    except (LookupError, ValueError):
-        known = False
-    if not known:
-        raise UnsupportedMediaType(
-            str(request.content_type), detail=f"The charset {charset!r} is not read; use UTF-8."
-        )
-
-
 @csrf_exempt  # else a POST that missed its address is answered with Django's page in HTML
 def no_such_address(request: HttpRequest, rest: str = "") -> JsonResponse:
     """404 in the API's own form, for any address below /clip/ and /api/ that is none."""
     return JsonResponse(
         {"error": f"There is no {request.path}; /docs lists the addresses.", "field": None},
         status=404,
+        headers=_UNKEPT,
     )

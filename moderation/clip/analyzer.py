@@ -25,7 +25,8 @@ class CLIPAnalyzer:
     `CLIP_MODEL_NAME`, then OpenAI's ViT-B/32. `device` is auto, cpu, cuda or mps. A picture is a
     Pillow image, a path, the bytes of a file, or an open file. Safe to share between threads.
 
-    `threshold` is `CLIP_SIMILARITY_THRESHOLD`, else the model's own (`clipmod.json`), else 0.25.
+    `threshold` is `CLIP_SIMILARITY_THRESHOLD`, else the model's own (`clipmod.json`), else its
+    family's (0.25 of CLIP).
     Raises `ModelError`; its subclass `ModelUnavailable` says what to do without a network.
 
     `compute_similarity`, `detect_mismatch`, `class_based_comparison` and `batch_analyze` are what
@@ -42,8 +43,8 @@ class CLIPAnalyzer:
             precision=configured.precision,
             batch_size=configured.batch_size,
         )
-        own = checkpoint.read_about(model.folder).get("threshold", scoring.DEFAULT_THRESHOLD)
-        threshold = float(own) if configured.threshold is None else configured.threshold
+        own, asked = checkpoint.threshold(model.folder), configured.threshold
+        threshold = own if asked is None else asked
         self._take(encoder, name=model.name, revision=model.revision, threshold=threshold)
 
     @classmethod

@@ -30,16 +30,16 @@ def whole_folder(folder: Path, *, what: str = "model") -> Iterator[Path]:
 
 
 @contextmanager
-def filled(folder: Path) -> Iterator[Path]:
+def filled(folder: Path, *, mode: int = 0o755) -> Iterator[Path]:
     """Yield a temporary sibling to fill; it becomes `folder` at the end, or is removed on errors.
 
-    An empty `folder` may be there. Raises `OSError`.
+    An empty `folder` may be there; `mode` is the rights on the new one. Raises `OSError`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         yield unfinished
-        unfinished.chmod(0o755)  # mkdtemp makes it private
+        unfinished.chmod(mode)  # mkdtemp makes it private
         for path in unfinished.rglob("*"):
             _flush(path)
         unfinished.rename(folder)

@@ -16,12 +16,14 @@ from PIL import Image
 
 from moderation.clip import backends, families
 from moderation.clip.backends import Backend
-from moderation.clip.backends.device import cpu_cores
+from moderation.clip.backends.core_count import cpu_cores
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.configuration import BATCH_SIZE
-from moderation.clip.errors import ImageError, ModelError
+from moderation.clip.errors import ClipError, ImageError, ModelError
 from moderation.clip.pictures import pillow
 from moderation.clip.pictures.images import MAX_PIXELS, Decoder, Source, open_image, to_rgb
+from moderation.clip.texts.prepare import prepare
+from moderation.clip.texts.tokens import Tokens
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -35,8 +37,8 @@ class Encoder:
     """A loaded model. Safe to share between threads; on a CPU each core takes part of the work.
 
     `dim` is the length of a vector, `image_size` the model's input edge in pixels, `logit_scale`
-    the factor for zero-shot probabilities, `max_pixels` the most that a file may have. A vector
-    depends on `precision`: cache it under that.
+    the factor for zero-shot probabilities, `max_pixels` the most that a file may have, `tokens`
+    knows how long a text is for the model. A vector depends on `precision`: cache it under that.
     """
 
     def __init__(
@@ -47,16 +49,17 @@ class Encoder:
         batch_size: int = BATCH_SIZE,
         max_pixels: int = MAX_PIXELS,
         decode: Decoder = pillow.decode,
+        read: Callable[[str], str] = prepare,
     ) -> None:
-        self.device, self.precision = backend.device, backend.precision
+        self.device, self.precision, self.backend = backend.device, backend.precision, backend.name
         self.batch_size, self.max_pixels = max(1, batch_size), max_pixels
         self.transform = backend.transform
         family, config = backend.family, backend.model.config
         self.logit_scale = backend.logit_scale
         self.image_size, self.dim = family.image_size(config), family.dim(config)
         self._backend, self._cores, self._decoder = backend, backend.cores, decode
-        self._tokenizer = tokenizer
-        self._tokenizer.enable_truncation(family.text_length(config))
+        self._read = read
+        self.tokens = Tokens(tokenizer, most=family.text_length(config))
 
     @classmethod
     def load(
@@ -69,20 +72,33 @@ class Encoder:
         max_pixels: int = MAX_PIXELS,
         backend: str = "torch",
         decode: Decoder = pillow.decode,
+        read: Callable[[str], str] = prepare,
     ) -> Encoder:
         """Load a model folder and try it once. Raises `ModelError` naming what is wrong."""
         family = families.of(folder)
-        transform = family.load_transform(folder)
-        model, tokenizer = checkpoint.load_model(folder), family.load_tokenizer(folder)
-        family.check_tokenizer(model.config, tokenizer)
-        encoder = cls(
-            backends.named(backend)(family, model, transform, device=device, precision=precision),
-            tokenizer=tokenizer,
-            batch_size=batch_size,
-            max_pixels=max_pixels,
-            decode=decode,
-        )
-        encoder.warm_up()
+        try:
+            transform = family.load_transform(folder)
+            model, tokenizer = checkpoint.load_model(folder), family.load_tokenizer(folder)
+            family.check_tokenizer(model.config, tokenizer)
+            encoder = cls(
+                backends.named(backend)(
+                    family, model, transform, device=device, precision=precision
+                ),
+                tokenizer=tokenizer,
+                batch_size=batch_size,
+                max_pixels=max_pixels,
+                decode=decode,
+                read=read,
+            )
+            encoder.warm_up()
+        except ClipError:
+            raise
+        except Exception as error:  # whatever the libraries raise for numbers that make no sense
+            raise ModelError(
+                f"The model in {folder} cannot be loaded: its config.json, "
+                "preprocessor_config.json, tokenizer and weights do not fit together "
+                f"({type(error).__name__}: {error})."
+            ) from error
         return encoder
 
     def warm_up(self) -> None:
@@ -100,7 +116,7 @@ class Encoder:
 
     def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
         """RGB pictures to unit vectors, float32 [n, dim], in order."""
-        return self._encode(list(images), self._images)
+        return self._encode(self._images, self._chunks(list(images)))
 
     def encode_files(self, sources: Sequence[ImageSource]) -> list[np.ndarray | ImageError]:
         """Paths, file contents, open files or pictures of any mode to unit vectors [dim], in order.
@@ -117,24 +133,31 @@ class Encoder:
         return [vector for chunk in chunks for vector in chunk]
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """Texts to unit vectors, float32 [n, dim], in order; long ones are cut off.
+        """Texts to unit vectors, float32 [n, dim], in order; of long ones the title.
 
-        Each different text is encoded once, next to others of its length: padding costs time.
+        What is encoded is what `texts.prepare` leaves of them. Each different text is encoded once,
+        next to others of its length: padding costs time, and in a precision of few digits it moves
+        the cosines by some 0.0007.
         """
-        unique = list(dict.fromkeys(texts))
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(unique)]
+        read = [self._read(text) for text in texts]
+        unique = list(dict.fromkeys(read))
+        ids = self.tokens.rows(unique)
         order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
         run = partial(self._vectors, self._backend.texts)
-        vectors = self._encode([ids[index] for index in order], run)
+        vectors = self._encode(run, self._text_chunks([ids[index] for index in order]))
         rows = {unique[index]: row for row, index in enumerate(order)}
-        return vectors[[rows[text] for text in texts]]
+        return vectors[[rows[text] for text in read]]
+
+    def parts(self, text: str) -> list[str]:
+        """What is read of a text, in its parts: the title first, and mostly alone."""
+        return self.tokens.parts(self._read(text))
 
     def _encode(
-        self, items: list[Item], function: Callable[[list[Item]], np.ndarray]
+        self, function: Callable[[list[Item]], np.ndarray], chunks: list[list[Item]]
     ) -> np.ndarray:
-        if not items:
+        if not chunks:
             return np.zeros((0, self.dim), dtype=np.float32)
-        return np.concatenate(self._run(function, self._chunks(items)))
+        return np.concatenate(self._run(function, chunks))
 
     def _run(
         self, function: Callable[[list[Item]], Result], chunks: list[list[Item]]
@@ -152,6 +175,17 @@ class Encoder:
             parts = math.ceil(parts / self._cores.cores) * self._cores.cores
         edges = [len(items) * part // parts for part in range(parts + 1)]
         return [items[start:end] for start, end in itertools.pairwise(edges)]
+
+    def _text_chunks(self, rows: list[list[int]]) -> list[list[list[int]]]:
+        """Token rows, the short ones first, in chunks.
+
+        Below fp32 a chunk has rows of one length alone: nothing is padded, so a text's vector does
+        not depend on which others came along.
+        """
+        if self.precision == "fp32":
+            return self._chunks(rows)
+        alike = itertools.groupby(rows, key=len)
+        return [chunk for _, same in alike for chunk in self._chunks(list(same))]
 
     def _decode(self, source: ImageSource) -> np.ndarray | ImageError:
         """uint8 [H, W, 3], or what is wrong with the file."""

@@ -1,15 +1,18 @@
 """What can go wrong in the CLIP package. Each message is a sentence meant for people."""
 
+from functools import partial
 from typing import Literal
 
 ImageErrorCode = Literal[
     "missing",
+    "unreadable",
     "empty",
     "not_an_image",
     "unsupported_type",
     "truncated",
     "too_many_pixels",
     "too_large",
+    "too_much_work",
 ]
 
 
@@ -26,11 +29,14 @@ class ImageError(ClipError):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions cross process borders by pickle, which would drop the keyword argument.
-        return _image_error, (str(self), self.code)
+        return partial(type(self), code=self.code), (str(self),)
 
 
-def _image_error(message: str, code: ImageErrorCode) -> ImageError:
-    return ImageError(message, code=code)
+class Unread(ImageError):
+    """Disk or network did not give the bytes of an image, which says nothing of the image."""
+
+    def __init__(self, message: str, *, code: ImageErrorCode = "unreadable") -> None:
+        super().__init__(message, code=code)
 
 
 class ModelError(ClipError):

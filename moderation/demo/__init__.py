@@ -7,6 +7,7 @@ from .products import (
     DrawnProduct,
     demo_products,
     held_out_families,
+    held_out_products,
     training_families,
     training_products,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "describe",
     "draw",
     "held_out_families",
+    "held_out_products",
     "training_families",
     "training_products",
     "write_catalogue",

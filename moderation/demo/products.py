@@ -1,9 +1,11 @@
-"""Drawn products for training and for the demo, from families that never mix.
+"""Drawn products for training and for the demo: no picture is in both.
 
-A family is a (kind, colour) pair. Of each kind's colours a quarter, chosen once by a hash, is held
-out: the demo draws only held-out families and training never sees them. A fruit that comes in a
-single colour (orange, lemon) is trained on and so never shown in the demo.
+A family is a (kind, colour) pair. One in ten, chosen once by a hash, is held out of training, so
+that what was learnt of kinds and of colours can be told from what was learnt of their pairs. The
+demo draws all families.
 """
+
+from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from PIL import Image
 from .kinds import KINDS, draw, generator
 from .texts import describe
 
-HELD_OUT_SHARE = 0.25
+HELD_OUT_SHARE = 0.1
 Family = tuple[str, str]
 
 
@@ -28,34 +30,34 @@ class DrawnProduct:
     text: str
     category: str
 
+    def again(self) -> DrawnProduct:
+        """Another product of the same kind and colour."""
+        return _product(f"{self.product_id}-2", (self.kind, self.colour), self.seed + 1)
+
     def image(self, size: int = 384) -> Image.Image:
         """The picture, RGB, `size` pixels wide."""
         return draw(self.kind, colour=self.colour, seed=self.seed, size=size)
 
 
-def _rank(family: Family) -> str:
-    return hashlib.sha256("|".join(family).encode()).hexdigest()
+def all_families() -> tuple[Family, ...]:
+    """Every kind in every colour that it comes in."""
+    return tuple((kind.name, colour) for kind in KINDS.values() for colour in kind.colours)
 
 
 def held_out_families() -> tuple[Family, ...]:
-    """The families no model is trained on."""
-    held: list[Family] = []
-    for kind in KINDS.values():
-        families = sorted(((kind.name, colour) for colour in kind.colours), key=_rank)
-        if len(families) > 1:
-            held += families[: max(1, round(len(families) * HELD_OUT_SHARE))]
-    return tuple(sorted(held))
+    """The families no model is trained on. A kind of a single colour is never held out."""
+    families = [family for family in all_families() if len(KINDS[family[0]].colours) > 1]
+    return tuple(sorted(sorted(families, key=_rank)[: round(HELD_OUT_SHARE * len(families))]))
 
 
 def training_families() -> tuple[Family, ...]:
     """All other families."""
     held = set(held_out_families())
-    return tuple(
-        (kind.name, colour)
-        for kind in KINDS.values()
-        for colour in kind.colours
-        if (kind.name, colour) not in held
-    )
+    return tuple(family for family in all_families() if family not in held)
+
+
+def _rank(family: Family) -> str:
+    return hashlib.sha256("|".join(family).encode()).hexdigest()
 
 
 def training_products(count: int, *, seed: int) -> list[DrawnProduct]:
@@ -64,8 +66,13 @@ def training_products(count: int, *, seed: int) -> list[DrawnProduct]:
 
 
 def demo_products(count: int, *, seed: int) -> list[DrawnProduct]:
-    """`count` products of the held-out families, every kind equally often."""
-    return _products("demo", held_out_families(), count, seed)
+    """`count` products of all families, every kind equally often; their pictures are new."""
+    return _products("demo", all_families(), count, seed)
+
+
+def held_out_products(count: int, *, seed: int, families: tuple[Family, ...]) -> list[DrawnProduct]:
+    """`count` products of these families to measure on: neither trained on nor in the demo."""
+    return _products("held out", families, count, seed)
 
 
 def _products(name: str, families: tuple[Family, ...], count: int, seed: int) -> list[DrawnProduct]:

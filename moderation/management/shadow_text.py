@@ -36,6 +36,8 @@ def _lines(shadow: ShadowReport) -> Iterator[str]:
         f"Not compared: {report['not_compared']:,} without a score of their present content, "
         f"{report['unreadable']:,} with an unreadable photo."
     )
+    if unread := report.get("texts_unread"):
+        yield f"{unread:,} have a text that {shadow.version} does not read; it flags none of them."
     if stale := report.get("stale"):
         yield (
             f"{stale:,} carried scores of another version or threshold; they are compared as "

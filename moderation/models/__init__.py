@@ -1,20 +1,26 @@
 """The tables: what is sold, what the model said, what people decided, which model it was."""
 
-from .analysis import Analysis, Embedding, Heartbeat
+from .analysis import Analysis, Embedding, Heartbeat, WorkPause
 from .appeal import Appeal
 from .cache import CacheEntry
 from .catalog import Category, Product
 from .decision import Decision, Skip
+from .erasure import Erasure
 from .explanation import Explanation
+from .folded import key_of
 from .outgoing import Delivery, Webhook
+from .photos import PhotoHost, ProductPhoto
 from .review import ReviewItem
+from .rights import GivenRight
 from .similar import PhotoSignature, SimilarGroup
+from .tokens import ApiToken, Scope, TokenScope
 from .training import TrainingRun
 from .versions import AutomaticAction, Evaluation, ModelVersion, ShadowReport, VersionEvent
 from .workplace import QueuePreferences, SavedView
 
 __all__ = [
     "Analysis",
+    "ApiToken",
     "Appeal",
     "AutomaticAction",
     "CacheEntry",
@@ -22,19 +28,27 @@ __all__ = [
     "Decision",
     "Delivery",
     "Embedding",
+    "Erasure",
     "Evaluation",
     "Explanation",
+    "GivenRight",
     "Heartbeat",
     "ModelVersion",
+    "PhotoHost",
     "PhotoSignature",
     "Product",
+    "ProductPhoto",
     "QueuePreferences",
     "ReviewItem",
     "SavedView",
+    "Scope",
     "ShadowReport",
     "SimilarGroup",
     "Skip",
+    "TokenScope",
     "TrainingRun",
     "VersionEvent",
     "Webhook",
+    "WorkPause",
+    "key_of",
 ]

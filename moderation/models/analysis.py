@@ -1,14 +1,21 @@
 """What the model said of a product, and the traces of the worker that asked it."""
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import Q
 
 from moderation.clip import scoring
+from moderation.clip.texts import language
+from moderation.clip.texts.prepare import PREPARATION, prepare
 
 from .catalog import Product
 from .querysets import AnalysisQuerySet
 from .versions import ModelVersion
+
+
+def present_preparation() -> str:
+    return PREPARATION
 
 
 class Analysis(models.Model):
@@ -47,9 +54,33 @@ class Analysis(models.Model):
     similarity = models.FloatField(null=True)
     p_mismatch = models.FloatField("P(mismatch)", null=True)
     threshold_used = models.FloatField(null=True)
-    is_mismatch = models.BooleanField(null=True)
+    is_mismatch = models.BooleanField(
+        null=True, help_text="Empty until it is done, and where the model cannot read the text."
+    )
+    unreadable = models.CharField(
+        max_length=10,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The language, or letters, that kept the model from reading the text.",
+    )
     top_categories = models.JSONField(default=list)
     precision = models.CharField(max_length=10, blank=True)
+    preparation = models.CharField(
+        max_length=10,
+        blank=True,
+        default=present_preparation,
+        help_text="Which version of the text preparation the model read the text by; "
+        "empty: the text as it was.",
+    )
+
+    parts = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Of a text longer than the model reads: its parts, each with its similarity and "
+        "whether it fits. The first is the title, whose similarity is the score. Empty where it "
+        "was read as a whole; null where that is not known.",
+    )
 
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
@@ -76,6 +107,11 @@ class Analysis(models.Model):
                 fields=["lease_expires_at"], condition=Q(status="running"), name="analysis_leased"
             ),
             models.Index(fields=["status", "-id"], name="analysis_by_status"),
+            models.Index(
+                fields=["model_version", "unreadable"],
+                condition=~Q(unreadable=""),
+                name="analysis_unreadable",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -83,12 +119,30 @@ class Analysis(models.Model):
 
     @property
     def image_url(self) -> str:
-        """The address of the photo that was judged, also where the product has another by now."""
-        return default_storage.url(self.image)
+        """The address of the photo that was judged, also where the product has another by now.
+
+        Empty where that was erased.
+        """
+        return default_storage.url(self.image) if self.image else ""
+
+    @property
+    def why_unreadable(self) -> str:
+        """Why the model cannot read the text, in a sentence; empty where it can."""
+        version = self.model_version
+        if self.unreadable and not version.languages:  # corrected since
+            return f"It is not known any longer what {version.name} reads; score the text again."
+        return language.why_unreadable(self.unreadable, reads=version.languages, model=version.name)
+
+    @property
+    def text_read(self) -> str | None:
+        """What the model read of the text; None where a former preparation chose it."""
+        if self.preparation == PREPARATION:
+            return prepare(self.text)
+        return None if self.preparation else self.text
 
     @property
     def verdict(self) -> scoring.Verdict | None:
-        """The model's answer in the words of the API, or None until it is done."""
+        """The model's answer in the words of the API, or None where it has given none."""
         if self.similarity is None or self.threshold_used is None:
             return None
         return scoring.judge(self.similarity, threshold=self.threshold_used)
@@ -125,9 +179,26 @@ class Heartbeat(models.Model):
     worker = models.CharField(max_length=200, unique=True)
     heartbeat_at = models.DateTimeField()
     doing = models.CharField(max_length=300, blank=True)
+    about = models.JSONField(
+        null=True, help_text="Its host, version and device, and what it has done since its start."
+    )
 
     class Meta:
         ordering = ["-heartbeat_at"]
 
     def __str__(self) -> str:
         return self.worker
+
+
+class WorkPause(models.Model):
+    """Whether new analyses are handed out to workers; the newest row holds."""
+
+    is_on = models.BooleanField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{'Paused' if self.is_on else 'Resumed'} by {self.by}"

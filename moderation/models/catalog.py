@@ -3,18 +3,29 @@
 import hashlib
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import ValidationError
+from django.core.files.storage import default_storage
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models.functions import Lower
+
+from moderation.clip.folding import in_lower_case
+
+from .folded import FoldedField, key_of
+from .hidden_signs import by_codes
+from .querysets import ProductQuerySet
 
 if TYPE_CHECKING:
     from .analysis import Analysis
 
 
 class Category(models.Model):
-    """A kind of product, with the words CLIP is asked about it."""
+    """A kind of product, with the words CLIP is asked about it.
+
+    Two names with one `key` are the same category: find one by its key, never by its name.
+    """
 
     name = models.CharField(max_length=100)
+    key = FoldedField(of="name")
     prompt = models.CharField(
         max_length=200,
         blank=True,
@@ -35,7 +46,7 @@ class Category(models.Model):
     class Meta:
         ordering = ["name"]
         verbose_name_plural = "categories"
-        constraints = [models.UniqueConstraint(Lower("name"), name="category_name_once")]
+        constraints = [models.UniqueConstraint(fields=["key"], name="category_key_once")]
 
     def __str__(self) -> str:
         return self.name
@@ -43,7 +54,13 @@ class Category(models.Model):
     @property
     def prompt_noun(self) -> str:
         """The words that stand in a prompt for this category."""
-        return self.prompt or self.name.lower()
+        return self.prompt or in_lower_case(self.name)
+
+    def clean(self) -> None:
+        """The key is in no form, so Django does not look for another category that has it."""
+        twin = Category.objects.filter(key=key_of(self.name)).exclude(pk=self.pk).first()
+        if twin is not None:
+            raise ValidationError(f"There is the category “{twin}” already; choose another name.")
 
 
 def content_hash(*, text: str, image_sha256: str) -> str:
@@ -82,14 +99,28 @@ class Product(models.Model):
         help_text="The newest finished analysis; after a change, of the previous photo or text "
         "until the present one is answered.",
     )
+    withdrawn_at = models.DateTimeField(
+        "withdrawn",
+        null=True,
+        editable=False,
+        help_text="Since when the shop no longer offers it; empty: it does.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
+    objects = ProductQuerySet.as_manager()
+
     class Meta:
         ordering = ["-id"]
+        permissions = [("erase_product", "Can erase products for good")]
 
     def __str__(self) -> str:
-        return f"{self.external_id}: {self.text[:60]}"
+        return by_codes(f"{self.external_id}: {self.text[:60]}")
+
+    @property
+    def image_url(self) -> str:
+        """The address of the main photo; empty while it is still to be fetched."""
+        return default_storage.url(self.image.name) if self.image.name else ""
 
     @property
     def present_analysis(self) -> "Analysis | None":

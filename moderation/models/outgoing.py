@@ -10,11 +10,17 @@ from django.db.models import Q
 
 from .appeal import Appeal
 from .decision import Decision
+from .encryption import encrypt
 
 
 def new_secret() -> str:
     """The shared secret of a new webhook."""
     return secrets.token_urlsafe(32)
+
+
+def new_encrypted_secret() -> str:
+    """As it is stored; `services/integration/webhook_secrets.py` reads it."""
+    return encrypt(new_secret())
 
 
 class Webhook(models.Model):
@@ -24,7 +30,13 @@ class Webhook(models.Model):
     url = models.CharField(
         "address", max_length=500, validators=[URLValidator(schemes=["http", "https"])]
     )
-    secret = models.CharField(max_length=100, default=new_secret, editable=False)
+    encrypted_secret = models.TextField(default=new_encrypted_secret, db_default="", editable=False)
+    secret = models.CharField(
+        max_length=100,
+        default="",
+        editable=False,
+        help_text="Plain text for a former release; `encrypt_secrets` empties it.",
+    )
     is_active = models.BooleanField("active", default=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -84,7 +96,8 @@ class Delivery(models.Model):
                 fields=["due_at", "id"],
                 condition=Q(state__in=["waiting", "sending"]),
                 name="delivery_due",
-            )
+            ),
+            models.Index(fields=["id"], condition=Q(state="failed"), name="delivery_failed"),
         ]
 
     def __str__(self) -> str:

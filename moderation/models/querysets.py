@@ -16,21 +16,42 @@ if TYPE_CHECKING:
 
     # The linter takes the names in QuerySet["Analysis"] for plain text.
     from .analysis import Analysis  # noqa: F401
+    from .catalog import Product  # noqa: F401
     from .decision import Decision  # noqa: F401
     from .review import ReviewItem  # noqa: F401
+
+
+class ProductQuerySet(models.QuerySet["Product"]):
+    def present(self) -> ProductQuerySet:
+        """What the shop offers now: not withdrawn."""
+        return self.filter(withdrawn_at=None)
+
+    def scorable(self) -> ProductQuerySet:
+        """Present ones whose photo, the one that the shop shows first, is here.
+
+        Not those whose main photo moved to an address of which nothing has been fetched yet: the
+        file that they have may show something else.
+        """
+        photos = apps.get_model("moderation", "ProductPhoto").objects
+        not_here = photos.filter(product=OuterRef("pk"), position=0, image_sha256="")
+        return self.present().exclude(image_sha256="").filter(~Exists(not_here))
 
 
 class AnalysisQuerySet(models.QuerySet["Analysis"]):
     def pending(self) -> AnalysisQuerySet:
         return self.filter(status="pending")
 
+    def running(self) -> AnalysisQuerySet:
+        """Held by a worker."""
+        return self.filter(status="running")
+
     def live(self) -> AnalysisQuerySet:
         """Requested and not yet answered."""
         return self.filter(status__in=["pending", "running"])
 
     def current(self) -> AnalysisQuerySet:
-        """Those the products point at: one per product at most."""
-        return self.filter(product__analysis=F("pk"))
+        """Those that the present products point at: one per product at most."""
+        return self.filter(product__analysis=F("pk"), product__withdrawn_at=None)
 
 
 class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
@@ -102,6 +123,10 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
     def telling(self) -> DecisionQuerySet:
         """Without those whose reason leaves open whether photo and text match."""
         return self.exclude(reason__in=Reason.no_labels())
+
+    def of_present_products(self) -> DecisionQuerySet:
+        """Without those on listings that were withdrawn: nothing new is learned from them."""
+        return self.filter(analysis__product__withdrawn_at=None)
 
     def by_people(self) -> DecisionQuerySet:
         """Without what a band's automatic action or a similar item decided."""

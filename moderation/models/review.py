@@ -23,6 +23,7 @@ class ReviewItem(models.Model):
         FLAGGED = "flagged", "Flagged by the model"
         AUDIT = "audit", "Random audit of what passed"
         REOPENED = "reopened", "Decided before, then changed"
+        UNREADABLE = "unreadable", "Cannot be read by the model"
 
     class Pick(models.TextChoices):
         """By which part of the queue's mixture an item came into somebody's hands."""

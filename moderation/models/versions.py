@@ -37,6 +37,13 @@ class ModelVersion(models.Model):
     weights_sha256 = models.CharField(
         max_length=64, blank=True, help_text="Hash of the weights file, known once it was read."
     )
+    files_sha256 = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Hash of configuration, tokenizer and preprocessor; empty until they were read.",
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.AVAILABLE)
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
@@ -64,6 +71,9 @@ class ModelVersion(models.Model):
         default=dict, blank=True, help_text="What goes beyond a and b, and what it was fitted on."
     )
     metrics = models.JSONField(default=dict, blank=True)
+    languages = models.JSONField(
+        default=list, blank=True, help_text="Which ones it reads, such as en; empty: not known."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     activated_at = models.DateTimeField(null=True, blank=True)
 

@@ -8,9 +8,11 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
+from moderation.admin import signs as hidden_signs
 from moderation.models import Analysis
 
 register = template.Library()
+register.filter("signs", hidden_signs.shown)
 
 # The scale of the drawing: cosines below or above hardly occur in any CLIP model.
 _LOWEST, _HIGHEST = -0.1, 0.6
@@ -22,8 +24,8 @@ def percent(probability: float | None) -> str:
     if probability is None:
         return "–"
     if probability > 0.99:
-        return "over 99%"
-    return "under 1%" if probability < 0.01 else f"{probability:.0%}"
+        return ">99%"
+    return "<1%" if probability < 0.01 else f"{probability:.0%}"
 
 
 @register.filter

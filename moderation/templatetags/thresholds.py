@@ -8,6 +8,7 @@ from django import template
 
 from moderation.clip.statistics.calibration import Calibration
 from moderation.clip.statistics.labelled_scores import Estimate
+from moderation.services.rules.probability import moved_categories
 
 from .clipmod import percent
 
@@ -43,5 +44,7 @@ def p_at(similarity: float, calibration: Calibration) -> str:
 @register.filter
 def odds_by_category(calibration: Calibration) -> list[tuple[str, str]]:
     """(category, factor on the odds), the most suspicious first."""
-    by_offset = sorted(calibration.offsets.items(), key=lambda item: -item[1])
-    return [(name, f"{math.exp(offset):.2f}") for name, offset in by_offset]
+    by_offset = [
+        (calibration.offset(name), name) for name in moved_categories(calibration).values()
+    ]
+    return [(name, f"{math.exp(offset):.2f}") for offset, name in sorted(by_offset, reverse=True)]

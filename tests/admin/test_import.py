@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import stat
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from moderation.admin import upload
 from moderation.models import Analysis, Product
+from moderation.services.catalogue import photo_archive
+from tests.support import full_disk
 from tests.support.photos import photo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -43,9 +46,15 @@ def archive(**files: bytes) -> bytes:
 
 
 def send(
-    client: Client, rows: str, *, photos: bytes | None = None, name: str = "shop.csv", **more: Any
+    client: Client,
+    rows: str | bytes,
+    *,
+    photos: bytes | None = None,
+    name: str = "shop.csv",
+    **more: Any,
 ) -> Any:
-    sent = {"catalogue": SimpleUploadedFile(name, rows.encode()), **more}
+    data = rows if isinstance(rows, bytes) else rows.encode()
+    sent = {"catalogue": SimpleUploadedFile(name, data), **more}
     if photos is not None:
         sent["photos"] = SimpleUploadedFile("photos.zip", photos)
     return client.post(IMPORT, sent)
@@ -61,6 +70,7 @@ def test_the_dry_run_changes_nothing_and_the_confirmation_imports(
     page = send(lead_client, GOOD, photos=PHOTOS).content.decode()
 
     assert "Dry run of shop.csv" in page and "Import 2 rows" in page
+    assert "reads only a part" not in page
     assert not Product.objects.exists() and not list(media.rglob("*.jpg"))
 
     answer = lead_client.post(IMPORT + "confirm/", follow=True)
@@ -72,6 +82,67 @@ def test_the_dry_run_changes_nothing_and_the_confirmation_imports(
     ]
     assert Analysis.objects.pending().count() == 2
     assert list(kept.iterdir()) == []  # nothing is kept once it is imported
+
+
+def test_a_full_disk_stops_the_import_with_a_sentence(
+    lead_client: Client, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(lead_client, GOOD, photos=PHOTOS)
+    full_disk.fill(monkeypatch, after=1)
+
+    page = lead_client.post(IMPORT + "confirm/", follow=True).content.decode()
+
+    assert "Imported: 1 new, 0 updated, 0 unchanged, 1 bad rows left out" in page
+    assert "Stopped before the end of the file: The photo cannot be stored" in page
+    assert len([path for path in media.rglob("*") if path.is_file()]) == 1
+
+
+SHOPIFY = (
+    "Handle,Title,Image Src\nmug,Mug,https://cdn.shop.example/1.jpg\n"
+    "mug,,https://cdn.shop.example/2.jpg\n"
+)
+
+
+def test_what_a_shop_exports_is_shown_as_it_was_recognised(lead_client: Client) -> None:
+    page = " ".join(send(lead_client, SHOPIFY).content.decode().split())
+
+    assert "Shopify: has the columns Handle, Title and Image Src." in page
+    assert "Read: id from Handle; title from Title; photos from Image Src." in page
+    assert "Photos to fetch from their addresses: 2;" in page and "Import 1 row" in page
+    lead_client.post(IMPORT + "confirm/")
+    assert Product.objects.get(external_id="mug").photos.count() == 2
+
+
+FEED = (
+    '<rss xmlns:g="http://base.google.com/ns/1.0"><channel><item><g:id>A1</g:id>'
+    "<g:title>Vase</g:title><g:image_link>https://cdn.shop.example/1.jpg</g:image_link>"
+    "</item></channel></rss>"
+)
+
+
+def test_feeds_and_workbooks_are_taken(lead_client: Client) -> None:
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    for row in csv.reader(SHOPIFY.splitlines()):
+        book.active.append(row)
+    book.save(buffer)
+    for name, data in (("feed.xml", FEED), ("shop.xlsx", buffer.getvalue())):
+        report = send(lead_client, data, name=name).context["report"]
+        assert (report.created, report.bad_rows) == (1, [])
+    page = lead_client.get(IMPORT).content.decode()
+    assert ".xlsx" in page and ".xml" in page
+
+
+def test_a_profile_may_be_chosen(lead_client: Client) -> None:
+    rows = "id,title,image_link,file_name\nA1,Vase,https://cdn.shop.example/1.jpg,images/a.jpg\n"
+
+    asked = send(lead_client, rows, photos=PHOTOS)
+    assert asked.status_code == 400 and "choose one of them" in asked.content.decode()
+    assert '<option value="imagefolder">' in asked.content.decode()
+
+    send(lead_client, rows, photos=PHOTOS, profile="imagefolder")
+    lead_client.post(IMPORT + "confirm/")
+    product = Product.objects.get(external_id="A1")
+    assert (product.photos.count(), bool(product.image)) == (0, True)
 
 
 def test_importing_again_updates_instead_of_doubling(lead_client: Client) -> None:
@@ -122,11 +193,56 @@ def test_without_a_zip_paths_start_in_the_image_folder(lead_client: Client, medi
     assert [row.line for row in report.bad_rows] == [3, 4]
 
 
+def test_the_page_says_how_the_file_was_read_and_what_looks_odd(lead_client: Client) -> None:
+    rows = GOOD.replace(",", ";").replace("A1", "8.90123E+12").replace("red", "Größe")
+
+    page = send(lead_client, rows.encode("cp1252"), photos=PHOTOS).content.decode()
+
+    assert "Read as cp1252, columns divided by semicolons." in page
+    assert "that a spreadsheet seems to have changed: 8.90123E+12 (line 2)." in page
+    assert "Import 2 rows" in page
+
+
+def test_objects_a_line_are_taken_by_either_ending(lead_client: Client) -> None:
+    row = '{"product_id": "A1", "image_path": "images/a.jpg", "text": "A red ball"}\n'
+    for name in ("shop.jsonl", "shop.NDJSON"):
+        assert send(lead_client, row, photos=PHOTOS, name=name).context["report"].created == 1
+    assert ".ndjson" in lead_client.get(IMPORT).content.decode()
+
+
+def test_a_long_name_in_letters_of_two_bytes_is_taken(lead_client: Client) -> None:
+    assert send(lead_client, GOOD, photos=PHOTOS, name="обувь" * 40 + ".csv").status_code == 200
+
+
+def test_bad_rows_are_listed_with_their_product(lead_client: Client) -> None:
+    rows = GOOD + f"A3,,A ball,\n{'x' * 140_000},,A ball,\n"
+
+    page = send(lead_client, rows, photos=PHOTOS).content.decode()
+
+    assert "<td>A3</td>" in page and f"<td>{'x' * 100}</td>" in page
+
+
+def test_photos_that_are_all_missing_are_one_sentence(lead_client: Client) -> None:
+    rows = HEADER + "".join(f"A{n},images/{n}.jpg,A ball,\n" for n in range(307)) + "B,,A ball,\n"
+
+    page = " ".join(send(lead_client, rows).content.decode().split())
+
+    assert "There is no photo for 307 rows in the server’s image folder" in page
+    assert "Send the photos along in a ZIP" in page
+    assert "does not exist" not in page and "image_path is empty" in page
+    assert "There is nothing to import" in page
+
+    page = " ".join(send(lead_client, rows, photos=PHOTOS).content.decode().split())
+
+    assert "There is no photo for 307 rows in the ZIP" in page
+    assert "image_path is the path inside the ZIP" in page
+
+
 @pytest.mark.parametrize(
     ("name", "rows", "sentence"),
     [
-        ("shop.txt", GOOD, "shop.txt is not a catalogue file"),
-        ("shop.csv", "id,photo\n1,2\n", "lacks the column product_id and image_path and text"),
+        ("shop.doc", GOOD, "shop.doc is not a catalogue file"),
+        ("shop.csv", "id,photo\n1,2\n", "lacks the columns product_id, image_path and text"),
         ("shop.csv", HEADER, "has no rows"),
         ("shop.parquet", "x", "is not a whole Parquet file"),
     ],
@@ -157,7 +273,6 @@ def with_link() -> bytes:
         (archive(**{"../evil.jpg": b"x"}), "leads out of it"),
         (archive(**{"/evil.jpg": b"x"}), "leads out of it"),
         (archive(**{"a\\..\\evil.jpg": b"x"}), "leads out of it"),
-        (archive(**{"a.jpg": b"0" * 3000}), "more than"),
         (archive(**{f"{n}.jpg": b"0" * 900 for n in range(4)}), "unpacks to more than"),
         (archive(**{f"{n}.jpg": b"0" for n in range(9)}), "holds 9 files"),
     ],
@@ -171,13 +286,38 @@ def test_a_zip_that_is_broken_too_large_or_leads_out_is_refused(
     sentence: str,
 ) -> None:
     settings.MAX_UPLOAD_BYTES = 2000
-    monkeypatch.setattr(upload, "BYTES_AT_MOST", 3000)
-    monkeypatch.setattr(upload, "FILES_AT_MOST", 8)
+    monkeypatch.setattr(photo_archive, "BYTES_AT_MOST", 3000)
+    monkeypatch.setattr(photo_archive, "FILES_AT_MOST", 8)
 
     answer = send(lead_client, GOOD, photos=photos)
 
     assert answer.status_code == 400 and sentence in answer.content.decode()
     assert list(kept.iterdir()) == [] and not (kept.parent / "evil.jpg").exists()
+
+
+def test_a_photo_that_is_too_large_refuses_its_own_rows_alone(
+    lead_client: Client, kept: Path, settings: Any
+) -> None:
+    settings.MAX_UPLOAD_MB, settings.MAX_UPLOAD_BYTES = 0.01, 10_000
+    photos = archive(**{"images/a.jpg": photo() + b"0" * 40_000, "images/b.jpg": photo("blue")})
+
+    answer = send(lead_client, GOOD, photos=photos)
+
+    assert [(row.line, row.reason) for row in answer.context["report"].bad_rows] == [
+        (2, "The image has 0.0 MB; at most 0.01 MB are accepted.")
+    ]
+    assert answer.context["report"].created == 1
+
+
+def test_an_upload_that_finds_no_room_is_a_sentence_and_leaves_nothing(
+    lead_client: Client, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with full_disk.limited(100):
+        answer = send(lead_client, GOOD, photos=PHOTOS)
+
+    assert answer.status_code == 507
+    assert "The upload cannot be kept (File too large); make room" in answer.content.decode()
+    assert list(kept.iterdir()) == []
 
 
 def test_a_link_in_a_zip_is_unpacked_as_a_plain_file(lead_client: Client, kept: Path) -> None:

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from moderation.admin import keyset
-from moderation.models import Product
+from moderation.models import Category, Product
 from moderation.services.queries.in_time import in_time
 from tests.support.factories import MakeItem, MakeUser
 
@@ -142,6 +142,34 @@ def test_nothing_is_counted_or_skipped_over(root: Client, query: str) -> None:
 @pytest.mark.usefixtures("products")
 def test_the_search_knows_ids_sellers_and_words(root: Client, term: str, found: list[str]) -> None:
     assert ids(root.get(LIST, {"q": term})) == found
+
+
+@pytest.mark.parametrize("term", ["обувь", "ОБУВЬ летняя", "e\u0301te\u0301", "giyım"])
+def test_words_are_found_in_any_spelling(products: list[Product], root: Client, term: str) -> None:
+    Product.objects.filter(pk=products[2].pk).update(text="Летняя Обувь, ÉTÉ, İç Giyim")
+
+    assert ids(root.get(LIST, {"q": term})) == ["A2"]
+
+
+@pytest.mark.usefixtures("bundled")
+@pytest.mark.parametrize("term", ["обувь", "САПОГИ", "\u200b", "zebra"])
+def test_categories_are_found_by_name_and_prompt(root: Client, term: str) -> None:
+    Category.objects.create(name="Обувь", prompt="сапоги")
+
+    listed = root.get("/admin/moderation/category/", {"q": term}).context["cl"].result_list
+    offered = root.get(
+        "/admin/autocomplete/",
+        {
+            "term": term,
+            "app_label": "moderation",
+            "model_name": "product",
+            "field_name": "category",
+        },
+    )
+
+    expected = ["Обувь"] if term.isalpha() and term != "zebra" else []
+    assert [category.name for category in listed] == expected
+    assert [found["text"] for found in offered.json()["results"]] == expected
 
 
 @pytest.mark.usefixtures("products")

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from moderation.clip.explanation.margins import Margins
 from moderation.models import Analysis, Category, Decision, Heartbeat, ModelVersion
 from moderation.services.queue import review, review_undo
 from moderation.services.registry import versions
@@ -59,12 +60,32 @@ def test_an_analysis_shows_scores_verdict_model_and_categories(
 ) -> None:
     row = make_item("A1", similarity=0.31).analysis
     Analysis.objects.update(top_categories=[{"category": "Balls", "score": 0.62}])
+    margins = {"explanations": Margins(guess=0.6).as_json()}
+    ModelVersion.objects.update(metrics=margins)
 
     page = html(root, f"/admin/moderation/analysis/{row.pk}/change/")
 
     for expected in ("0.31", "0.99", "flagged", "high", "good", "bundled", "Balls", "62%"):
         assert expected in page, expected
     assert "A1" in html(root, "/admin/moderation/analysis/?is_mismatch__exact=1&status__exact=done")
+
+
+def test_guesses_of_a_model_that_is_not_right_often_enough_are_not_shown(
+    make_item: MakeItem, root: Client
+) -> None:
+    row = make_item("A1").analysis
+    Analysis.objects.update(top_categories=[{"category": "Balls", "score": 0.62}])
+    address = f"/admin/moderation/analysis/{row.pk}/change/"
+
+    for guess in (None, 0.7):
+        margins = {"explanations": Margins(guess=guess).as_json()}
+        ModelVersion.objects.update(metrics=margins)
+        page = html(root, address)
+        assert "Balls" not in page
+        assert "guesses are not right often enough" in page
+    ModelVersion.objects.update(metrics={})
+    page = html(root, address)
+    assert "Balls" not in page and "how often this model&#x27;s guesses are right" in page
 
 
 def test_a_failed_analysis_shows_its_reason(make_product: MakeProduct, root: Client) -> None:

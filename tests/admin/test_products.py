@@ -12,11 +12,12 @@ from django.db import connection
 from django.test import Client
 from PIL import Image
 
-from moderation.models import Analysis, Category, Product
-from moderation.services.datasets.formats import DEFAULT, FORMATS
+from moderation.models import Analysis, Category, Product, ReviewItem
+from moderation.services.datasets.formats import DEFAULT, FORMATS, file_name
 from moderation.services.queue import review
-from tests.support.factories import MakeItem, MakeProduct, MakeUser
-from tests.support.photos import photo
+from tests.support import full_disk
+from tests.support.factories import MakeItem, MakeProduct, MakeUser, RunWorker
+from tests.support.photos import odd_but_shown, photo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -130,6 +131,17 @@ def test_a_new_product_goes_through_the_intake(
     assert [path.name for path in (media / "products").glob("*.jpg")] == []  # stored once
 
 
+def test_a_photo_that_every_browser_shows_is_taken(
+    lead_client: Client, bundled: Any, media: Any
+) -> None:
+    for number, data in enumerate(odd_but_shown()):
+        lead_client.post(f"{LIST}add/", form(data, external_id=f"N{number}"))
+
+    names = Product.objects.order_by("external_id").values_list("image", flat=True)
+    assert [name.rpartition(".")[2] for name in names] == ["jpg", "png"]
+    assert [(media / name).read_bytes() for name in names] == odd_but_shown()
+
+
 def test_a_changed_text_asks_for_an_analysis_and_an_unchanged_one_does_not(
     lead_client: Client, make_item: MakeItem
 ) -> None:
@@ -176,6 +188,17 @@ def test_what_is_wrong_is_said_at_its_field(
     assert Product.objects.count() == 1
 
 
+def test_a_full_disk_is_said_at_the_photo(
+    lead_client: Client, bundled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_disk.fill(monkeypatch)
+
+    answer = lead_client.post(f"{LIST}add/", form(photo()))
+
+    assert "make room on the disk" in str(answer.context["adminform"].form.errors["image"])
+    assert not Product.objects.exists()
+
+
 def test_without_a_model_the_form_says_what_to_do(lead_client: Client, settings: Any) -> None:
     settings.CLIP_MODEL_PATH = ""
 
@@ -205,6 +228,31 @@ def test_analyse_again_asks_for_each_chosen_product(
     )
 
 
+def test_products_are_withdrawn_and_brought_back_singly_and_in_bulk(
+    lead_client: Client, make_item: MakeItem
+) -> None:
+    first, second, third = (make_item(name).product for name in ("A1", "A2", "A3"))
+    answer = action(lead_client, "withdraw", first, second)
+    assert "Withdrawn: 2 of 2 chosen." in answer.content.decode()
+    assert ids(answer) == ["A3"]
+    assert ReviewItem.objects.open().get().product == third
+    assert ids(lead_client.get(f"{LIST}?withdrawn=yes")) == ["A1", "A2"]
+    assert ids(lead_client.get(f"{LIST}?withdrawn=all")) == ["A1", "A2", "A3"]
+    chosen = [first.pk]
+    answer = lead_client.post(
+        f"{LIST}?withdrawn=yes", {"action": "bring_back", "_selected_action": chosen}, follow=True
+    )
+    assert "Brought back: 1 of 1 chosen" in answer.content.decode()
+    assert ids(lead_client.get(LIST)) == ["A1", "A3"]
+
+
+def test_nobody_deletes_a_product(admin_client: Client, make_item: MakeItem) -> None:
+    product = make_item("A1").product
+    assert admin_client.get(f"{LIST}{product.pk}/delete/").status_code == 403
+    page = admin_client.get(LIST).content.decode()
+    assert "delete_selected" not in page and "Withdraw" in page
+
+
 def test_labels_of_the_chosen_products_come_as_a_zip(
     lead_client: Client, make_item: MakeItem, make_user: MakeUser
 ) -> None:
@@ -218,6 +266,8 @@ def test_labels_of_the_chosen_products_come_as_a_zip(
     archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
     labels = archive.read("labels.csv").decode()
     assert "A1" in labels and "A2" not in labels
+    page = lead_client.get("/admin/moderation/product/").content.decode()
+    assert "run as formulas in a spreadsheet; “Export labels (ZIP, SPREADSHEET.CSV)”" in page
 
 
 @pytest.mark.parametrize("format", [name for name in FORMATS if name != DEFAULT])
@@ -230,10 +280,33 @@ def test_labels_come_in_every_format(
     answer = action(lead_client, f"export_labels_{format}", item.product)
 
     archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
-    assert f"labels.{format}" in archive.namelist()
+    assert {file_name(format), "metadata.parquet"} <= set(archive.namelist())
 
 
 def test_without_decisions_the_export_says_so(lead_client: Client, make_item: MakeItem) -> None:
     answer = action(lead_client, "export_labels", make_item("A1").product)
 
     assert "No decision gives a label" in answer.content.decode()
+
+
+def test_what_the_model_cannot_read_is_a_band_of_its_own(
+    make_item: MakeItem,
+    make_product: MakeProduct,
+    run_worker: RunWorker,
+    lead_client: Client,
+    settings: Any,
+) -> None:
+    settings.REVIEW_UNREADABLE = True
+    make_item("EN")
+    german = make_product("DE", text="Herren Winterjacke mit Kapuze schwarz")
+    run_worker()
+
+    assert ids(lead_client.get(LIST + "?flagged=unread")) == ["DE"]
+    assert ids(lead_client.get(LIST + "?flagged=no")) == []
+    assert ids(lead_client.get(LIST + "?flagged=yes")) == ["EN"]
+    assert "not read" in lead_client.get(LIST).content.decode()
+    start = lead_client.get("/admin/").content.decode()
+    assert "1 of 2 texts are not English, and bundled reads English (German 1)." in start
+    item = german.review_items.get()
+    page = lead_client.get(f"/admin/queue/{item.pk}/").content.decode()
+    assert "The text looks German, and bundled reads English." in page

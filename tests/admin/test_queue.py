@@ -55,6 +55,20 @@ def test_the_page_shows_the_most_suspicious_listing_and_claims_it(
     assert worst.claimed_by == anna
 
 
+def test_the_page_says_what_the_model_read_only_where_that_is_not_the_text(
+    make_item: MakeItem, page: Client
+) -> None:
+    same = make_item("A1", text="A  RED ball")
+    other = make_item("A2", text="A red ball - $12 <b>& more</b>")
+
+    assert "The model read" not in page.get(address("queue_item", same)).content.decode()
+    html = page.get(address("queue_item", other)).content.decode()
+    assert "The model read: <q>A red ball - &amp; more</q>" in html
+
+    ReviewItem.objects.filter(pk=other.pk).update(in_audit=True, stratum="audit")
+    assert "The model read" not in page.get(address("queue_item", other)).content.decode()
+
+
 def test_the_next_three_come_ahead_held_softly_and_only_once(
     make_item: MakeItem, page: Client, anna: User
 ) -> None:
@@ -70,6 +84,27 @@ def test_the_next_three_come_ahead_held_softly_and_only_once(
     assert seen.get() == items[0]
     held["have"] = [item.pk for item in items[:4]]
     assert page.post("/admin/queue/ahead/", held, **JSON).json()["items"] == []
+
+
+def test_what_a_page_left_just_now_gave_back_does_not_come_as_nobodys(
+    make_item: MakeItem, page: Client, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item, follower = make_item("A1", similarity=0.1), make_item("A2", similarity=0.2)
+    page.get(QUEUE)
+    reserve = review_claims.reserve
+
+    def reserve_and_leave(*args: Any, **options: Any) -> list[ReviewItem]:
+        items = reserve(*args, **options)
+        review_claims.release(anna)
+        return items
+
+    with monkeypatch.context() as patch:
+        patch.setattr(review_claims, "reserve", reserve_and_leave)
+        news = page.post("/admin/queue/ahead/", {"have": [item.pk]}, **JSON).json()
+    assert (news["items"], news["empty"]) == ([], "")
+
+    news = page.post("/admin/queue/ahead/", {"have": [item.pk]}, **JSON).json()
+    assert [item["pk"] for item in news["items"]] == [follower.pk]
 
 
 def test_each_reason_is_one_button_with_its_own_keys() -> None:

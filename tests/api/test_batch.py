@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.test import Client
+from knox.models import AuthToken
 
-from moderation.models import Category, Embedding
+from moderation.models import Category, Embedding, ReviewItem
+from moderation.services.queue import review
 from tests.api.test_clip import VERDICT_FIELDS, upload
-from tests.support.factories import MakeProduct, RunWorker
+from tests.support.factories import MakeItem, MakeProduct, MakeUser, RunWorker
 from tests.support.photos import photo
 
 PATH = "/clip/analyze-batch"
@@ -67,7 +71,7 @@ def test_a_bad_upload_does_not_spoil_the_rest(api: Client, settings: Any) -> Non
     sentences = [error["error"] for error in answer["errors"]]
     for sentence, word in zip(
         sentences,
-        ["empty", "not an image", "damaged", "text is empty", "501 characters", "0.02 MB"],
+        ["empty", "holds no picture", "damaged", "text is empty", "501 characters", "0.02 MB"],
         strict=True,
     ):
         assert word in sentence
@@ -89,6 +93,16 @@ def test_files_in_the_image_folder_are_judged(api: Client, folder: Path) -> None
     assert answer["results"][1]["threshold_used"] == 1
     assert indexes(answer["errors"]) == [2, 3, 4, 5]
     assert "missing.jpg does not exist" in answer["errors"][0]["error"]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_file_is_found_whichever_form_its_accents_have(
+    api: Client, folder: Path, form: Any
+) -> None:
+    (folder / "in" / normalize(form, "café.jpg")).write_bytes(photo())
+    names = [normalize("NFC", "in/café.jpg"), normalize("NFD", "in/café.jpg")]
+    items = [{"image_path": name, "text": "A ball"} for name in names]
+    assert indexes(send(api, {"items": items}).json()["results"]) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -176,3 +190,45 @@ def test_a_large_batch_answers_every_index_once(api: Client, folder: Path, setti
     answer = send(api, {"items": items}).json()
     assert sorted(indexes(answer["results"]) + indexes(answer["errors"])) == list(range(80))
     assert indexes(answer["errors"]) == list(range(0, 80, 7))
+
+
+# ── Who may be told of a product ──────────────────────────────────────────────────────────────
+def _as(user: User) -> Client:
+    return Client(headers={"authorization": f"Token {AuthToken.objects.create(user=user)[1]}"})
+
+
+def test_products_are_judged_for_those_who_may_see_them(
+    make_product: MakeProduct, groups: None, settings: Any
+) -> None:
+    settings.API_LOGIN_REQUIRED = True
+    make_product("A")
+    nobody, shop = User.objects.create_user("x"), User.objects.create_user("shop")
+    shop.groups.add(Group.objects.get(name="shop"))
+
+    refused = send(_as(nobody), {"product_ids": ["A", "nope"]})
+    assert refused.status_code == _as(nobody).get("/api/products/A").status_code == 403
+    assert "may not see" in refused.json()["error"] and refused.json()["field"] is None
+    assert indexes(send(_as(shop), {"product_ids": ["A"]}).json()["results"]) == [0]
+
+
+def test_what_is_to_be_judged_blind_is_not_judged_for_those_who_may_judge_it(
+    make_item: MakeItem, make_user: MakeUser, bundled: Any, settings: Any
+) -> None:
+    settings.API_LOGIN_REQUIRED = True
+    item = make_item("A")
+    ReviewItem.objects.filter(pk=item.pk).update(in_audit=True)
+    anna, vera = make_user("anna"), make_user("vera", group="viewer")
+
+    answer = send(_as(anna), {"product_ids": ["A"]}).json()
+    assert answer["results"] == []
+    assert answer["errors"] == [
+        {"index": 0, "error": "'A' is to be judged blind; decide it first."}
+    ]
+    assert indexes(send(_as(vera), {"product_ids": ["A"]}).json()["results"]) == [0]
+
+    item.refresh_from_db()
+    review.decide(item, moderator=anna, verdict="confirm", reason="other_colour")
+    ben = make_user("ben")
+    assert indexes(send(_as(ben), {"product_ids": ["A"]}).json()["results"]) == [0]
+    # She could still take it back and decide it “blind” anew.
+    assert send(_as(anna), {"product_ids": ["A"]}).json()["results"] == []

@@ -19,12 +19,16 @@ from tests.support.photos import photo
 
 VERDICT_FIELDS = {
     "is_mismatch",
+    "readable",
+    "unreadable_reason",
     "similarity_score",
     "threshold_used",
     "confidence",
     "match_quality",
     "p_mismatch",
     "model_version",
+    "text_read",
+    "parts",
 }
 
 
@@ -50,6 +54,28 @@ def test_analyze_answers_with_the_fields_of_the_guide(api: Client, slash: str) -
     assert answer["confidence"] == scoring.confidence(score, threshold=threshold)
     assert answer["match_quality"] == scoring.match_quality(score)
     assert 0 <= answer["p_mismatch"] <= 1
+    assert (answer["readable"], answer["unreadable_reason"]) == (True, "")
+
+
+def test_of_a_text_that_the_model_cannot_read_nothing_is_said(api: Client) -> None:
+    text = "Herren Winterjacke mit Kapuze schwarz"
+    answer = api.post("/clip/analyze", {"file": upload(), "text": text}).json()
+    assert (answer["is_mismatch"], answer["readable"]) == (False, False)
+    assert answer["unreadable_reason"] == "The text looks German, and bundled reads English."
+    unsaid = ("similarity_score", "confidence", "match_quality", "p_mismatch")
+    assert [answer[name] for name in unsaid] == [None] * 4
+    both = {"files": [upload(), upload()], "texts": [text, "A red ball"]}
+    results = api.post("/clip/analyze-batch", both).json()["results"]
+    assert [result["readable"] for result in results] == [False, True]
+
+
+def test_the_answer_says_what_was_read_of_the_text(api: Client) -> None:
+    texts = ["<p>A red ball</p> - 19.99 EUR", "A red ball"]
+    one, other = (
+        api.post("/clip/analyze", {"file": upload(), "text": text}).json() for text in texts
+    )
+    assert one["text_read"] == other["text_read"] == "A red ball"
+    assert one["similarity_score"] == other["similarity_score"]
 
 
 def test_a_threshold_of_the_request_decides(api: Client) -> None:

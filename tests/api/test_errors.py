@@ -74,7 +74,7 @@ TABLE = {
     "no file": Bad(ANALYZE, form(file=None), "file", says="missing"),
     "file as text": Bad(ANALYZE, form(file="photo.jpg"), "file", says="curl -F"),
     "empty file": Bad(ANALYZE, form(file=upload(b"")), "file", says="empty"),
-    "not an image": Bad(ANALYZE, form(file=upload(b"hello")), "file", says="not an image"),
+    "not an image": Bad(ANALYZE, form(file=upload(b"hello")), "file", says="no picture"),
     "cut off": Bad(ANALYZE, lambda: form(file=upload(photo()[:-300]))(), "file", says="damaged"),
     "a PDF": Bad(ANALYZE, form(file=upload(b"%PDF-1.7 ...")), "file", says="PDF"),
     "a bomb": Bad(ANALYZE, lambda: form(file=upload(bomb()))(), "file", says="pixels"),
@@ -84,6 +84,8 @@ TABLE = {
     "no text": Bad(ANALYZE, form(text=None), "text", says="missing"),
     "empty text": Bad(ANALYZE, form(text=""), "text", says="empty"),
     "blank text": Bad(ANALYZE, form(text=" \n "), "text", says="empty"),
+    "invisible text": Bad(ANALYZE, form(text="\u200b"), "text", says="empty"),
+    "text of tags": Bad(ANALYZE, form(text="<p>&nbsp;</p>"), "text", says="empty"),
     "long text": Bad(ANALYZE, form(text="x" * 501), "text", says="501 characters"),
     "NUL in text": Bad(ANALYZE, form(text="a\x00b"), "text", says="ull"),
     "text as file": Bad(ANALYZE, lambda: form(text=upload(b"x"))(), "text", says="not a text"),
@@ -169,7 +171,9 @@ TABLE = {
     "long product_id": Bad(PRODUCTS, product(product_id="x" * 101), "product_id", says="100"),
     "NUL in product_id": Bad(PRODUCTS, product(product_id="a\x00b"), "product_id"),
     "product no image": Bad(PRODUCTS, product(image=None), "image", says="missing"),
-    "product bad image": Bad(PRODUCTS, product(image=upload(b"x")), "image", says="not an image"),
+    "product bad image": Bad(
+        PRODUCTS, product(image=upload(b"x")), "image", says="holds no picture"
+    ),
     "product long text": Bad(PRODUCTS, product(text="x" * 501), "text", says="501"),
     "long category": Bad(PRODUCTS, product(category="x" * 101), "category", says="100"),
     "long seller": Bad(PRODUCTS, product(seller="x" * 101), "seller", says="100"),
@@ -188,6 +192,8 @@ TABLE = {
     "forged cursor": Bad(f"{PRODUCTS}?cursor=cD1hYmM%3D", None, "cursor", method="get"),
     "empty cursor": Bad(f"{PRODUCTS}?cursor=cD0%3D", None, "cursor", method="get"),
     "page_size": Bad(f"{PRODUCTS}?page_size=0", None, "page_size", method="get"),
+    "status empty": Bad(f"{PRODUCTS}?status=", None, "status", says="leave it out", method="get"),
+    "page_size empty": Bad(f"{PRODUCTS}?page_size=", None, "page_size", method="get"),
     "page_size endless": Bad(f"{PRODUCTS}?page_size={'9' * 5000}", None, "page_size", method="get"),
     "NUL in an address": Bad(f"{PRODUCTS}/a%00b", None, None, 404, method="get"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,8 @@ from django.utils import timezone
 
 from moderation.models import Analysis, Category, Product
 from tests.api.test_clip import upload
-from tests.support.factories import MakeItem, MakeProduct, RunWorker
+from tests.support import full_disk
+from tests.support.factories import MakeItem, MakeProduct, MakeUser, RunWorker
 from tests.support.photos import photo
 
 
@@ -48,6 +50,87 @@ def test_a_new_product_is_stored_and_its_analysis_queued(
     assert product["analysis"]["model_version"] == "bundled"
     assert product["analysis"]["is_mismatch"] in (True, False)
     assert product["analysis"]["match_quality"]
+
+
+def test_a_withdrawn_product_is_listed_apart_until_it_is_sent_again(api: Client) -> None:
+    create(api, "SKU-1")
+    create(api, "SKU-2")
+    assert api.get("/api/products/SKU-1").json()["withdrawn_at"] is None
+    response = api.delete("/api/products/SKU-1")
+    assert response.status_code == 200, response.content
+    withdrawn = response.json()
+    assert withdrawn["product_id"] == "SKU-1" and withdrawn["withdrawn_at"]
+    assert api.delete("/api/products/SKU-1").json() == withdrawn
+    assert api.get("/api/products/SKU-1").json() == withdrawn
+    assert ids(api.get("/api/products")) == ids(api.get("/api/products?withdrawn=false"))
+    assert ids(api.get("/api/products")) == ["SKU-2"]
+    assert ids(api.get("/api/products?withdrawn=true")) == ["SKU-1"]
+    assert api.delete("/api/products/SKU-9").status_code == 404
+    back = create(api, "SKU-1", image=None)
+    assert (back.status_code, back.json()["withdrawn_at"]) == (200, None)
+    assert ids(api.get("/api/products")) == ["SKU-2", "SKU-1"]
+
+
+def test_a_full_disk_is_answered_with_507_and_keeps_nothing(
+    api: Client, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        full_disk.fill(patch)
+        response = create(api, "SKU-1")
+    assert response.status_code == 507
+    assert response.json()["error"].startswith("The photo cannot be stored (File too large);")
+    assert str(media) not in response.json()["error"]
+    assert not Product.objects.exists() and not [p for p in media.rglob("*") if p.is_file()]
+    assert create(api, "SKU-1").status_code == 201
+
+
+def test_photos_have_whole_addresses(api: Client, settings: Any) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    made = create(api, "SKU-1").json()["image"]
+    path = Product.objects.get().image.url
+    assert made == f"http://testserver{path}"
+    assert api.get("/api/products").json()["results"][0]["image"] == made
+    behind = api.get(
+        "/api/products/SKU-1", headers={"x-forwarded-proto": "https", "host": "testserver"}
+    )
+    assert behind.json()["image"] == f"https://testserver{path}"
+
+
+def test_a_photo_that_is_not_whole_is_repaired_when_it_comes_again(
+    api: Client, media: Path
+) -> None:
+    create(api, "SKU-1")
+    path = media / str(Product.objects.get().image)
+    whole = path.read_bytes()
+    path.write_bytes(b"")
+
+    assert create(api, "SKU-1").status_code == 200
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.any_database
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite can be given a size")
+def test_a_database_without_room_is_answered_with_507(api: Client) -> None:
+    with full_disk.database(pages=0):
+        answers = [create(api, f"SKU-{n}", text="ball " * 99) for n in range(60)]
+    assert {answer.status_code for answer in answers} == {201, 507}
+    assert "no room left" in answers[-1].json()["error"]
+
+
+def test_the_listing_keeps_its_text_and_the_analysis_says_what_was_read(
+    api: Client, run_worker: RunWorker
+) -> None:
+    create(api, "SKU-1", text="NEW!!! A red ball (Size M)")
+    run_worker()
+    product = api.get("/api/products/SKU-1").json()
+    assert product["text"] == product["analysis"]["text"] == "NEW!!! A red ball (Size M)"
+    assert product["analysis"]["text_read"] == "A red ball"
+    Analysis.objects.update(preparation="")
+    before = api.get("/api/products/SKU-1").json()["analysis"]
+    assert before["text_read"] == before["text"], "before there was a preparation"
+    Analysis.objects.update(preparation="0")
+    assert api.get("/api/products/SKU-1").json()["analysis"]["text_read"] is None
 
 
 def test_the_same_product_again_is_an_update(api: Client) -> None:
@@ -135,6 +218,27 @@ def test_the_list_can_be_narrowed(api: Client, shop: None, query: str, expected:
     assert ids(api.get(f"/api/products/?{query}")) == expected
 
 
+@pytest.mark.parametrize("name", ["Обувь", "обувь", "ОБУВЬ", " обувь "])
+def test_a_category_is_found_in_any_spelling(
+    api: Client, make_item: MakeItem, make_user: MakeUser, name: str
+) -> None:
+    api.force_login(make_user("anna"))
+    make_item("shoes", category="Обувь")
+    make_item("mugs", category="Mugs")
+
+    assert ids(api.get("/api/products", {"category": name})) == ["shoes"]
+    (waiting,) = api.get("/api/reviews", {"category": name}).json()["results"]
+    assert waiting["product_id"] == "shoes"
+
+
+def test_sent_in_another_spelling_it_is_the_same_category(api: Client) -> None:
+    for number, name in enumerate(["İç Giyim", "iç giyim", "Été", "ÉTÉ"]):
+        assert create(api, f"A{number}", category=name).status_code == 201
+
+    answers = [api.get(f"/api/products/A{number}").json()["category"] for number in range(4)]
+    assert answers == ["İç Giyim", "İç Giyim", "Été", "Été"]
+
+
 def test_an_unknown_status_is_refused_with_those_that_there_are(api: Client) -> None:
     answer = api.get("/api/products?status=ready")
     assert (answer.status_code, answer.json()["field"]) == (400, "status")
@@ -172,9 +276,9 @@ def test_a_page_costs_the_same_queries_however_long_it_is(
     for n in range(12):
         make_item(f"P{n}", category=f"Category {n}")
     for size in (1, 12):
-        with django_assert_num_queries(1):
+        with django_assert_num_queries(2):  # the products, and their photos
             assert len(ids(api.get(f"/api/products?page_size={size}"))) == size
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         api.get("/api/products/P3")
     with django_assert_num_queries(2):
         api.get("/api/products/P3/analyses")
@@ -204,3 +308,39 @@ def test_a_changed_text_shows_no_verdict_until_it_is_judged(
     make_product("A1", text="A blue ball")
     shown = client.get("/api/products/A1").json()
     assert (shown["status"], shown["analysis"]) == ("pending", None)
+
+
+def test_what_the_model_cannot_read_is_neither_flagged_nor_passed(
+    api: Client, make_product: MakeProduct, run_worker: RunWorker
+) -> None:
+    make_product("DE", text="Herren Winterjacke mit Kapuze schwarz")
+    make_product("EN", text="A red ball")
+    waiting = api.get("/api/products/DE/analyses").json()["results"][0]
+    assert (waiting["is_mismatch"], waiting["readable"]) == (None, None)
+    run_worker()
+
+    analysis = api.get("/api/products/DE").json()["analysis"]
+    assert (analysis["status"], analysis["is_mismatch"]) == ("done", False)
+    assert (analysis["readable"], analysis["similarity_score"]) == (False, None)
+    assert "looks German" in analysis["unreadable_reason"]
+    assert api.get("/api/products/EN").json()["analysis"]["readable"] is True
+    assert ids(api.get("/api/products?readable=false")) == ["DE"]
+    assert ids(api.get("/api/products?readable=true")) == ["EN"]
+    judged = [ids(api.get(f"/api/products?is_mismatch={word}")) for word in ("true", "false")]
+    assert sorted(judged) == [[], ["EN"]]
+
+
+def test_signs_that_nobody_sees_are_named(api: Client, run_worker: RunWorker) -> None:
+    text = "Red \u202emug\u202c\x07 \u202eball"
+    named = [
+        "U+202E right-to-left override",
+        "U+202C pop directional formatting",
+        "U+0007 a control character",
+    ]
+    create(api, "SKU-1", text=text)
+    run_worker()
+    create(api, "SKU-2")
+    product = api.get("/api/products/SKU-1").json()
+    for said in (product, product["analysis"]):
+        assert (said["text"], said["text_hidden_signs"]) == (text, named)
+    assert api.get("/api/products/SKU-2").json()["text_hidden_signs"] == []

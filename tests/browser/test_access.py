@@ -89,6 +89,7 @@ def pages(shop: dict[str, int]) -> list[str]:
         "/admin/views/",
         "/admin/health/",
         "/admin/team/",
+        "/admin/workers/",
         "/admin/sellers/",
         "/admin/sellers/Ball%20%26%20Co/",
         "/admin/moderation/appeal/",

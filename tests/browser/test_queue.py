@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from moderation.models import Decision, Explanation, ReviewItem, SimilarGroup, Skip
 from moderation.services.queue import review
@@ -22,44 +22,6 @@ pytestmark = [
     pytest.mark.any_database,
     pytest.mark.django_db(transaction=True),
 ]
-
-
-@pytest.fixture
-def open_page(
-    browser: Browser, live_server: Any, anna: User, settings: Any
-) -> Iterator[Callable[..., Page]]:
-    """Opens the queue as Anna; at the end no page has complained or asked another host."""
-    complaints: list[str] = []
-
-    def check(url: str) -> None:
-        if not url.startswith((live_server.url, "data:", "blob:")):
-            complaints.append(f"asked {url}")
-
-    def open(*, path: str = "/admin/queue/", **options: Any) -> Page:
-        page = browser.new_context(base_url=live_server.url, **options).new_page()
-        page.on("request", lambda request: check(request.url))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda message: (
-                complaints.append(message.text)
-                if message.type in ("error", "warning")
-                and not re.search(r"409|ERR_FAILED", message.text)  # what tests bring about
-                else None
-            ),
-        )
-        page.goto("/admin/login/?next=" + path)
-        page.get_by_label("Username").fill("anna")
-        page.get_by_label("Password").fill("correct horse")
-        page.get_by_role("button", name="Log in").click()
-        if options.get("java_script_enabled", True):
-            expect(page.locator("html.has-script")).to_be_attached()  # keys are heard from here on
-        return page
-
-    yield open
-    for context in browser.contexts:
-        context.close()
-    assert complaints == []
 
 
 def ten_items(make_item: MakeItem) -> list[ReviewItem]:
@@ -527,3 +489,39 @@ def test_it_fits_a_narrow_phone(
     for path in ("/admin/queue/", "/admin/"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def box(page: Page, selector: str) -> dict[str, float]:
+    found = page.locator(selector).bounding_box()
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("width", [1100, 1280, 1920])
+def test_what_is_said_of_a_decision_covers_no_figure(
+    make_item: MakeItem, open_page: Callable[..., Page], width: int
+) -> None:
+    make_item("A1"), make_item("A2")
+    page = open_page(viewport={"width": width, "height": 800})
+
+    press(page, "4")  # the longest of the reasons
+    expect(page.locator("#queue-message")).not_to_be_empty()
+
+    said = box(page, "#queue-message")
+    assert said["x"] + said["width"] < box(page, "#user-tools")["x"]
+    assert said["x"] > box(page, "#site-name")["x"] + box(page, "#site-name")["width"]
+    for figures in (".queue-counts", ".queue-tools"):
+        assert said["y"] + said["height"] <= box(page, figures)["y"]
+
+
+def test_on_a_phone_what_the_model_read_stands_clear_of_the_title(
+    make_item: MakeItem, open_page: Callable[..., Page]
+) -> None:
+    make_item(
+        "A1", text="A red ball with <b>white dots</b> for the garden and for the house, 19,99 €"
+    )
+    page = open_page(viewport={"width": 390, "height": 844})
+
+    title, read = box(page, ".listing-text"), box(page, ".listing-read")
+    assert title["height"] > 40  # two lines
+    assert read["y"] >= title["y"] + title["height"]

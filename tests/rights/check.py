@@ -175,7 +175,7 @@ def runs(visitor: Visitor, label: str, action: str, address: str) -> bool:
             transaction.set_rollback(True)
             return False
         attached = "attachment" in response.headers.get("Content-Disposition", "")
-        asks = "delete_selected_confirmation" in str(getattr(response, "template_name", ""))
+        asks = "_confirmation" in str(getattr(response, "template_name", ""))
         said = {str(message) for message in get_messages(response.wsgi_request)}
         changed = _counts() != before
         if response.streaming:

@@ -15,7 +15,9 @@ _START = """# Who may do what
 This table is tried, address by address and role by role, by tests/rights/test_rights.py, and
 written from tests/rights/table.py, so that it says what the site does. The groups come with
 `setup`; put a user into one in the admin under Users. Rights that you give a group or a user beside
-these add to what is written here.
+these add to what is written here. A token of the API does what its user may, as far as its scopes
+go: the table of the API says which scope each address needs, and a token that was made before there
+were scopes has them all. A login in a browser needs none.
 
 ## The roles
 """
@@ -33,10 +35,11 @@ def _lines() -> Iterator[str]:
         yield from textwrap.wrap(line, 100, subsequent_indent="  ")
     for title, rules in SECTIONS.items():
         yield f"\n## {title}\n"
+        if title == "The API":
+            yield from _api(rules)
+            continue
         yield from _head()
         yield from (_row(rule.does, rule.who) for rule in rules)
-        if title == "The API":
-            yield from _in_development(rules)
     yield "\nThe site's own style sheets and scripts under /static/ are open as well."
     yield "\n## The rows of each table\n"
     yield "In the admin's lists and forms; who sees a table also sees its history.\n"
@@ -47,9 +50,10 @@ def _lines() -> Iterator[str]:
     yield from (_row(does, who) for does, who in ACTIONS.values())
 
 
-def _head() -> Iterator[str]:
-    yield "| | " + " | ".join(role.title for role in ROLES.values()) + " |"
-    yield "|---|" + ":-:|" * len(ROLES)
+def _head(*, first: str = "") -> Iterator[str]:
+    """`first` are the columns before those of the roles."""
+    yield f"| | {first}" + " | ".join(role.title for role in ROLES.values()) + " |"
+    yield "|---|" + "---|" * first.count("|") + ":-:|" * len(ROLES)
 
 
 def _row(does: str, who: Who) -> str:
@@ -62,8 +66,12 @@ def _table(table: Table) -> str:
     return f"| {table.words} | " + " | ".join(cells) + " |"
 
 
-def _in_development(rules: Iterable[Rule]) -> Iterator[str]:
-    """What is open while nobody needs a token."""
+def _api(rules: Iterable[Rule]) -> Iterator[str]:
+    """Who may what by which scope, and what is open while nobody needs a token."""
+    yield from _head(first="Scope | ")
+    for rule in rules:
+        scope = f"`{rule.scope}`" if rule.scope else "–"
+        yield _row(f"{rule.does} | {scope}", rule.who)
     yield "\nWhile `API_LOGIN_REQUIRED=false` (the default with `DEBUG=true`) these change:\n"
     yield from _head()
     for rule in rules:

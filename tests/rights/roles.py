@@ -105,6 +105,7 @@ class Rule:
     finds_nothing: bool = False  # 404 is the answer of an address that lets one through
     hides: bool = False  # 404 is the refusal
     is_djangos: bool = False  # a page of Django's own, alike for each table
+    scope: str = ""  # which a token needs beside the rights of its user; none: it needs none
     get_writes: str = ""  # the tables to which a GET may write, parted by blanks
 
     def allowed(self, *, in_development: bool) -> Who:

@@ -151,6 +151,12 @@ SECTIONS: dict[str, list[Rule]] = {
             LEADS,
         ),
     ],
+    "The workers": [
+        Rule("See the workers by host", "admin:workers", "GET", LEADS),
+        Rule(
+            "Pause and resume all work", "admin:workers_pause admin:workers_resume", "POST", LEADS
+        ),
+    ],
     "The catalogue": [
         Rule(
             "Import products from a file",
@@ -197,13 +203,20 @@ SECTIONS: dict[str, list[Rule]] = {
     ],
     "The API": [
         Rule("Ask whether the service is well", "clip-health", "GET", EVERYBODY),
-        Rule("Read the categories", "clip-categories", "GET", KNOWN, EVERYBODY),
+        Rule(
+            "Read the metrics: on this machine, or as METRICS_TOKEN and METRICS_ALLOW say",
+            "metrics",
+            "GET",
+            EVERYBODY,
+        ),
+        Rule("Read the categories", "clip-categories", "GET", KNOWN, EVERYBODY, scope="read"),
         Rule(
             "Have photos judged or classified (nothing is stored)",
             "clip-classify clip-analyze clip-analyze-batch",
             "POST",
             KNOWN,
             EVERYBODY,
+            scope="submit",
         ),
         Rule(
             "Read products and their analyses",
@@ -212,14 +225,40 @@ SECTIONS: dict[str, list[Rule]] = {
             VIEWERS | BY_TOKEN | SENDERS,
             EVERYBODY,
             takes=_PRODUCT,
+            scope="read",
         ),
-        Rule("Send a product", "products", "POST", SENDERS, SENDERS | {"anonymous"}),
+        Rule(
+            "Send products",
+            "products products-bulk",
+            "POST",
+            SENDERS,
+            SENDERS | {"anonymous"},
+            scope="submit",
+        ),
+        Rule(
+            "Withdraw a product",
+            "product",
+            "DELETE",
+            SENDERS,
+            SENDERS | {"anonymous"},
+            takes=_PRODUCT,
+            scope="submit",
+        ),
+        Rule(
+            "Erase a product for good",
+            "product-erase",
+            "POST",
+            ADMIN,
+            takes=_PRODUCT,
+            scope="submit",
+        ),
         Rule(
             "Read reviews and decisions",
             "reviews review decisions",
             "GET",
             VIEWERS | BY_TOKEN,
             takes=_ITEM,
+            scope="read",
         ),
         Rule(
             "Decide, skip and escalate a review, undo what one did last",
@@ -227,6 +266,7 @@ SECTIONS: dict[str, list[Rule]] = {
             "POST",
             DECIDERS | BY_TOKEN,
             takes=_ITEM,
+            scope="decide",
         ),
         Rule(
             "Read appeals",
@@ -234,8 +274,9 @@ SECTIONS: dict[str, list[Rule]] = {
             "GET",
             APPEAL_READERS,
             takes={"reference": "moderation.appeal.reference"},
+            scope="read",
         ),
-        Rule("File an appeal", "appeals", "POST", APPELLANTS),
+        Rule("File an appeal", "appeals", "POST", APPELLANTS, scope="submit"),
     ],
     "Open to everybody": [
         Rule("Come from / to the admin", "/", "GET POST", EVERYBODY),
@@ -261,11 +302,12 @@ SECTIONS: dict[str, list[Rule]] = {
 }
 
 TABLES = [
-    Table("moderation.product", "Products", VIEWERS, LEADS, LEADS, ADMIN),
+    Table("moderation.product", "Products", VIEWERS, LEADS, LEADS),
     Table(
         *("moderation.category", "Categories", VIEWERS, LEADS, LEADS, ADMIN),
         example={"name": "Balls"},
     ),
+    Table("moderation.productphoto", "Photos by their addresses", VIEWERS),
     Table("moderation.analysis", "Analyses", VIEWERS),
     Table("moderation.reviewitem", "Review items", VIEWERS),
     Table("moderation.decision", "Decisions", VIEWERS),
@@ -278,8 +320,7 @@ TABLES = [
     Table("moderation.delivery", "Deliveries to webhooks", LEADS),
     Table("auth.user", "Users", ADMIN, ADMIN, ADMIN, ADMIN),
     Table("auth.group", "Groups", ADMIN, ADMIN, ADMIN, ADMIN),
-    Table("knox.authtoken", "Tokens of the API", ADMIN, ADMIN, ADMIN, ADMIN),
-    Table("django_q.schedule", "Schedule of the worker", ADMIN, ADMIN, ADMIN, ADMIN),
+    Table("moderation.apitoken", "Tokens of the API", ADMIN, ADMIN, ADMIN, ADMIN),
     Table("django_q.success", "Finished tasks", ADMIN, NOBODY, ADMIN, ADMIN),
     Table("django_q.failure", "Failed tasks", ADMIN, NOBODY, ADMIN, ADMIN),
     Table("django_q.ormq", "Queued tasks", ADMIN, NOBODY, ADMIN, ADMIN),
@@ -289,6 +330,11 @@ TABLES = [
 ACTIONS: dict[tuple[str, str], tuple[str, Who]] = {
     ("moderation.product", "analyse_again"): ("Have products analysed again", TRAINERS),
     ("moderation.product", "export_labels"): ("Export the labels of products", TRAINERS),
+    ("moderation.product", "withdraw"): ("Withdraw products", LEADS),
+    ("moderation.product", "bring_back"): ("Bring back withdrawn products", LEADS),
+    ("moderation.product", "erase"): ("Erase products for good", ADMIN),
+    ("moderation.productphoto", "fetch_again"): ("Have photos fetched again", LEADS),
+    ("moderation.productphoto", "export_csv"): ("Export what became of photos", VIEWERS),
     ("moderation.decision", "export_labels"): ("Export decisions as labels", TRAINERS),
     ("moderation.delivery", "send_again"): ("Send a message to a webhook again", LEADS),
     ("moderation.modelversion", "activate"): ("Activate a version past the gate", ADMIN),

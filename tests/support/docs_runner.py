@@ -19,7 +19,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -27,10 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.paths import ROOT
+from tests.support.ports import free_port
 from tools.live_project import LiveProject
 
 RUN = {"bash", "python", "javascript"}
-SHOWN = {"text", "mermaid", "nginx", "ini", "csv"}
+SHOWN = {"text", "mermaid", "nginx", "ini", "csv", "xml"}
 ADDRESSES = ("http://localhost:8000", "http://127.0.0.1:8000")
 SECONDS_PER_BLOCK = 300  # a loaded machine; each takes a few seconds
 # The real curl, but a status that was not expected is a failure, and every answer is JSON.
@@ -102,12 +102,6 @@ def blocks(path: Path) -> list[Block]:
         )
         for found in _FENCE.finditer(text)
     ]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

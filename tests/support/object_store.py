@@ -32,5 +32,8 @@ class ObjectStore(Storage):
     def exists(self, name: str) -> bool:
         return name in self.files
 
+    def size(self, name: str) -> int:
+        return len(self.files[name])
+
     def url(self, name: str | None) -> str:
         return f"https://photos.example/{filepath_to_uri(name)}"

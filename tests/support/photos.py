@@ -18,3 +18,10 @@ def photo(
     buffer = BytesIO()
     image.save(buffer, format, **({"quality": 90} if format == "JPEG" else {}))
     return buffer.getvalue()
+
+
+def odd_but_shown() -> list[bytes]:
+    """A JPEG without its end mark and a PNG whose text has a wrong checksum: browsers show both."""
+    png = photo(format="PNG")
+    text = b"\0\0\0\1tEXtx\0\0\0\0"
+    return [photo()[:-2], png[:33] + text + png[33:]]

@@ -7,6 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
+
+# What no package brings: a device, and the past of a copy that was made without it.
+NOT_INSTALLED = ("needs a GPU", "needs the git history")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,11 +24,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # What waits for processes first, then what is slow: at the end all workers would wait for it.
     items.sort(key=lambda item: ("installed" not in _fixtures(item), not _is_slow(item)))
-    if not config.getoption("--database-only"):
-        return
-    wanted = [item for item in items if _touches_a_database(item)]
+    wanted = [item for item in items if _is_of_this_database(item)]
+    if config.getoption("--database-only"):
+        wanted = [item for item in wanted if _touches_a_database(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
     items[:] = wanted
+
+
+def _is_of_this_database(item: pytest.Item) -> bool:
+    on_postgresql = connection.vendor == "postgresql"
+    return on_postgresql or item.get_closest_marker("postgresql") is None
 
 
 def _touches_a_database(item: pytest.Item) -> bool:
@@ -67,7 +76,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if os.environ.get("NO_SKIPS") != "1" or reporter is None:
         return
     skipped = [str(report.longrepr) for report in reporter.stats.get("skipped", [])]
-    unwanted = [reason for reason in skipped if "needs a GPU" not in reason]
+    unwanted = [reason for reason in skipped if not any(one in reason for one in NOT_INSTALLED)]
     if unwanted:
         reporter.write_line(f"NO_SKIPS=1, but {len(unwanted)} tests were skipped:", red=True)
         for reason in unwanted:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moderation.clip.backends.core_count import cpu_cores
 from moderation.clip.backends.cores import CorePool
-from moderation.clip.backends.device import choose_device, choose_precision, cpu_cores
+from moderation.clip.backends.device import choose_device, choose_precision
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -25,8 +26,11 @@ class Backend(ABC):
     `cores` are the threads that the encoder calls it in.
     """
 
+    name: str
+
     def __init_subclass__(cls, *, name: str) -> None:
         """`name` is what `Encoder.load(backend=)` takes."""
+        cls.name = name
         BACKENDS[name] = cls
 
     def __init__(

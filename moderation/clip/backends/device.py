@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Literal, cast
@@ -107,11 +106,6 @@ def _linear_seconds(dtype: torch.dtype) -> float:
         started = time.thread_time()
         torch.nn.functional.linear(tokens, weight)
         return time.thread_time() - started
-
-
-def cpu_cores() -> int:
-    """The cores this process may use, which is less than the machine's in most containers."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -16,7 +16,12 @@ from moderation.clip import families
 from moderation.clip.atomic import whole_folder
 from moderation.clip.checkpoints import hub
 from moderation.clip.checkpoints.hub import PINNED
-from moderation.clip.checkpoints.weights import WEIGHTS_NAME, weight_files, weights_sha256
+from moderation.clip.checkpoints.weights import (
+    WEIGHTS_NAME,
+    files_sha256,
+    weight_files,
+    weights_sha256,
+)
 from moderation.clip.errors import ModelError
 
 if TYPE_CHECKING:
@@ -32,6 +37,7 @@ __all__ = [
     "PINNED",
     "WEIGHTS_NAME",
     "ResolvedModel",
+    "files_sha256",
     "load_model",
     "load_tokenizer",
     "load_transform",
@@ -39,6 +45,7 @@ __all__ = [
     "read_about",
     "resolve",
     "save_model",
+    "threshold",
     "weight_files",
     "weights_sha256",
     "whole_folder",
@@ -61,6 +68,10 @@ class ResolvedModel:
     @cached_property
     def weights_sha256(self) -> str:
         return weights_sha256(self.folder)
+
+    @cached_property
+    def files_sha256(self) -> str:
+        return files_sha256(self.folder)
 
 
 def resolve(
@@ -107,6 +118,12 @@ def read_about(folder: Path) -> dict[str, Any]:
     if not isinstance(about, dict):
         raise ModelError(f"{path} must hold a JSON object; restore the file.")
     return about
+
+
+def threshold(folder: Path) -> float:
+    """The folder's own threshold, or that of its family. Raises `ModelError`."""
+    said = read_about(folder).get("threshold")
+    return families.of(folder).threshold(folder) if said is None else float(said)
 
 
 def load_model(folder: Path, *, dtype: torch.dtype | None = None) -> PreTrainedModel:

@@ -10,6 +10,11 @@ from moderation.clip.errors import ModelError, UnsafeWeights
 
 WEIGHTS_NAME = "model.safetensors"
 _SHARDS_NAME = "model.safetensors.index.json"
+BESIDE_THE_WEIGHTS = (
+    *("config.json", "preprocessor_config.json"),
+    *("tokenizer.json", "vocab.json", "merges.txt"),
+    *("tokenizer_config.json", "special_tokens_map.json"),
+)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -35,6 +40,19 @@ def weights_sha256(folder: Path) -> str:
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
+    return digest.hexdigest()
+
+
+def files_sha256(folder: Path) -> str:
+    """SHA-256 (hex) over what says how the weights are used: configuration, tokenizer, pixels.
+
+    The same weights with another of these files are another model.
+    """
+    digest = hashlib.sha256()
+    for name in BESIDE_THE_WEIGHTS:
+        path = folder / name
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "none"
+        digest.update(f"{name} {content}\n".encode())
     return digest.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,8 +11,13 @@ from typing import Any
 import numpy as np
 
 from moderation.clip.data.product_rows import Rows, difference_hash, squashed
+from moderation.clip.data.tables.delimited import open_delimited, share_of
+from moderation.clip.data.tables.encodings import UnreadableTable
+from moderation.clip.data.tables.rows import Row
 from moderation.clip.errors import ClipError
 from moderation.clip.pictures.images import open_image
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = ("image_path", "text", "category")
 Progress = Callable[[Sequence[Any], str], Iterable[Any]]
@@ -22,20 +28,30 @@ class CatalogueError(ClipError):
 
 
 def read_table(csv: Path, *, columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:
-    """The rows of a product CSV as text; says which column is missing."""
-    import pandas as pd
-
+    """The rows of a product CSV as text, in any dialect; says which column or row is wrong."""
     if not csv.is_file():
         raise CatalogueError(f"There is no file {csv}: give the path of a product CSV.")
-    table = pd.read_csv(csv, dtype=str, keep_default_na=False)
-    missing = [name for name in columns if name not in table.columns]
+    try:
+        table = open_delimited(csv, usual=",", fits=share_of(columns))
+    except UnreadableTable as error:
+        raise CatalogueError(str(error)) from error
+    missing = [name for name in columns if name not in table.names]
     if missing:
         raise CatalogueError(
             f"{csv.name} has no column {', '.join(missing)}: it needs {', '.join(columns)}."
         )
-    if "source" not in table.columns:
-        table["source"] = "catalogue"
-    return table.to_dict("records")
+    if assumed := table.assumed():
+        logger.warning("%s: %s", csv.name, assumed)
+    return [{"source": "catalogue"} | _cells(csv, table.names, row) for row in table.rows()]
+
+
+def _cells(csv: Path, names: Sequence[str], row: Row) -> dict[str, str]:
+    problem = row.problem
+    if not problem and any(cell.strip() for cell in row.cells[len(names) :]):
+        problem = "It has more cells than the header; put quotes around a text with the separator."
+    if problem:
+        raise CatalogueError(f"Line {row.line} of {csv.name} cannot be read. {problem}")
+    return dict.fromkeys(names, "") | dict(zip(names, row.cells, strict=False))
 
 
 def read_rows(

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from moderation.clip.data import grouping
+from moderation.clip.data import grouping, spreadsheet
 from moderation.clip.data.dataset_report import DatasetReport, Finding, Row, Severity
+from moderation.clip.data.tables.rows import allow_large_cells
 from moderation.clip.errors import ClipError, ImageError
 from moderation.clip.finetune.refusals import MAX_UNREADABLE, MIN_OF_EACH, picture_sha256
+from moderation.clip.folding import folded
 from moderation.clip.pictures.images import open_image
 
 COLUMNS = ("image_path", "text", "label")
@@ -44,11 +46,12 @@ class Table:
 
 def read(path: Path) -> Table:
     """The rows of a CSV. Raises `DatasetRefused`."""
+    allow_large_cells()
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="", strict=True)
-            columns = list(reader.fieldnames or [])
-            rows = [(reader.line_num, row) for row in reader]
+            columns = [name for name in reader.fieldnames or [] if name != spreadsheet.MARK]
+            rows = [(reader.line_num, spreadsheet.plain(row)) for row in reader]
     except FileNotFoundError as error:
         raise DatasetRefused(f"There is no file {path}; give the path of a CSV file.") from error
     except UnicodeDecodeError as error:
@@ -171,7 +174,7 @@ def _add_repeated(report: DatasetReport) -> None:
     pairs: dict[tuple[str, str], list[Row]] = {}
     names: dict[str, set[str]] = {}
     for row in rows:
-        pairs.setdefault((row.image, " ".join(row.text.lower().split())), []).append(row)
+        pairs.setdefault((row.image, folded(row.text)), []).append(row)
         names.setdefault(row.image, set()).add(row.image_path)
     both = [found for found in pairs.values() if len({row.label for row in found}) == 2]
     twice = [found for found in pairs.values() if len(found) > len({row.label for row in found})]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moderation.clip import prompts
 from moderation.clip.data.augment import (
     COLOURS,
     TEMPLATES,
@@ -59,6 +60,13 @@ def kind_name(category: str, text: str) -> tuple[bool, str]:
     Were they one kind, each could be true of all others' pictures, and nothing would be a mismatch.
     """
     return (False, category) if category else (True, normalised(text))
+
+
+def category_names(category: str) -> tuple[str, ...]:
+    """What a category is called: its own name, and the noun that the app's prompts have for it."""
+    nouns = {re.sub(r"\W", "", name.lower()): noun for name, noun in prompts.DEFAULT_CATEGORIES}
+    noun = nouns.get(re.sub(r"\W", "", category.lower()))
+    return (readable(category),) if noun is None else (readable(category), noun)
 
 
 class Negatives:
@@ -152,7 +160,8 @@ class Prompts:
     def __init__(self, negatives: Negatives) -> None:
         rows, named = negatives.rows, negatives.named
         names = [rows.categories[members[0]] for members in negatives.members[:named]]
-        self.categories = [readable(name) for name in names]  # [k], one for each named kind
+        # [k], for each named kind how one may call it
+        self.categories = [category_names(name) for name in names]
         self.colours = negatives.colours  # [c]
         noun, source = negatives.noun[:named], negatives.source[:named]
         same_noun = noun[:, None] == noun[None]  # [k, k]
@@ -168,12 +177,14 @@ class Prompts:
 
         The kinds at hand and some by chance, all in one randomly chosen wording.
         """
-        template = TEMPLATES[rng.integers(len(TEMPLATES))]
+        wordings = (*TEMPLATES, *prompts.TEMPLATES)
+        template = wordings[rng.integers(len(wordings))]
         count = len(self.categories)
         chosen = np.union1d(kinds[kinds < count], rng.permutation(count)[:EXTRA_PROMPTS])
+        names = [self.categories[kind] for kind in chosen]
         return (
             chosen,
-            [template.format(self.categories[kind]) for kind in chosen],
+            [template.format(name[rng.integers(len(name))]) for name in names],
             [template.format(f"{colour} product") for colour in self.colours],
         )
 

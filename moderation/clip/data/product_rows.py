@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,17 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def take(self, chosen: np.ndarray) -> Pairs:
+        """The pairs where `chosen` [m] is true; the pictures stay."""
+        return replace(
+            self,
+            image=self.image[chosen],
+            texts=[text for text, keep in zip(self.texts, chosen, strict=True) if keep],
+            labels=self.labels[chosen],
+            kinds=self.kinds[chosen],
+            sources=self.sources[chosen],
+        )
 
 
 def normalised(text: str) -> str:
@@ -144,18 +155,18 @@ def split_by_family(rows: Rows, *, share: float) -> tuple[np.ndarray, np.ndarray
 
 
 def batches(
-    sources: np.ndarray, *, size: int, power: float, rng: np.random.Generator
+    sources: np.ndarray, *, size: int, shares: Mapping[str, float], rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """Row numbers [size] of one batch after another, for ever; `sources` [n] numbers each row's.
+    """Row numbers [size] of one batch after another, for ever; `sources` [n] names each row's.
 
-    Each source has its share of every batch, (its rows) ** power, and is gone through in a new
-    order each time round.
+    Each source has its part of every batch, as large as its number in `shares` says among all, and
+    is gone through in a new order each time round.
     """
-    by_source = [np.flatnonzero(sources == source) for source in np.unique(sources)]
-    weight = np.array([len(rows) for rows in by_source]) ** power
+    names = sorted(shares)
+    weight = np.array([shares[name] for name in names])
     ends = np.rint(np.cumsum(weight / weight.sum()) * size).astype(int)
     counts = np.diff(ends, prepend=0)
-    streams = [_shuffled(rows, rng=rng) for rows in by_source]
+    streams = [_shuffled(np.flatnonzero(sources == name), rng=rng) for name in names]
     while True:
         yield np.array(
             [next(s) for s, count in zip(streams, counts, strict=True) for _ in range(count)]

@@ -8,9 +8,9 @@ times `logit_scale`, so that a gap of 4 means e^4 = 55 times likelier by the mod
   own text with the word swapped in place, the mean of both;
 - leave one out: does the text fit better without the word (occlusion, Zeiler and Fergus 2014)?
 
-Only what passes the margins in `explain_finding` is said. They were chosen on one half of real
-photos and measured on the other (`benchmarks/explain.py`, `docs/explanations.md`). No heat map is
-made: for such a small model we could not show that one is true.
+Only what passes the margins is said: those of colours are in `explain_finding`, those of kinds are
+measured for each model (`margins.py`). `benchmarks/explain.py` and `docs/explanations.md` tell how
+right that is. No heat map is made: for such a small model we could not show that one is true.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from functools import cached_property
 
 import numpy as np
 
-from .explain_finding import Explained, Word, most_wrong, suggestion
+from moderation.clip.texts.prepare import prepare
+
+from .explain_finding import Explained, Word, kind_lead, most_wrong, suggestion
 from .explain_words import PALETTE, TYPES, Kind, Term, replaced, terms, without
+from .margins import Margins
 
 EncodeTexts = Callable[[Sequence[str]], np.ndarray]
 
@@ -37,26 +40,39 @@ _TYPE_PROMPTS = ("{}", "a photo of {}", "a photo of a {}", "an item of the categ
 
 @dataclass(frozen=True)
 class EncodedListing:
-    """What is to be explained: unit vectors [d] of photo and text, the text, its threshold."""
+    """What is to be explained: unit vectors [d] of photo and text, the text, its threshold.
+
+    `category_lead`: by how many logits the best category leads over the listing's own; None where
+    it has none.
+    """
 
     image: np.ndarray
     text_vector: np.ndarray
     text: str
     threshold: float
+    category_lead: float | None = None
 
 
 class Explainer:
     """Explains listings by one model; the prompts are encoded once, on first use.
 
-    `encode_texts` gives unit vectors [n, d]; `logit_scale` is the model's own factor.
+    `encode_texts` gives unit vectors [n, d]; `logit_scale` is the model's own factor. Without
+    margins no kind of product is denied or doubted.
     """
 
-    def __init__(self, encode_texts: EncodeTexts, *, logit_scale: float) -> None:
-        self._encode, self._scale = encode_texts, logit_scale
+    def __init__(
+        self, encode_texts: EncodeTexts, *, logit_scale: float, margins: Margins | None = None
+    ) -> None:
+        self._encode, self._scale, self._margins = encode_texts, logit_scale, margins or Margins()
 
-    def explain(self, listings: Sequence[EncodedListing]) -> list[Explained]:
-        """One answer for each listing, in order; the texts of all are encoded in one call."""
-        questions = [self._questions(listing) for listing in listings]
+    def explain(
+        self, listings: Sequence[EncodedListing], *, only: Kind | None = None
+    ) -> list[Explained]:
+        """One answer for each listing, in order; the texts of all are encoded in one call.
+
+        With `only` words of this kind alone are asked about.
+        """
+        questions = [self._questions(listing, only=only) for listing in listings]
         asked = list(dict.fromkeys(text for one in questions for text in one.texts))
         rows = {text: row for row, text in enumerate(asked)}
         vectors = self._encode(asked) if asked else np.zeros((0, 1), dtype=np.float32)
@@ -69,8 +85,18 @@ class Explainer:
             for listing, one in zip(listings, questions, strict=True)
         ]
 
-    def _questions(self, listing: EncodedListing) -> _Questions:
-        found = terms(listing.text)
+    def kind_leads(self, listings: Sequence[EncodedListing]) -> list[float | None]:
+        """For each listing by how much another kind leads; None where its text names no kind."""
+        return [kind_lead(answer.words) for answer in self.explain(listings, only="type")]
+
+    def _questions(self, listing: EncodedListing, *, only: Kind | None) -> _Questions:
+        read = {(term.kind, term.name) for term in terms(prepare(listing.text))}
+        # A word that the preparation takes out (a tag, a shout) says nothing to the model.
+        found = [
+            term
+            for term in terms(listing.text)
+            if only in (None, term.kind) and (term.kind, term.name) in read
+        ]
         # Words that say most come first where a long text has more of them than are asked about.
         found.sort(key=lambda term: not term.kind)
         found = found[:_WORDS]
@@ -99,11 +125,11 @@ class Explainer:
             for term, text in asked.drops.items()
         ]
         words.sort(key=lambda word: -word.suspicion)
-        finding = most_wrong(words)
+        finding = most_wrong(words, margins=self._margins, category_lead=listing.category_lead)
         return Explained(
             tuple(words),
             finding,
-            suggestion(finding, words, threshold=listing.threshold),
+            suggestion(finding, threshold=listing.threshold),
             len(set(asked.texts)),
         )
 

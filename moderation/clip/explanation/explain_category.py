@@ -6,23 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Logits by which the best category must lead before the own one is said not to fit. Which category
-# it is instead is not said: the best one was the true one in half of the cases only.
-CATEGORY_GAP = 8.0
-
 
 @dataclass(frozen=True)
 class Standing:
-    """Rank (1 is best) of so many categories, and the lead of the best one, in logits."""
+    """Rank (1 is best) of so many categories, and the lead of the best one, in logits.
+
+    Which category it is instead is not said: the best one was the true one in half of the cases.
+    """
 
     rank: int
     of: int
-    gap: float
-
-    @property
-    def is_trusted(self) -> bool:
-        """Whether it may be said that the category does not fit."""
-        return self.gap >= CATEGORY_GAP
+    lead: float
 
 
 def standing(image: np.ndarray, vectors: np.ndarray, *, own: int, logit_scale: float) -> Standing:

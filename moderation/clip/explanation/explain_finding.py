@@ -1,4 +1,4 @@
-"""What may be said of judged words: the margins, and what passes them."""
+"""What may be said of judged words: the kind first, a colour only where the kind fits."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .explain_words import Term
+from .margins import Margins
 
-# Logits by which the best other colour, or kind of product, must lead over the one that is said.
-COLOUR_GAP = 4.0
-TYPE_GAP = 8.0
-ONE_COLOUR = 0.6  # the least share of the best colour to name it alone
+# Logits by which the best other colour must lead over the one that is said.
+COLOUR_GAP = 6.0
+ONE_COLOUR = 0.7  # the least share of the best colour to name it alone
 TWO_COLOURS = 0.75  # the least share of the best two to name both
-# Where the photo looks more like another kind by this much, a colour is not all that is wrong.
-TYPE_DOUBT = 3.0
 # A kind counts less than a colour in the order of words: its gap is wide on true pairs as well.
 _TYPE_OFFSET = 4.0
 
@@ -53,12 +51,15 @@ class Word:
         return tuple(name for name, _ in pair) if sum(s for _, s in pair) >= TWO_COLOURS else ()
 
     @property
-    def is_trusted(self) -> bool:
-        """Whether it may be said that this word does not fit."""
+    def is_wrong_kind(self) -> bool:
+        """Whether it may be said that this kind is not the photo's, if all that are named lag."""
+        return self.term.kind == "type" and self.gap is not None and self.drop > 0
+
+    @property
+    def is_wrong_colour(self) -> bool:
+        """Whether it may be said that this colour is not the photo's, if the kind fits."""
         if self.gap is None or self.drop <= 0:
             return False
-        if self.term.kind == "type":
-            return self.gap >= TYPE_GAP
         return self.gap >= COLOUR_GAP and bool(self.looks_like)
 
 
@@ -72,16 +73,31 @@ class Explained:
     texts_encoded: int
 
 
-def most_wrong(words: Sequence[Word]) -> Word | None:
-    """The word that may be shown, of words in their order; None where none is trusted."""
-    return next((word for word in words if word.is_trusted), None)
+def most_wrong(
+    words: Sequence[Word], *, margins: Margins, category_lead: float | None
+) -> Word | None:
+    """The word that may be shown, of words in their order; None where none may.
 
-
-def suggestion(finding: Word | None, words: Sequence[Word], *, threshold: float) -> str | None:
-    """The text with the right colour, where that alone is wrong and it would not be flagged."""
-    if finding is None or finding.best_swap is None or len(finding.looks_like) != 1:
+    A kind of product comes first: of a jacket it is beside the point that pears are not green. So a
+    colour is blamed only where neither the kind in the text nor the category is improbable.
+    """
+    lead = kind_lead(words)
+    if margins.word.denies(lead):
+        return next((word for word in words if word.is_wrong_kind), None)
+    if margins.word.doubts(lead) or margins.category.doubts(category_lead):
         return None
-    if any(word.term.kind == "type" and (word.gap or 0.0) >= TYPE_DOUBT for word in words):
+    return next((word for word in words if word.is_wrong_colour), None)
+
+
+def kind_lead(words: Sequence[Word]) -> float | None:
+    """By how much another kind leads over the kinds that the text names, the best of these."""
+    leads = [word.gap for word in words if word.term.kind == "type" and word.gap is not None]
+    return min(leads, default=None)
+
+
+def suggestion(finding: Word | None, *, threshold: float) -> str | None:
+    """The text with the right colour, where one is sure and the text would not be flagged."""
+    if finding is None or finding.best_swap is None or len(finding.looks_like) != 1:
         return None
     text, cosine = finding.best_swap
     return text if cosine >= threshold else None

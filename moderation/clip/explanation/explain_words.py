@@ -84,16 +84,27 @@ class Term:
 
 
 def terms(text: str) -> list[Term]:
-    """The content words in their order, each once; the same word said twice is one term."""
+    """The content words in their order, each once; the same word said twice is one term.
+
+    Of two kinds side by side the last is the product, the first says which: "table pears".
+    """
     found: dict[tuple[Kind, str], list[tuple[int, int]]] = {}
-    for match in _TERM.finditer(text):
+    matches = list(_TERM.finditer(text))
+    for match, after in zip(matches, [*matches, None][1:], strict=True):
         key = _meaning(match)
+        if key is not None and key[0] == "type" and _goes_with(after, match, text=text):
+            key = ("", match[0].lower())
         if key is not None:
             found.setdefault(key, []).append(match.span())
     return [
         Term(tuple(spans), text[slice(*spans[0])], kind, name)
         for (kind, name), spans in found.items()
     ]
+
+
+def _goes_with(after: re.Match[str] | None, match: re.Match[str], *, text: str) -> bool:
+    """Whether the next word is a kind too, with nothing but white space between."""
+    return bool(after and after["type"] and not text[match.end() : after.start()].strip())
 
 
 def _meaning(match: re.Match[str]) -> tuple[Kind, str] | None:

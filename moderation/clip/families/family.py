@@ -5,10 +5,12 @@ Most of it holds for any model of transformers with two towers; a family overrid
 
 from __future__ import annotations
 
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +18,7 @@ import numpy as np
 from moderation.clip.checkpoints import hub, weights
 from moderation.clip.errors import ModelError
 from moderation.clip.pictures.preprocess import ImageTransform
+from moderation.clip.scoring import DEFAULT_THRESHOLD
 
 if TYPE_CHECKING:
     import torch
@@ -37,13 +40,17 @@ class Family(ABC):
     `projections` names each tower's weight of the last layer, where that is linear and without a
     bias: mode `head` trains these, and needs both. `ends` are the starts of the names of all that
     follows the towers' blocks, and `fixed` the ends of those that no training reaches.
-    `preprocessor` says what a preprocessor_config.json of the family may omit.
+    `preprocessor` says what a preprocessor_config.json of the family may omit, and `dropped` which
+    share a training of all weights leaves out in `thinned_image_features`. `stock_text_length` is
+    the text length where config.json does not say it.
     """
 
     projections: ClassVar[Mapping[Tower, str]] = {}
     ends: ClassVar[tuple[str, ...]] = ()
     fixed: ClassVar[tuple[str, ...]] = ("logit_scale",)
+    dropped: ClassVar[float] = 0.0
     preprocessor: ClassVar[Mapping[str, Any]] = {}
+    stock_text_length: ClassVar[int] = 77
 
     def __init_subclass__(cls, *, model_types: tuple[str, ...]) -> None:
         """`model_types` are those of config.json that mean this family."""
@@ -67,8 +74,21 @@ class Family(ABC):
         return int(config.vision_config.image_size)
 
     def text_length(self, config: Any) -> int:
-        """The most tokens of a text; what is longer is cut off."""
+        """The most tokens of a text; a longer one is read in parts."""
         return int(config.text_config.max_position_embeddings)
+
+    def read_text_length(self, folder: Path) -> int:
+        """The same of a folder, without torch. Raises `ModelError`."""
+        path = folder / "config.json"
+        try:
+            said = json.loads(path.read_text(encoding="utf-8"))
+            stock = {"max_position_embeddings": self.stock_text_length}
+            text = {**stock, **(said.get("text_config") or {})}
+            return self.text_length(
+                SimpleNamespace(**said | {"text_config": SimpleNamespace(**text)})
+            )
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise ModelError(f"{path} is not a valid model configuration.") from error
 
     def last_layers(self, config: Any) -> tuple[str, ...]:
         """How the names of the weights begin that mode `last` trains: last blocks and `ends`."""
@@ -86,6 +106,17 @@ class Family(ABC):
         found: torch.Tensor = model.get_image_features(pixel_values=pixels).pooler_output
         return found
 
+    def thinned_image_features(
+        self,
+        model: PreTrainedModel,
+        pixels: torch.Tensor,
+        *,
+        dropped: float,
+        generator: torch.Generator | None,
+    ) -> torch.Tensor:
+        """The same in training, where a share of what the tower sees may be left out at random."""
+        return self.image_features(model, pixels)
+
     def text_features(self, model: PreTrainedModel, *inputs: torch.Tensor) -> torch.Tensor:
         """What `text_inputs` gave, as tensors, to vectors [n, dim] of any length."""
         found: torch.Tensor = model.get_text_features(input_ids=inputs[0]).pooler_output
@@ -101,6 +132,10 @@ class Family(ABC):
     def read_logit_scale(self, folder: Path) -> float:
         """The same, where only that number is read, without torch. Raises `ModelError`."""
         return math.exp(weights.read_number(folder, "logit_scale"))
+
+    def threshold(self, folder: Path) -> float:
+        """The cosine below which a pair is a mismatch, until it is set by labels or by a person."""
+        return DEFAULT_THRESHOLD
 
     def check_tokenizer(self, config: Any, tokenizer: Tokenizer) -> None:  # noqa: B027 - optional
         """Raises `ModelError` where the tokenizer belongs to another model."""

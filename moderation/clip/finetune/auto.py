@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from moderation.clip import families
 from moderation.clip.backends.device import choose_device
 from moderation.clip.finetune.data import FinetuneData
 from moderation.clip.finetune.settings import MIN_LABELS, FinetuneSettings, is_small
@@ -57,6 +58,8 @@ def plan(data: FinetuneData, *, model: Path, device: str) -> Plan:
     and as judges. Without enough listings the decisions teach alone.
     """
     listings = len(data.listings) if data.listings is not None else 0
+    if listings >= MIN_LISTINGS and not _trainable(model, device=device):
+        return by_decisions(data, model=model, device=device)
     if listings >= MIN_LISTINGS:
         where = (
             "all weights"
@@ -89,9 +92,19 @@ def by_decisions(data: FinetuneData, *, model: Path, device: str) -> Plan:
                 f"(at least {MIN_LABELS})."
             ],
         )
+    if not _trainable(model, device=device):
+        return Plan(
+            "calibrate",
+            [
+                "calibrate, because there is no GPU, and the towers of this large model do not "
+                "both end in a linear projection that could be trained without one."
+            ],
+        )
     mode = "full"
     if not is_small(model):
-        mode = "last" if labels >= LAST_FROM and choose_device(device) != "cpu" else "head"
+        mode = "head"
+        if choose_device(device) != "cpu" and (labels >= LAST_FROM or not _has_projections(model)):
+            mode = "last"
     return Plan(
         mode,
         [
@@ -109,6 +122,16 @@ def label_count(data: FinetuneData) -> int:
 def trains_whole(model: Path, *, device: str) -> bool:
     """Whether all weights of this model can be adapted here within minutes."""
     return is_small(model) or choose_device(device) != "cpu"
+
+
+def _trainable(model: Path, *, device: str) -> bool:
+    """Whether its towers can be trained here, or else its projections."""
+    return _has_projections(model) or trains_whole(model, device=device)
+
+
+def _has_projections(model: Path) -> bool:
+    """Whether both towers end in one that mode head can train."""
+    return families.of(model).projections.keys() >= set(families.TOWERS)
 
 
 def _without_replay(data: FinetuneData, mode: str) -> list[str]:

@@ -21,7 +21,6 @@ from moderation.clip.finetune.fingerprint import fingerprint
 from moderation.clip.finetune.maps import cosines
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.finetune.step import Tuned, encoder_vectors
-from moderation.clip.scoring import DEFAULT_THRESHOLD
 from moderation.clip.statistics.calibration import Calibration, PlattScaling
 from moderation.clip.statistics.calibration_choice import fit_calibration
 from moderation.clip.statistics.metrics import average_precision, roc_auc
@@ -116,10 +115,10 @@ class NewModel:
         return str(checkpoint.read_about(self.base).get("trained", {}).get("weights_by", ""))
 
     def _threshold(self) -> float:
-        """The base's: the one in use, else its folder's, else that of the OpenAI models."""
+        """The base's: the one in use, else its folder's."""
         if self.settings.threshold is not None:
             return self.settings.threshold
-        return float(checkpoint.read_about(self.base).get("threshold", DEFAULT_THRESHOLD))
+        return checkpoint.threshold(self.base)
 
     def _platt(self) -> PlattScaling | None:
         """The base's curve: the one in use, else its folder's."""

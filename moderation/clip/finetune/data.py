@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+
+from moderation.clip.texts.prepare import prepare
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,9 @@ class Listings:
         )
 
 
+Part = TypeVar("Part", LabelledPairs, Listings)
+
+
 @dataclass(frozen=True)
 class FinetuneData:
     """The parts of one data set; no group stands in two of them.
@@ -85,3 +91,18 @@ class FinetuneData:
     listings: Listings | None = None
     replay: Listings | None = None
     notes: tuple[str, ...] = ()
+
+    def as_read(self) -> FinetuneData:
+        """The same with the texts as the model will read them, whoever encodes them."""
+        return replace(
+            self,
+            train=_as_read(self.train),
+            validation=_as_read(self.validation),
+            calibration=_as_read(self.calibration),
+            listings=self.listings and _as_read(self.listings),
+            replay=self.replay and _as_read(self.replay),
+        )
+
+
+def _as_read(part: Part) -> Part:
+    return replace(part, texts=[prepare(text) for text in part.texts])

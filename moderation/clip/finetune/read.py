@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moderation.clip.data import grouping, partition
+from moderation.clip.data import grouping, partition, spreadsheet
 from moderation.clip.finetune.data import FinetuneData, LabelledPairs, Listings, together
 from moderation.clip.finetune.refusals import (
     DataRefused,
@@ -121,14 +121,9 @@ def grouped(pairs: LabelledPairs, signatures: np.ndarray) -> LabelledPairs:
 
 def _checked(data: FinetuneData) -> FinetuneData:
     check_counts(data)
-    check_leakage(
-        {
-            "train": data.train,
-            "validation": data.validation,
-            "calibration": data.calibration,
-        }
-    )
-    return data
+    parts = {"train": data.train, "validation": data.validation, "calibration": data.calibration}
+    check_leakage(parts)
+    return data.as_read()
 
 
 def _labelled(csv: Path, folder: Path) -> tuple[LabelledPairs, np.ndarray, str]:
@@ -199,4 +194,4 @@ def _table(csv: Path, columns: Sequence[str]) -> list[dict[str, str]]:
             raise DataRefused(
                 f"{csv.name} has no {name} in line {empty[0] + 2}; fill it in or leave the row out."
             )
-    return table.to_dict("records")
+    return [spreadsheet.plain(row) for row in table.to_dict("records")]

@@ -6,15 +6,27 @@ another is named.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Protocol
 
 from PIL import Image
 
+from moderation.clip.errors import ImageError, Unread
 from moderation.clip.pictures import pillow
-from moderation.clip.pictures.pillow import to_rgb
-from moderation.clip.pictures.sources import MAX_BYTES, Source, name_of, opened
+from moderation.clip.pictures.pillow import suffix, to_rgb
+from moderation.clip.pictures.sources import MAX_BYTES, Source, fault_of, name_of, opened, unread
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "Decoder", "Source", "check_image", "open_image", "to_rgb"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "Decoder",
+    "Source",
+    "check_image",
+    "open_image",
+    "suffix",
+    "to_rgb",
+]
 
 MAX_PIXELS = 50_000_000
 
@@ -45,10 +57,10 @@ def open_image(
 
     `shortest_edge` is the edge in pixels that the model will resize to; a large JPEG is then
     decoded at a reduced scale, see `jpeg_scale`, and other types are reduced, see `large_images`.
-    Raises `ImageError`.
+    Raises `ImageError`, as `Unread` where a disk gives up while it is read.
     """
-    with opened(source, max_bytes=max_bytes) as file:
-        name = name_of(source)
+    name = name_of(source)
+    with _faults_told(name), opened(source, max_bytes=max_bytes) as file:
         return decode(file, name=name, shortest_edge=shortest_edge, max_pixels=max_pixels)
 
 
@@ -59,5 +71,17 @@ def check_image(
 
     Takes a fraction of the memory of `open_image`. Raises `ImageError` as that does.
     """
-    with opened(source, max_bytes=max_bytes) as file:
-        pillow.check(file, name=name_of(source), max_pixels=max_pixels)
+    name = name_of(source)
+    with _faults_told(name), opened(source, max_bytes=max_bytes) as file:
+        pillow.check(file, name=name, max_pixels=max_pixels)
+
+
+@contextmanager
+def _faults_told(name: str) -> Iterator[None]:
+    """What a disk or network does while a file is read is no fault of the picture."""
+    try:
+        yield
+    except (ImageError, OSError) as error:
+        if not isinstance(error, Unread) and (fault := fault_of(error)):
+            raise unread(name, fault) from error
+        raise

@@ -12,7 +12,8 @@ from PIL import Image
 CONTENT_BOX = "content_box"
 # The decoded picture keeps at least this many times the edge that the model needs, and this many
 # pixels: the fewer pixels a model sees, the more each of them weighs. Measured so that no cosine
-# moves by more than 0.002 on photos (tests/clip/pictures/test_jpeg_scale.py).
+# moves by more than 0.002 on photos with ViT-B/32, nor any model's vector by more than one grey
+# level of noise moves it (tests/clip/pictures/test_jpeg_scale.py).
 MARGIN = 3
 LEAST = 400
 

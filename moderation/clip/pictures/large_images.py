@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from PIL import Image
 
-from moderation.clip.backends.device import cpu_cores
+from moderation.clip.backends.core_count import cpu_cores
 from moderation.clip.pictures.jpeg_scale import LEAST, MARGIN, Box, upright_box
 
 # Pixels from which a picture counts as large; smaller ones are left as they are.

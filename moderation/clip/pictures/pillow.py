@@ -6,33 +6,21 @@ are shared by all threads: the size is checked on the header, before a pixel is 
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from contextlib import contextmanager
+from io import BytesIO
+from typing import IO, BinaryIO, cast
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from moderation.clip.errors import ImageError
-from moderation.clip.pictures import jpeg_scale, large_images
+from moderation.clip.pictures import formats, jpeg_end, jpeg_scale, large_images
+from moderation.clip.pictures.decode_errors import DECODE_ERRORS
+from moderation.clip.pictures.orientation import orientation, upright
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-# What a hostile or damaged file makes Pillow's decoders raise.
-_DECODE_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    LookupError,
-    TypeError,
-    ArithmeticError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
-# First bytes of picture types, at an offset: those we read, and those we can name when we refuse.
-_ACCEPTED_MAGIC = ((0, b"\xff\xd8\xff"), (0, b"\x89PNG"), (0, b"GIF8"), (8, b"WEBP"))
+_Content = BinaryIO | jpeg_end.Ended
+# First bytes of picture types that we can name when we refuse them, at an offset.
 _REFUSED_MAGIC = (
     (0, b"BM", "BMP"),
     (0, b"II*\x00", "TIFF"),
@@ -60,11 +48,17 @@ def check(file: BinaryIO, *, name: str, max_pixels: int) -> None:
         image.load()
 
 
+def suffix(data: bytes) -> str:
+    """The usual ending of such a file's name, by its first bytes; "" for what is not read."""
+    found = formats.of(data[: formats.HEAD])
+    return found.suffix if found else ""
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """A picture somebody opened already, made like one of `open_image`; it is left as it is."""
     try:
-        return _to_rgb(_upright(image.copy()))
-    except _DECODE_ERRORS as error:
+        return _to_rgb(upright(image.copy()))
+    except DECODE_ERRORS as error:
         raise ImageError(
             "The image is damaged or cut off; send it again.", code="truncated"
         ) from error
@@ -73,7 +67,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
 @contextmanager
 def _undecoded(file: BinaryIO, name: str, max_pixels: int) -> Iterator[Image.Image]:
     """The picture by its header; what goes wrong when it is decoded becomes an `ImageError`."""
-    image = _identify(file, name)
+    content = _content(file, name, max_pixels)
+    image = _identify(content, name)
     width, height = image.size
     if width * height > max_pixels:
         raise ImageError(
@@ -84,7 +79,9 @@ def _undecoded(file: BinaryIO, name: str, max_pixels: int) -> Iterator[Image.Ima
     try:
         with large_images.decode_slot(image):
             yield image
-    except _DECODE_ERRORS as error:
+            if isinstance(content, jpeg_end.Ended) and content.was_needed:
+                _check_share(content)
+    except DECODE_ERRORS as error:
         raise ImageError(
             f"{name} is damaged or cut off and cannot be decoded; send it again.", code="truncated"
         ) from error
@@ -94,34 +91,49 @@ def _decoded(image: Image.Image, shortest_edge: int | None) -> Image.Image:
     box, factor = None, 1
     jpeg = image.format in ("JPEG", "MPO")
     if jpeg and shortest_edge is not None:
-        box = jpeg_scale.scale_down(image, shortest_edge, orientation=_orientation(image))
+        box = jpeg_scale.scale_down(image, shortest_edge, orientation=orientation(image))
     image.load()
     if not jpeg and shortest_edge is not None:
-        turned = _orientation(image)  # of a PNG it is known only now
+        turned = orientation(image)  # of a PNG it is known only now
         factor, box = large_images.reduction(image, shortest_edge, orientation=turned)
     if large_images.is_large(image):
-        upright = _upright(large_images.in_bands(image, _to_rgb, factor=factor))
+        picture = upright(large_images.in_bands(image, _to_rgb, factor=factor))
     else:
-        upright = _to_rgb(_upright(image))
+        picture = _to_rgb(upright(image))
     if box is not None:
-        upright.info[jpeg_scale.CONTENT_BOX] = box
-    return upright
+        picture.info[jpeg_scale.CONTENT_BOX] = box
+    return picture
 
 
-def _identify(file: BinaryIO, name: str) -> Image.Image:
+def _content(file: BinaryIO, name: str, max_pixels: int) -> _Content:
+    """The file without what its picture can be shown without. Raises `ImageError`."""
+    found = formats.of(file.read(formats.HEAD))
+    file.seek(0)
+    if found is None:
+        return file
+    bare = BytesIO(found.picture_only(file.read(), name=name, max_pixels=max_pixels))
+    return jpeg_end.Ended(bare) if found.name == "JPEG" else bare
+
+
+def _check_share(file: jpeg_end.Ended) -> None:
+    if file.share() < jpeg_end.LEAST:
+        raise OSError("the file ends before its picture does")
+
+
+def _identify(file: _Content, name: str) -> Image.Image:
     try:
-        return Image.open(file, formats=_FORMATS)
+        return Image.open(cast(IO[bytes], file), formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise ImageError(
             f"{name} has far too many pixels; send a smaller picture.", code="too_many_pixels"
         ) from error
-    except (UnidentifiedImageError, *_DECODE_ERRORS) as error:
+    except (UnidentifiedImageError, *DECODE_ERRORS) as error:
         file.seek(0)
         raise _unidentified(file.read(32), name) from error
 
 
 def _unidentified(head: bytes, name: str) -> ImageError:
-    if any(head[at : at + len(magic)] == magic for at, magic in _ACCEPTED_MAGIC):
+    if suffix(head):
         return ImageError(f"{name} is damaged or cut off; send it again.", code="truncated")
     for at, magic, kind in _REFUSED_MAGIC:
         if head[at : at + len(magic)] == magic:
@@ -130,21 +142,8 @@ def _unidentified(head: bytes, name: str) -> ImageError:
                 code="unsupported_type",
             )
     return ImageError(
-        f"{name} is not an image; send a JPEG, PNG, WebP or GIF file.", code="not_an_image"
+        f"{name} holds no picture; send a JPEG, PNG, WebP or GIF file.", code="not_an_image"
     )
-
-
-def _orientation(image: Image.Image) -> int:
-    with suppress(*_DECODE_ERRORS):
-        return image.getexif().get(ExifTags.Base.Orientation, 1)
-    return 1
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    # Damaged EXIF says nothing about the pixels: then the picture is shown as it is stored.
-    with suppress(*_DECODE_ERRORS):
-        ImageOps.exif_transpose(image, in_place=True)
-    return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +10,20 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from moderation.clip.errors import ImageError
+from moderation.clip.errors import ImageError, Unread
 
 Source = str | Path | bytes | BinaryIO
 
 MAX_BYTES = 256 * 2**20
+# What a disk or a network drive says of itself, and never of one file's content.
+_OF_THE_STORAGE = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("EIO", "ESTALE", "ENOTCONN", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN"),
+        *("ENETUNREACH", "ECONNREFUSED", "ECONNRESET", "ENXIO", "ENODEV", "EREMOTEIO"),
+    )
+    if hasattr(errno, name)
+)
 
 
 def name_of(source: Source) -> str:
@@ -21,6 +31,21 @@ def name_of(source: Source) -> str:
     if isinstance(source, str | Path):
         return f"The image {Path(source).name or source}"
     return "The image"
+
+
+def fault_of(error: BaseException) -> OSError | None:
+    """The fault of a disk or network that is behind this error; what a decoder says is none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _OF_THE_STORAGE:
+            return cause
+        cause = cause.__cause__
+    return None
+
+
+def unread(name: str, fault: OSError) -> Unread:
+    """What is said of an image whose bytes cannot be had; `name` begins the sentence."""
+    return Unread(f"{name} cannot be read ({fault.strerror}); its disk or network has a fault.")
 
 
 @contextmanager
@@ -49,6 +74,8 @@ def _open(path: str | Path, name: str) -> BinaryIO:
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise ImageError(f"{name} does not exist; check its path.", code="missing") from error
     except OSError as error:
+        if fault_of(error):
+            raise unread(name, error) from error
         raise ImageError(
             f"{name} cannot be read ({error.strerror}); check its path and rights.", code="missing"
         ) from error

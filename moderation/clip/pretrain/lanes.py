@@ -1,8 +1,7 @@
-"""The lanes of a step: each thread's own random generators and tokenizer."""
+"""The lanes of a step: each thread's own random generators."""
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,24 +9,22 @@ import numpy as np
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerFast
 
 
 @dataclass
 class Lane:
-    """What one thread of a step needs for itself; a tokenizer is not thread-safe."""
+    """What one thread of a step needs for itself."""
 
     rng: np.random.Generator
     generator: torch.Generator
-    tokenizer: PreTrainedTokenizerFast
 
 
 class Lanes(list[Lane]):
     """As many lanes as a batch ever had parts."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, *, seed: int) -> None:
+    def __init__(self, *, seed: int) -> None:
         super().__init__()
-        self.tokenizer, self.seed = tokenizer, seed
+        self.seed = seed
 
     def grow(self, count: int) -> None:
         """At least so many lanes, each with random generators of its own."""
@@ -35,8 +32,7 @@ class Lanes(list[Lane]):
 
         for number in range(len(self), count):
             rng = np.random.default_rng([self.seed, number])
-            generator = torch.Generator().manual_seed(self.seed + number)
-            self.append(Lane(rng, generator, deepcopy(self.tokenizer)))
+            self.append(Lane(rng, torch.Generator().manual_seed(self.seed + number)))
 
     def state(self) -> list[Any]:
         """The states of the random generators."""

@@ -1,4 +1,4 @@
-"""What a training run leaves behind: a stock model folder with its calibration and its figures."""
+"""What a training run leaves behind: a model folder with its calibration and its figures."""
 
 from __future__ import annotations
 
@@ -12,22 +12,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from moderation.clip import families
 from moderation.clip.data.product_rows import Pairs
+from moderation.clip.pretrain.model import DRAWN
+from moderation.clip.pretrain.tokenizer import tokenizer_config
 from moderation.clip.statistics.metrics import roc_auc
 from moderation.clip.statistics.platt import fit_platt
 from moderation.clip.statistics.thresholds import review_threshold
+from moderation.clip.texts.prepare import prepare
 from moderation.clip.training.model_parts import encode_images, encode_texts, unit
 
 if TYPE_CHECKING:
-    from transformers import CLIPModel, PreTrainedTokenizerFast
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel
+
+    from moderation.clip.texts.tokens import Tokens
 
 PRIOR = 0.05  # share of mismatches assumed in a real catalogue
 FLAGGED = 0.05  # share of true matches that the default threshold may send to review
 _BATCH = 256
 
 
-def similarities(model: CLIPModel, tokenizer: PreTrainedTokenizerFast, pairs: Pairs) -> np.ndarray:
-    """Cosine of each pair, [m] float32."""
+def similarities(model: PreTrainedModel, tokens: Tokens, pairs: Pairs) -> np.ndarray:
+    """Cosine of each pair, [m] float32, of what the app hands to the model."""
     import torch
 
     device = model.logit_scale.device
@@ -36,7 +43,7 @@ def similarities(model: CLIPModel, tokenizer: PreTrainedTokenizerFast, pairs: Pa
             encode_images(model, to_input(pairs.pixels[start : start + _BATCH]).to(device))
             for start in range(0, len(pairs.pixels), _BATCH)
         ]
-        text = encode_texts(model, pairs.texts, tokenizer)
+        text = encode_texts(model, [prepare(text) for text in pairs.texts], tokens)
         found = unit(torch.cat(image))[torch.from_numpy(pairs.image)]
         return (found * unit(text)).sum(dim=1).cpu().numpy()
 
@@ -83,7 +90,14 @@ def in_words(figures: dict[str, Any]) -> str:
 
 
 def calibrate(pairs: Pairs, scores: np.ndarray) -> dict[str, Any]:
-    """Threshold and Platt values for clipmod.json, from held-out pairs with made mismatches."""
+    """Threshold and Platt values for clipmod.json, from held-out pairs with made mismatches.
+
+    Drawn products are nobody's catalogue, and easier than one: where there are others they are left
+    out, or a threshold at which few of all matches fall would have many of the real ones below it.
+    """
+    real = pairs.sources != DRAWN
+    if real.any():
+        pairs, scores = pairs.take(real), scores[real]
     platt = fit_platt(scores, pairs.labels, prior=PRIOR)
     threshold = review_threshold(scores[pairs.labels == 1], flagged=FLAGGED)
     flagged = scores[pairs.labels == 0] < threshold
@@ -102,13 +116,13 @@ def calibrate(pairs: Pairs, scores: np.ndarray) -> dict[str, Any]:
 
 def save_model(
     folder: Path,
-    model: CLIPModel,
-    tokenizer: PreTrainedTokenizerFast,
+    model: PreTrainedModel,
+    tokenizer: Tokenizer,
     *,
     clipmod: dict[str, Any],
     keep: Sequence[str] = ("MODEL_CARD.md",),
 ) -> None:
-    """Write a stock folder in fp16, whole or not at all; hand-written `keep` files stay."""
+    """Write a model folder in fp16, whole or not at all; hand-written `keep` files stay."""
     import torch
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -121,8 +135,12 @@ def save_model(
             copy.save_pretrained(fresh)
         for weights in fresh.glob("*.safetensors"):
             weights.chmod(0o644)  # safetensors keeps the file to its owner
-        tokenizer.save_pretrained(fresh)
-        side = model.config.vision_config.image_size
+        family = families.of_model(model)
+        tokenizer.save(str(fresh / "tokenizer.json"), pretty=False)
+        _write_json(
+            fresh / "tokenizer_config.json", tokenizer_config(family.text_length(model.config))
+        )
+        side = family.image_size(model.config)
         _write_json(fresh / "preprocessor_config.json", preprocessor_config(side))
         _write_json(fresh / "clipmod.json", clipmod)
         for name in keep:

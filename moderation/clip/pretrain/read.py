@@ -22,11 +22,10 @@ from moderation.clip.data.product_rows import (
 )
 from moderation.clip.errors import ClipError
 from moderation.clip.pictures.images import open_image
+from moderation.clip.pretrain.model import DRAWN, PretrainSettings
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from moderation.clip.pretrain.model import PretrainSettings
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,11 @@ class Drawn(Protocol):
 
 def drawn_rows(products: Sequence[Drawn], *, side: int, progress: Progress) -> Rows:
     """Drawn products as rows of the source "drawn"."""
-    images = [product.image(2 * side) for product in progress(products, "Drawing products")]
+    images = [product.image(3 * side // 2) for product in progress(products, "Drawing products")]
     return Rows(
         texts=[product.text for product in products],
         categories=[product.category for product in products],
-        sources=["drawn"] * len(products),
+        sources=[DRAWN] * len(products),
         pixels=np.stack([squashed(image, side) for image in images]),
         hashes=np.array([difference_hash(image) for image in images], dtype=np.uint64),
     )
@@ -73,6 +72,12 @@ def read_pairs(
 ) -> Pairs:
     """Labelled pairs (image_path, text, label, kind) with the source of each picture."""
     table = read_table(csv, columns=("image_path", "text", "label", "kind"))
+    for line, row in enumerate(table, start=2):
+        if row["label"] not in ("0", "1"):
+            raise CatalogueError(
+                f"{csv.name}, line {line}: label is “{row['label']}”; write 1 where text and "
+                "picture match and 0 where they do not."
+            )
     paths = sorted({row["image_path"] for row in table})
     place = {path: i for i, path in enumerate(paths)}
     try:

@@ -1,4 +1,4 @@
-"""Train the bundled model: a small true `CLIPModel` from nothing but a catalogue of true pairs.
+"""Train the bundled model from a catalogue of true pairs, on from a known tower or two.
 
 Settings and model: model.py; what is learnt from: read.py and clip/data; losses and steps: task.py;
 the loop: clip/training/loop.py.
@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,31 +48,39 @@ def pretrain(
     device: str = "auto",
     resume: bool = False,
     start_from: Path | None = None,
+    text_from: Path | None = None,
+    languages: Sequence[str] = (),
     each_step: Callable[[Run, float], None] = lambda _run, _loss: None,
 ) -> dict[str, Any]:
-    """Train on `data` and leave a stock model folder at `output_dir`; returns its clipmod.json.
+    """Train on `data` and leave a model folder at `output_dir`; returns its clipmod.json.
 
     Every ten minutes the folder is written again, whole or not at all, so a run that is cut off
     leaves a usable model, and the state beside it, from which `resume` continues. The loss is
     logged each minute; figures are rare, because looking costs time that training wants.
-    `start_from` is a model folder to train further instead of beginning with random weights.
+    `start_from` is a model folder to train further instead of beginning anew, `text_from` one
+    whose text tower a new picture tower learns to meet. `languages` are those of the texts (codes
+    such as "en"), by default what such a folder says of itself.
     """
+    if start_from is not None and text_from is not None:
+        raise ModelError(
+            "--start-from trains a whole model further and --text-from takes a text tower along to "
+            "a new one: give one of the two."
+        )
     chosen = choose_device(device)
     bf16 = cpu_has_fast_bf16() if chosen == "cpu" else chosen == "cuda" and _gpu_has_bf16()
     if chosen != "cpu":
         settings = replace(settings, lanes=1)  # a GPU wants the whole batch at once
-    task = Pretraining(data.train, settings, device=chosen, bf16=bf16, start_from=start_from)
-    log.info(
-        "%d rows to train on, %d held out, %d pairs to report on; %s, %s, %d lanes",
-        len(data.train),
-        len(data.held_out.pixels),
-        len(data.reported) if data.reported else 0,
-        chosen,
-        "bf16" if bf16 else "fp32",
-        settings.lanes,
+    task = Pretraining(
+        data.train, settings, device=chosen, bf16=bf16, start_from=start_from, text_from=text_from
     )
-    before = read_about(start_from).get("trained") if start_from else None
-    diary = _Diary(task, data, output_dir, before=before)
+    _log_start(data, task)
+    diary = _Diary(
+        task,
+        data,
+        output_dir,
+        before=_said(start_from).get("trained"),
+        languages=[*languages] or _said(start_from or text_from).get("languages"),
+    )
 
     def after(run: Run, loss: float) -> None:
         each_step(run, loss)
@@ -85,6 +93,23 @@ def pretrain(
     clipmod = diary.write_folder(run)
     state.path.unlink(missing_ok=True)
     return clipmod
+
+
+def _log_start(data: PretrainData, task: Pretraining) -> None:
+    log.info(
+        "%d rows to train on, %d held out, %d pairs to report on; %s, %s, %d lanes",
+        len(data.train),
+        len(data.held_out.pixels),
+        len(data.reported) if data.reported else 0,
+        task.device,
+        "bf16" if task.bf16 else "fp32",
+        task.settings.lanes,
+    )
+
+
+def _said(folder: Path | None) -> dict[str, Any]:
+    """What a model folder says of itself."""
+    return read_about(folder) if folder else {}
 
 
 def state_file(task: Pretraining, path: Path, *, resume: bool) -> StateFile:
@@ -117,6 +142,7 @@ class _Diary:
     data: PretrainData
     folder: Path
     before: dict[str, Any] | None  # what the model it starts from says of its own training
+    languages: list[str] | None  # that the model reads; None where nobody said
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=100))
     line: float = field(default_factory=time.monotonic)  # when the last one was logged
     written: float = field(default_factory=time.monotonic)
@@ -136,15 +162,19 @@ class _Diary:
 
     def write_folder(self, run: Run, *, whole: bool = True) -> dict[str, Any]:
         """Calibrate on the held-out rows, measure on the reported pairs (if whole), and write."""
-        data, model, tokenizer = self.data, self.task.average, self.task.tokenizer
-        held_out = similarities(model, tokenizer, data.held_out)
-        clipmod: dict[str, Any] = {"name": self.folder.name, **calibrate(data.held_out, held_out)}
+        data, model, tokens = self.data, self.task.average, self.task.tokens
+        held_out = similarities(model, tokens, data.held_out)
+        clipmod: dict[str, Any] = {
+            "name": self.folder.name,
+            "languages": self.languages,
+            **calibrate(data.held_out, held_out),
+        }
         clipmod["metrics"] = {"held_out_of_training": measure(data.held_out, held_out)}
         if data.reported and whole:
-            scores = similarities(model, tokenizer, data.reported)
+            scores = similarities(model, tokens, data.reported)
             clipmod["metrics"][data.reported_name] = measure(data.reported, scores)
         clipmod["trained"] = self._trained(run)
-        save_model(self.folder, model, tokenizer, clipmod=clipmod)
+        save_model(self.folder, model, self.task.tokenizer, clipmod=clipmod)
         return clipmod
 
     def _trained(self, run: Run) -> dict[str, Any]:

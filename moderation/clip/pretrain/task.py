@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from copy import deepcopy
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from moderation.clip import families
 from moderation.clip.data.augment import vary_images, vary_text
 from moderation.clip.data.negatives import Negatives, Prompts, colour_bits
 from moderation.clip.data.product_rows import Rows, batches
+from moderation.clip.data.shop_style import as_shops_write
 from moderation.clip.pretrain.lanes import Lane, Lanes
-from moderation.clip.pretrain.model import PretrainSettings, load_model, new_model
+from moderation.clip.pretrain.model import DRAWN, PretrainSettings, load_model, new_model
+from moderation.clip.texts.prepare import prepare
+from moderation.clip.texts.tokens import Tokens
 from moderation.clip.training.loop import train, warm_cosine
 from moderation.clip.training.losses import contrastive_loss, pair_loss, prompt_loss
 from moderation.clip.training.model_parts import encode_images, encode_texts, unit
@@ -24,6 +30,29 @@ from moderation.clip.training.weights import put
 
 if TYPE_CHECKING:
     import torch
+
+
+_PREPARED = 0.5
+
+
+class Part(Enum):
+    """The parts of a model that learn at rates of their own."""
+
+    PICTURES = "vision_model."
+    TEXTS = "text_"  # and their projection
+    JOINT = ""  # the projection of pictures and the scale
+
+    @classmethod
+    def of(cls, name: str) -> Part:
+        """The part that a weight of this name belongs to."""
+        return next(part for part in cls if name.startswith(part.value))
+
+    def group(self, settings: PretrainSettings) -> dict[str, Any]:
+        """Rate and, where it begins later, the share of the run from which it learns."""
+        rate = settings.learning_rate
+        if self is Part.TEXTS:
+            return {"lr": rate * settings.text_rate, "from": settings.text_from}
+        return {"lr": rate * (settings.head_rate if self is Part.JOINT else 1.0)}
 
 
 class Pretraining(Task):
@@ -43,6 +72,7 @@ class Pretraining(Task):
         device: str,
         bf16: bool,
         start_from: Path | None = None,
+        text_from: Path | None = None,
     ) -> None:
         import torch
 
@@ -50,10 +80,12 @@ class Pretraining(Task):
         self.rows, self.settings, self.device, self.bf16 = rows, settings, device, bf16
         self.each_step: Callable[[Run, float], None] = lambda run, loss: None
         if start_from is None:
-            self.model, self.tokenizer = new_model(rows.texts, settings)
+            self.model, self.tokenizer = new_model(rows.texts, settings, text_from=text_from)
         else:
             self.model, self.tokenizer = load_model(start_from, settings)
-        self.model.to(device).train()
+        family = families.of_model(self.model)
+        self.tokens = Tokens(self.tokenizer, most=family.text_length(self.model.config))
+        self.model.to(device=device, memory_format=torch.channels_last)
         self.average = deepcopy(self.model).eval()
         self.weights = dict(self.model.named_parameters())
         # The sigmoid loss has a scale and a bias of its own; they are not part of the model.
@@ -65,11 +97,11 @@ class Pretraining(Task):
         self.prompts = Prompts(self.negatives)
         self.bits = np.array([colour_bits(text) for text in rows.texts], dtype=np.int64)
         self.pixels = torch.from_numpy(rows.pixels)
-        self.lanes = Lanes(self.tokenizer, seed=settings.seed)
+        self.lanes = Lanes(seed=settings.seed)
         self._stream = batches(
-            self.negatives.source[self.negatives.kind],
+            np.array(rows.sources),
             size=settings.batch_size,
-            power=settings.source_power,
+            shares=source_shares(rows.sources, settings),
             rng=np.random.default_rng(settings.seed),
         )
         self._drawn = 0  # batches of the stream
@@ -83,20 +115,27 @@ class Pretraining(Task):
             steps=self.settings.steps,
             minutes=minutes,
             lanes=self.settings.lanes,
+            clip=self.settings.clip,
         )
 
     def optimizer(self) -> torch.optim.Optimizer:
+        """One group for each tower and for what joins them, with and without decay."""
         import torch
 
-        decayed = [p for name, p in self.weights.items() if p.ndim > 1 and "embedding" not in name]
-        kept = [p for name, p in self.weights.items() if p.ndim <= 1 or "embedding" in name]
-        groups = [
-            {"params": decayed, "weight_decay": self.settings.weight_decay},
-            {"params": [*kept, *self.loss_weights.values()], "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(
-            groups, lr=self.settings.learning_rate, betas=(0.9, 0.98), fused=True
-        )
+        settings = self.settings
+        groups = [{"params": [*self.loss_weights.values()], "weight_decay": 0.0,
+                   "lr": settings.learning_rate * settings.head_rate}]  # fmt: skip
+        for part in Part:
+            named = {n: p for n, p in self.weights.items() if Part.of(n) is part}
+            decayed = [p for n, p in named.items() if p.ndim > 1 and "embedding" not in n]
+            kept = [p for n, p in named.items() if p.ndim <= 1 or "embedding" in n]
+            about = part.group(settings)
+            groups += [
+                about | {"params": decayed, "weight_decay": settings.weight_decay},
+                about | {"params": kept, "weight_decay": 0.0},
+            ]
+        groups = [group for group in groups if group["params"]]
+        return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99), fused=True)
 
     def rate(self, run: Run) -> float:
         return warm_cosine(run.done, warmup=self.settings.warmup, floor=0.02, least=0.01)
@@ -127,7 +166,8 @@ class Pretraining(Task):
         pairs, maybe_true = self._texts(batch, lane.rng)  # 2 b texts, [b, 2 b]
         kinds = self.negatives.kind[batch]
         chosen, types, colours = self.prompts.draw(kinds, rng=lane.rng)  # p and c prompts
-        pixels = self.varied(self.pixels[torch.from_numpy(batch)], lane)  # [b, 3, s, s]
+        stored = self.pixels[torch.from_numpy(batch)]
+        pixels = self.varied(stored, lane, done=done)  # [b, 3, s, s]
         image, text = self.encode(pixels, pairs + types + colours, lane=lane, done=done)
         text, type_prompts, colour_prompts = text.split([len(pairs), len(types), len(colours)])
 
@@ -143,11 +183,12 @@ class Pretraining(Task):
         ) + prompt_loss(image, colour_prompts, scale=scale, positive=is_colour.to(self.device))
         return among + self.settings.prompt_weight * by_prompts
 
-    def varied(self, pixels: torch.Tensor, lane: Lane) -> torch.Tensor:
+    def varied(self, pixels: torch.Tensor, lane: Lane, *, done: float) -> torch.Tensor:
         """Stored pictures [b, s, s, 3] as one way of taking them, [b, 3, size, size] in 0..1."""
+        early = done < self.settings.late_from
         return vary_images(
             pixels.to(self.device),
-            size=self.settings.image_size,
+            size=self.settings.early_size if early else self.settings.image_size,
             min_zoom=self.settings.min_zoom,
             generator=lane.generator,
         )
@@ -158,12 +199,13 @@ class Pretraining(Task):
         """Pictures [b, 3, s, s] from 0 to 1 and texts [m] as unit vectors [b, d] and [m, d]."""
         import torch
 
-        dropped = self.settings.patch_drop if done < self.settings.full_from else 0.0
+        dropped = self.settings.dropped if done < self.settings.full_from else 0.0
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16, cache_enabled=False):
             image = encode_images(
                 self.model, self.normalised(pixels), dropped=dropped, generator=lane.generator
             )
-            text = encode_texts(self.model, texts, lane.tokenizer)
+            with torch.set_grad_enabled(done >= self.settings.text_from):
+                text = encode_texts(self.model, texts, self.tokens)
         return unit(image), unit(text)
 
     def normalised(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -175,15 +217,23 @@ class Pretraining(Task):
         rows, kinds = self.rows, self.negatives.kind[batch]
         texts = [vary_text(rows.texts[i], category=rows.categories[i], rng=rng) for i in batch]
         made = [self.negatives.mismatch(int(i), rng=rng) for i in batch]
-        pairs = texts + [text for text, _kind in made]
+        plain = texts + [text for text, _kind in made]
+        pairs = [self._as_written(text, rng) for text in plain]
         maybe_true = self.negatives.maybe_true(
             kinds,
             self.bits[batch],
             np.concatenate([kinds, [kind for _text, kind in made]]),
-            np.array([colour_bits(text) for text in pairs], dtype=np.int64),
+            np.array([colour_bits(text) for text in plain], dtype=np.int64),
         )
         np.fill_diagonal(maybe_true, False)  # each picture's own text is true, not maybe
         return pairs, maybe_true
+
+    def _as_written(self, text: str, rng: np.random.Generator) -> str:
+        """Now and then as shops write it, of that half as the model reads it in the app."""
+        if rng.random() >= self.settings.noise:
+            return text
+        written = as_shops_write(text, rng=rng)
+        return prepare(written) if rng.random() < _PREPARED else written
 
     def stepped(self, run: Run, loss: float) -> None:
         """Move the averaged weights towards the current ones."""
@@ -206,3 +256,14 @@ class Pretraining(Task):
     def restore(self, state: dict[str, Any]) -> None:
         put(dict(self.average.named_parameters()), state["average"])
         self.lanes.restore(state["dice"])
+
+
+def source_shares(sources: Sequence[str], settings: PretrainSettings) -> dict[str, float]:
+    """How large a part of every batch each source has: a power of its rows, the drawn ones' set."""
+    counts = Counter(sources)
+    real = {source: count**settings.source_power for source, count in counts.items()}
+    drawn = real.pop(DRAWN, None)
+    if drawn is None or not real:
+        return real or {DRAWN: 1.0}
+    whole = sum(real.values()) / (1 - settings.drawn_share)
+    return real | {DRAWN: settings.drawn_share * whole}

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import Tokenizer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 # How CLIP cuts a text into words (OpenAI's simple_tokenizer.py).
 _WORDS = (
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 )
+_AT_END = "</w>"
 
 
-def train_tokenizer(
-    texts: Iterable[str], *, vocabulary: int, max_tokens: int
-) -> PreTrainedTokenizerFast:
-    """A stock CLIP tokenizer with at most `vocabulary` pieces, texts cut at `max_tokens` tokens.
+def train_tokenizer(texts: Iterable[str], *, vocabulary: int) -> Tokenizer:
+    """A stock CLIP tokenizer with at most `vocabulary` pieces.
 
-    Start and end are tokens 0 and 1; a stock `CLIPModel` finds the end by its id, provided that
+    Start and end are tokens 0 and 1; a stock text tower finds the end by its id, provided that
     the id is not 2, which transformers reads as the old layout of OpenAI's configuration.
     """
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
     from transformers import CLIPTokenizer
 
-    learner = Tokenizer(models.BPE(unk_token=END, end_of_word_suffix="</w>"))
+    learner = Tokenizer(models.BPE(unk_token=END, end_of_word_suffix=_AT_END))
     learner.normalizer = normalizers.Sequence(
         [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
     )
@@ -37,24 +36,57 @@ def train_tokenizer(
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
-    # CLIP's own layout: start, end, 256 bytes, 256 bytes at a word's end, merges. Naming the pieces
-    # here fixes their ids, by which the trainer breaks ties: the same texts give the same merges.
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    # Naming the pieces here fixes their ids, by which the trainer breaks ties: the same texts give
+    # the same merges.
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         min_frequency=2,
-        special_tokens=[START, END, *alphabet, *(f"{byte}</w>" for byte in alphabet)],
-        end_of_word_suffix="</w>",
+        special_tokens=[START, END, *_bytes()],
+        end_of_word_suffix=_AT_END,
         show_progress=False,
     )
     learner.train_from_iterator(texts, trainer)
     model = json.loads(learner.to_str())["model"]
-    return CLIPTokenizer(
+    made = CLIPTokenizer(
         vocab=model["vocab"],
         merges=[tuple(pair) for pair in model["merges"]],
         unk_token=END,
         bos_token=START,
         eos_token=END,
         pad_token=END,
-        model_max_length=max_tokens,
     )
+    return Tokenizer.from_str(made.backend_tokenizer.to_str())
+
+
+def completed(tokenizer: Tokenizer) -> Tokenizer:
+    """The same with every byte, alone and at a word's end; new pieces come after the known ones.
+
+    Without them a sign that the training texts never had is no piece at all.
+    """
+    from tokenizers import Tokenizer
+
+    content: dict[str, Any] = json.loads(tokenizer.to_str())
+    pieces = content["model"]["vocab"]
+    for piece in _bytes():
+        pieces.setdefault(piece, len(pieces))
+    return Tokenizer.from_str(json.dumps(content))
+
+
+def tokenizer_config(max_tokens: int) -> dict[str, Any]:
+    """What tokenizer_config.json says, so that stock transformers reads the tokenizer too."""
+    return {
+        "tokenizer_class": "CLIPTokenizer",
+        "bos_token": START,
+        "eos_token": END,
+        "pad_token": END,
+        "unk_token": END,
+        "model_max_length": max_tokens,
+    }
+
+
+def _bytes() -> list[str]:
+    """CLIP's own layout: 256 bytes, then 256 bytes at a word's end."""
+    from tokenizers import pre_tokenizers
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    return [*alphabet, *(f"{byte}{_AT_END}" for byte in alphabet)]

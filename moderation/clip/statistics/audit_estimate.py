@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .labelled_scores import TOLD_FROM
+
 _DRAWS = 4000
 _SEED = 20_250_101
 
@@ -112,16 +114,17 @@ def posterior(strata: Sequence[Stratum], *, seed: int = _SEED) -> Posterior:
 def estimate(strata: Sequence[Stratum], *, level: float = 0.95) -> AuditEstimate:
     """Prevalence, precision and recall from the judged of each stratum.
 
-    A stratum of which nothing was judged leaves unknown what depends on it.
+    A stratum of which nothing was judged leaves unknown what depends on it, and so do fewer than
+    `TOLD_FROM` judged of the flagged (precision) or of the passed (the others).
     """
     strata = [stratum for stratum in strata if stratum.expected_size > 0]
     flagged = [stratum for stratum in strata if stratum.flagged]
     passed = [stratum for stratum in strata if not stratum.flagged]
     likely = posterior(strata)
     precision = None
-    if flagged and all(stratum.judged for stratum in flagged):
+    if _judged(flagged) >= TOLD_FROM and all(stratum.judged for stratum in flagged):
         precision = _figure(_wrong(flagged) / _size(flagged), likely.precision, level)
-    if not passed or not all(stratum.judged for stratum in strata):
+    if _judged(passed) < TOLD_FROM or not all(stratum.judged for stratum in strata):
         return AuditEstimate(None, precision, None, why=_why(flagged, passed))
     wrong = _wrong(strata)
     prevalence = _figure(wrong / _size(strata), likely.prevalence, level)
@@ -145,6 +148,10 @@ def _draw(stratum: Stratum, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
     return sizes.astype(float), (stratum.mismatches + unjudged).astype(float)
 
 
+def _judged(strata: Sequence[Stratum]) -> int:
+    return sum(stratum.judged for stratum in strata)
+
+
 def _wrong(strata: Sequence[Stratum]) -> float:
     return sum(s.expected_size * s.mismatches / s.judged for s in strata if s.judged)
 
@@ -166,4 +173,10 @@ def _why(flagged: Sequence[Stratum], passed: Sequence[Stratum]) -> str:
         )
     if not all(stratum.judged for stratum in passed):
         return "Unknown: of a part of the products that passed none was judged yet."
+    if (judged := _judged(passed)) < TOLD_FROM:
+        verb = "is" if judged == 1 else "are"
+        return (
+            f"Unknown: of the products that passed {judged} {verb} judged; from {TOLD_FROM} on "
+            "it is told."
+        )
     return "Unknown: no flagged product of the audit was judged yet."

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from moderation.clip.folding import folded
+
 
 @dataclass(frozen=True)
 class PlattScaling:
@@ -31,8 +33,8 @@ class Calibration:
     """P(mismatch) of one model version: a curve over the similarity, moved by category.
 
     The curve is Platt's or, with `knots` (similarity rises, logit falls), straight between them
-    and of Platt's slope beyond. `offsets` add to the logit, by category in lower case; `fitted`
-    tells what it was fitted on. A higher similarity never has a higher P.
+    and of Platt's slope beyond. `offsets` add to the logit, by folded category; `fitted` tells
+    what it was fitted on. A higher similarity never has a higher P.
     """
 
     platt: PlattScaling
@@ -46,7 +48,7 @@ class Calibration:
 
     def offset(self, category: str | None) -> float:
         """What the category adds to the logit; 0 for one that is unknown, or none."""
-        return self.offsets.get(category.lower(), 0.0) if category and self.offsets else 0.0
+        return self.offsets.get(folded(category), 0.0) if category and self.offsets else 0.0
 
     def logit(self, similarity: float) -> float:
         """The common curve: the log odds of a mismatch where no category moves them."""
@@ -100,7 +102,8 @@ class Calibration:
         try:
             platt = PlattScaling(float(found["platt"]["a"]), float(found["platt"]["b"]))
             knots = [(float(at), float(logit)) for at, logit in found.get("knots", ())]
-            offsets = {str(name): float(by) for name, by in found.get("offsets", {}).items()}
+            moved = found.get("offsets", {}).items()
+            offsets = {folded(str(name)): float(by) for name, by in moved}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError("This is no calibration: it needs platt with a and b.") from error
         numbers = [platt.a, platt.b, *offsets.values(), *(x for knot in knots for x in knot)]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from moderation.clip.folding import folded
+
 # However much the categories differ, an offset has no business beyond this (odds times 20).
 LARGEST = 3.0
 
@@ -13,7 +15,7 @@ LARGEST = 3.0
 def fit_offsets(
     logits: np.ndarray, wrong: np.ndarray, weights: np.ndarray, categories: Sequence[str]
 ) -> tuple[dict[str, float], float]:
-    """Logit offsets by category, and the spread they were found to have (standard deviation).
+    """Logit offsets by folded category, and the standard deviation they were found to have.
 
     `logits` [n] are those of the common curve, `wrong` [n] is 1 for a mismatch. Empirical Bayes:
     offsets are taken for draws from N(0, spread^2). The spread is estimated by moments of the
@@ -22,7 +24,7 @@ def fit_offsets(
     is 0 and there are no offsets. Labels without a category ("") take no part.
     """
     p = 1 / (1 + np.exp(-logits))
-    names = np.array([name.lower() for name in categories])
+    names = np.array([folded(name) for name in categories])
     scores, noise, information = [], [], []
     parts = {str(name): names == name for name in sorted(set(names) - {""})}
     for chosen in parts.values():

@@ -19,7 +19,7 @@ import numpy as np
 from .weights import effective_size
 
 STEP = 0.001  # thresholds lie on this grid
-AUDITED_FROM = 20  # audit labels below which nothing is said of what passed
+TOLD_FROM = 20  # labels below which no share is told; of what passed: labels of the audit
 _PER_BAND = 5  # labels in a band of scores
 _DRAWS = 4000
 
@@ -99,7 +99,7 @@ class LabelledScores:
         if not len(self) or not catalogue.total:
             return self
         steps = np.array([grid(float(s)) for s in self.similarities])
-        end = math.inf if self.audited >= AUDITED_FROM else (int(steps.max()) + 1) * STEP
+        end = math.inf if self.audited >= TOLD_FROM else (int(steps.max()) + 1) * STEP
         edges = [-math.inf, *_cuts(np.sort(steps)), end]
         weights = self.weights.copy()
         for low, high in pairwise(edges):
@@ -126,12 +126,12 @@ def _cuts(steps: np.ndarray) -> list[float]:
 def precision(
     labels: LabelledScores, threshold: float, *, confidence: float = 0.95
 ) -> Estimate | None:
-    """Share of mismatches among what scores below; None where no label does.
+    """Share of mismatches among what scores below; None where hardly any label does.
 
     Interval: Wilson's, with the effective number of labels.
     """
     below = labels.similarities < threshold
-    if not below.any():
+    if below.sum() < TOLD_FROM:
         return None
     share, size = mismatch_share(labels, below)
     return Estimate(share, *wilson(share, size, confidence=confidence), labels=int(below.sum()))
@@ -147,7 +147,7 @@ def recall(
     none among a few audited passes is not taken for there being none.
     """
     below = labels.similarities < threshold
-    if labels.audited < AUDITED_FROM or not labels.wrong.any():
+    if labels.audited < TOLD_FROM or not labels.wrong.any():
         return None
     random = np.random.default_rng(0)
     found = _drawn(labels, below, random)

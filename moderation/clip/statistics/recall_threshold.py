@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .labelled_scores import AUDITED_FROM, STEP, LabelledScores, grid, recall
+from .labelled_scores import STEP, TOLD_FROM, LabelledScores, grid, recall
 from .thresholds import ChosenThreshold, NotEnoughLabels, ThresholdAnswer, percent
 
 
@@ -20,7 +20,7 @@ def by_recall(
     be missed. With `confidence`, the lower end of the recall's own interval must also reach the
     target. Labels must be spread over the catalogue and hold an audit: else what passed is unknown.
     """
-    if labels.audited < AUDITED_FROM:
+    if labels.audited < TOLD_FROM:
         return _without_audit(labels.audited)
     order = np.argsort(-labels.similarities[labels.wrong], kind="stable")
     similarity = labels.similarities[labels.wrong][order]
@@ -55,7 +55,7 @@ def _just_above(similarity: float) -> float:
 
 
 def _without_audit(audited: int) -> NotEnoughLabels:
-    more = AUDITED_FROM - audited
+    more = TOLD_FROM - audited
     return NotEnoughLabels(
         f"Not enough labels: recall is unknown without an audit of what passed; "
         f"{_drawn(audited)} judged, {more} more {'is' if more == 1 else 'are'} needed.",

@@ -45,7 +45,7 @@ def train(
 
     optimizer, cores = task.optimizer(), CorePool(lanes)
     began = copied(task.weights) if pull else {}
-    rates = [group["lr"] for group in optimizer.param_groups]
+    rates = [(group["lr"], group.get("from", 0.0)) for group in optimizer.param_groups]
     run = Run(micro=math.ceil(batch_size / (lanes * processes.count)))
     state.load(run, task, optimizer)
     started = time.monotonic() - run.seconds
@@ -56,7 +56,7 @@ def train(
             state.save(run, task, optimizer)
         if run.ended or run.done >= 1:
             return run
-        _set_rates(optimizer, rates, share=task.rate(run))
+        _set_rates(optimizer, rates, share=task.rate(run), done=run.done)
         batch = task.batch(run)
         loss = fill_gradients(task, processes.share(batch), run, of=len(batch), cores=cores)
         processes.sum([loss, *(weight.grad for weight in task.trained if weight.grad is not None)])
@@ -70,9 +70,19 @@ def train(
         task.tell(run, float(loss))
 
 
-def _set_rates(optimizer: torch.optim.Optimizer, highest: Sequence[float], *, share: float) -> None:
-    for group, rate in zip(optimizer.param_groups, highest, strict=True):
-        group["lr"] = rate * share
+def _set_rates(
+    optimizer: torch.optim.Optimizer,
+    rates: Sequence[tuple[float, float]],
+    *,
+    share: float,
+    done: float,
+) -> None:
+    """For each group its highest rate, and the share of the run before which it stays as it is.
+
+    They are this run's: a state that is resumed has those of the run before in its groups.
+    """
+    for group, (highest, begins) in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = highest * share if done >= begins else 0.0
 
 
 def warm_cosine(done: float, *, warmup: float, floor: float, least: float = 0.0) -> float:

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
+from moderation.services.encoding import engine
 from moderation.services.registry import activation, files, registering
 
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
             known = ModelVersion.objects.filter(name=name).first()
             version = known or registering.obtain(name, progress=True)
             files.fetch(version, progress=True)
+            engine.try_out(version)
             activation.activate(version)
         except ModelError as error:
             raise CommandError(str(error)) from error

@@ -10,6 +10,7 @@ from moderation.clip.errors import ClipError
 from moderation.services.queries import lookup
 from moderation.services.registry import versions
 from moderation.services.release import calibrate
+from moderation.services.rules.probability import moved_categories
 
 
 class Command(BaseCommand):
@@ -33,7 +34,8 @@ class Command(BaseCommand):
             f"Fitted to {fitted['labels']:,} decisions, {fitted['mismatches']:,} of them "
             f"mismatches: {fitted['chosen']}.\n{fitted['why']}"
         )
-        for name, offset in sorted(found.offsets.items(), key=lambda item: -item[1]):
+        moved = [(found.offset(name), name) for name in moved_categories(found).values()]
+        for offset, name in sorted(moved, reverse=True):
             self.stdout.write(f"  {name}: odds of a mismatch times {math.exp(offset):.2f}")
         self.stdout.write(
             "New analyses use it. For the finished ones: python manage.py reanalyze --stale"

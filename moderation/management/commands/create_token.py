@@ -1,12 +1,19 @@
 """`manage.py create_token USERNAME`: a token for the API, shown once."""
 
+import re
 from argparse import ArgumentParser
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
-from knox.models import get_token_model
+from django.utils import timezone
+
+from moderation.models import Scope
+from moderation.services.integration import tokens
+
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_LONGEST = timedelta(days=36_500)
 
 
 class Command(BaseCommand):
@@ -19,11 +26,32 @@ class Command(BaseCommand):
             action="store_true",
             help="make the user: one for a program, in the group “shop”, without a password",
         )
-        parser.add_argument("--days", type=int, help="days until it expires; without it: never")
+        parser.add_argument("--name", default="", help="what it is for, as the admin shows it")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            default=[],
+            metavar="SCOPE",
+            help=f"what it may do, of what its user may: {', '.join(Scope.values)}; several by "
+            "commas or by the option again; without it: all of them",
+        )
+        parser.add_argument(
+            "--expires", metavar="TIME", help="how long it is good: 12h, 90d, 52w; without it: ever"
+        )
 
-    def handle(self, *, username: str, new_user: bool, days: int | None, **options: Any) -> None:
-        if days is not None and not 1 <= days <= 36_500:
-            raise CommandError(f"--days is {days}; give a number from 1 to 36500.")
+    def handle(
+        self,
+        *,
+        username: str,
+        new_user: bool,
+        name: str,
+        scope: list[str],
+        expires: str | None,
+        **options: Any,
+    ) -> None:
+        scopes, expires_at = _scopes(scope), _moment(expires)
+        if len(name) > 60:
+            raise CommandError(f"--name has {len(name)} characters; give one of at most 60.")
         user = User.objects.filter(username=username).first()
         if user is None and new_user:
             user = self.make_shop_user(username)
@@ -36,8 +64,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is a user “{username}” already; leave out --new-user.")
         if not user.is_active:
             raise CommandError(f"The user “{username}” is not active; activate it in the admin.")
-        expiry = None if days is None else timedelta(days=days)
-        _, token = get_token_model().objects.create(user=user, expiry=expiry)
+        _, token = tokens.create(user, scopes=scopes, name=name, expires_at=expires_at)
         self.stdout.write(token)
         self.stderr.write("Keep it now, it is not shown again. Send it as: Authorization: Token …")
 
@@ -51,3 +78,26 @@ class Command(BaseCommand):
         user = User.objects.create_user(username)
         user.groups.add(group)
         return user
+
+
+def _scopes(options: list[str]) -> list[str]:
+    given = [scope.strip() for option in options for scope in option.split(",")]
+    for scope in given:
+        if scope not in Scope.values:
+            raise CommandError(
+                f"--scope {scope}: there is no such scope; give some of {', '.join(Scope.values)}."
+            )
+    return given or Scope.values
+
+
+def _moment(expires: str | None) -> datetime | None:
+    """When a token ends that is good for a time such as 90d."""
+    if expires is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,5})([hdw])", expires)
+    if found is None or int(found[1]) * _UNITS[found[2]] > _LONGEST:
+        raise CommandError(
+            f"--expires is {expires}; give a number with h, d or w for hours, days or weeks, such "
+            "as 90d, and at most 36500d."
+        )
+    return timezone.now() + int(found[1]) * _UNITS[found[2]]

@@ -1,4 +1,6 @@
-"""`manage.py demo` (`make run`): clipmod at work on a shop that it draws itself."""
+"""`manage.py demo` (`make run`): clipmod at work on a shop that it draws itself; and its end."""
+
+from __future__ import annotations
 
 import socket
 import time
@@ -9,47 +11,110 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from moderation.clip.finetune.refusals import MIN_OF_EACH
-from moderation.clip.finetune.settings import MIN_LABELS
+from moderation.management import demo_text
 from moderation.services.queue import review_queue
-from moderation.services.running import demo
+from moderation.services.running import demo, demo_logins, demo_removal, demo_report, erasing
 from moderation.services.running.site import Site, SiteError
 from moderation.services.worker import heartbeat
 
 
 class Command(BaseCommand):
-    help = "Set up a demo shop, start web server and worker, and report what was caught."
+    help = (
+        "Set up a demo shop, start web server and worker, and report what was caught; or remove "
+        "the demo shop again."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument(
-            "--once", action="store_true", help="stop after the report instead of serving on"
+            "--once",
+            action="store_true",
+            help="print the report and serve nothing, beside a running site too",
+        )
+        parser.add_argument(
+            "--verbose",
+            action="store_true",
+            help="list every planted mismatch, and tell how to see the model learn",
+        )
+        parser.add_argument(
+            "--remove",
+            action="store_true",
+            help="take the demo shop out again, with its analyses, decisions, photos and logins",
+        )
+        parser.add_argument(
+            "--yes", action="store_true", help="with --remove: do not ask for confirmation"
         )
 
-    def handle(self, *, port: int, once: bool, **options: Any) -> None:
+    def handle(self, **options: Any) -> None:
+        if options["remove"]:
+            self.remove(asks=not options["yes"])
+        elif options["yes"]:
+            raise CommandError("--yes confirms --remove; add that, or leave it.")
+        elif options["once"]:
+            self.report_once(options["port"], verbose=options["verbose"])
+        else:
+            self.run(options["port"], verbose=options["verbose"])
+
+    def remove(self, *, asks: bool) -> None:
+        count = demo_removal.found()
+        if asks and not self.confirmed(count):
+            self.stdout.write("Nothing was removed.")
+            return
         try:
-            demo.refuse_in_production()
-        except demo.DemoRefused as error:
+            removed = demo_removal.remove()
+        except erasing.NotPermitted as error:
             raise CommandError(str(error)) from error
+        self.stdout.write(demo_text.of_removal(removed))
+
+    def confirmed(self, count: int) -> bool:
+        question = (
+            f"This removes {count} demo products with their analyses, decisions and photos, for "
+            "good. Products of yours stay. Continue? [y/N] "
+        )
+        try:
+            return input(question).strip().lower() in ("y", "yes")
+        except EOFError as error:
+            raise CommandError("Nobody is there to confirm it; add --yes.") from error
+
+    def report_once(self, port: int, *, verbose: bool) -> None:
+        """The report, without a web server, and with a worker only where no other one works."""
+        self.refuse_in_production()
+        self.prepare()
+        site = Site(port=port)
+        try:
+            self.wait_for_analyses(site)
+            if not site.stopping.is_set():
+                self.stdout.write(demo_text.of_report(demo_report.report(), verbose=verbose))
+        except SiteError as error:
+            raise CommandError(str(error)) from error
+        finally:
+            site.stop()
+
+    def run(self, port: int, *, verbose: bool) -> None:
+        self.refuse_in_production()
         self.check_port(port)
         self.prepare()
+        self.stdout.write("Starting the web server and the worker ...")
         site = Site(port=port)
         site.start()
         try:
             site.wait_until_up()
             self.wait_for_analyses(site)
             if not site.stopping.is_set():
-                self.show_report()
+                self.stdout.write(demo_text.of_report(demo_report.report(), verbose=verbose))
                 self.show_login(site)
-            if once:
-                site.stop()
-            else:
-                site.run()
+            site.run()
         except SiteError as error:
             raise CommandError(str(error)) from error
         finally:
             site.stop()
         self.stdout.write("clipmod has stopped.")
+
+    def refuse_in_production(self) -> None:
+        try:
+            demo.refuse_in_production()
+        except demo.DemoRefused as error:
+            raise CommandError(str(error)) from error
 
     def check_port(self, port: int) -> None:
         with socket.socket() as probe:
@@ -65,7 +130,7 @@ class Command(BaseCommand):
         """Tables, seeds, login and products; each step does nothing where it was done before."""
         call_command("migrate", verbosity=0)
         call_command("setup", stdout=self.stdout)
-        demo.make_logins()
+        demo_logins.make()
         if not demo.is_drawn():
             with tqdm(total=demo.PRODUCTS, desc="Drawing products", unit="") as bar:
                 demo.draw(progress=lambda done, _: bar.update(done - bar.n))
@@ -73,52 +138,38 @@ class Command(BaseCommand):
         self.stdout.write(f"Demo shop: {new} products new, {there} there already.")
 
     def wait_for_analyses(self, site: Site) -> None:
-        total = demo.waiting()
+        total = demo_report.waiting()
         if not total:
             return
         with tqdm(total=total, desc="Analysing", unit="") as bar:
-            while (left := demo.waiting()) and not site.stopping.is_set():
+            while (left := demo_report.waiting()) and not site.stopping.is_set():
                 if name := site.dead():
                     raise SiteError(f"The {name} ended by itself; see its messages above.")
-                if (doing := heartbeat.health().doing).startswith(heartbeat.CANNOT_LOAD):
-                    raise SiteError(f"The worker {doing}")
+                health = heartbeat.health()
+                if health.doing.startswith(heartbeat.CANNOT_LOAD):
+                    raise SiteError(f"The worker {health.doing}")
+                if not site.is_started and not health.alive:
+                    site.start_worker()
+                self.tell(bar, health.doing)
                 if total - left > bar.n:
                     bar.update(total - left - bar.n)
                 time.sleep(0.3)
             bar.update(total - left - bar.n)
 
-    def show_report(self) -> None:
-        found = demo.report()
-        write = self.stdout.write
-        failed = f", {found.failed} failed" if found.failed else ""
-        write(f"\n{found.analysed} products analysed{failed}, {found.flagged} flagged.")
-        write(f"{found.caught} of {len(found.planted)} planted mismatches caught:")
-        for planted in found.planted:
-            mark = "caught" if planted.caught else "missed"
-            write(f"  {mark}  {planted.product_id}  {planted.mismatch:13}  “{planted.text}”")
-        if found.budget:
-            write(
-                f"A threshold of {found.budget.threshold:.2f} would flag the "
-                f"{found.budget.flagged} most suspicious and catch {found.budget.caught}; see "
-                "“Model and threshold” in the README."
-            )
-        if found.lesson:
-            write(
-                f"\nTo see the model learn, put about {found.lesson.flagged} of the most "
-                f"suspicious in the queue, {found.lesson.caught} of them planted:\n"
-                f"  python manage.py set_threshold --value {found.lesson.threshold:.3f}\n"
-                "  python manage.py reanalyze --stale\n"
-                "Decide them and press “Improve the model”. It begins from "
-                f"{MIN_OF_EACH} matches and {MIN_OF_EACH} mismatches on and trains weights from "
-                f"{MIN_LABELS} decisions on, less those that are kept for judging. Only a model "
-                "that is proven better is activated; this shop is too small for such a proof."
-            )
+    def tell(self, bar: tqdm[Any], doing: str) -> None:
+        """What the worker does now: its model takes longer to load than the first photos."""
+        if doing and doing not in (bar.postfix or ""):
+            bar.set_postfix_str(doing)
 
     def show_login(self, site: Site) -> None:
+        name = demo_logins.USERNAME
+        drawn = demo_report.drawn()
+        at_random = f", {drawn} of them drawn at random" if drawn else ""
         self.stdout.write(
-            f"\nThe queue holds {review_queue.counts().open} products: {site.address}/admin/queue/"
-            f"\nLog in as {demo.USERNAME} with the password {demo.PASSWORD}."
-            f"\nA colleague, {demo.LEAD}, has the same one and decides what {demo.USERNAME} "
-            "escalates."
+            f"\nThe queue holds {review_queue.counts().open} products{at_random}: "
+            f"{site.address}/admin/queue/"
+            f"\nLog in as {name} with the password {demo_logins.PASSWORD}."
+            f"\nA colleague, {demo_logins.LEAD}, has the same one; both are leads, and what one "
+            "escalates the other decides."
             f"\nAPI: {site.address}/docs\nCtrl-C stops everything."
         )

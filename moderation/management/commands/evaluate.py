@@ -13,6 +13,7 @@ from moderation.management.tables import report_table
 from moderation.services.queries import lookup
 from moderation.services.registry import versions
 from moderation.services.release import evaluation, pairs_file
+from moderation.services.rules.photos_away import PhotosAway
 
 
 class Command(BaseCommand):
@@ -56,6 +57,7 @@ class Command(BaseCommand):
             evaluation.NothingToEvaluate,
             lookup.UnknownName,
             ModelError,
+            PhotosAway,
         ) as error:
             raise CommandError(str(error)) from error
         about = {

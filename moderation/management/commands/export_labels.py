@@ -11,9 +11,10 @@ from moderation.management.progress import progress_bar
 from moderation.models import Decision
 from moderation.services.datasets import dataset, snapshots
 from moderation.services.datasets.dataset_manifest import Filters, Manifest
-from moderation.services.datasets.formats import DEFAULT, FORMATS
+from moderation.services.datasets.formats import DEFAULT, FORMATS, spreadsheet
 from moderation.services.datasets.snapshot_manifest import SnapshotManifest
 from moderation.services.queries import lookup
+from moderation.services.rules.photos_away import PhotosAway
 
 SHOWN = 20
 
@@ -27,7 +28,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--output-dir", type=Path, required=True, metavar="DIR")
-        parser.add_argument("--format", choices=FORMATS, default=DEFAULT)
+        formats = parser.add_mutually_exclusive_group()
+        formats.add_argument("--format", choices=FORMATS, default=DEFAULT)
+        formats.add_argument(
+            "--spreadsheet-safe",
+            action="store_const",
+            dest="format",
+            const=spreadsheet.NAME,
+            help="CSV in which no text is run as a formula: to open in Excel and the like",
+        )
         parser.add_argument(
             "--snapshot",
             action="store_true",
@@ -62,7 +71,7 @@ class Command(BaseCommand):
                 self.snapshot(filters, options)
             else:
                 self.export(filters, options)
-        except (dataset.DatasetError, lookup.UnknownName) as error:
+        except (dataset.DatasetError, lookup.UnknownName, PhotosAway) as error:
             raise CommandError(str(error)) from error
 
     def export(self, filters: Filters, options: dict[str, Any]) -> None:
@@ -75,10 +84,16 @@ class Command(BaseCommand):
                 progress=progress,
             )
         self.show(manifest, options["output_dir"])
+        if options["format"] == DEFAULT:
+            self.stdout.write(
+                f"{spreadsheet.WARNING}; --spreadsheet-safe writes a file to open there."
+            )
 
     def snapshot(self, filters: Filters, options: dict[str, Any]) -> None:
         if options["format"] != DEFAULT:
-            raise CommandError("A snapshot is CSV only; leave out --format.")
+            raise CommandError(
+                "A snapshot is plain CSV; leave out --format and --spreadsheet-safe."
+            )
         with progress_bar("Reading photos", unit="photos") as progress:
             manifest = snapshots.build(
                 options["output_dir"],

@@ -1,25 +1,30 @@
 """`manage.py import_products FILE`: products from a catalogue file."""
 
-import csv
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from moderation.clip.data.tables.encodings import printable
 from moderation.clip.errors import ModelError
 from moderation.management.progress import progress_bar
 from moderation.models import Product
-from moderation.services.catalogue.catalogue_formats import ENDINGS, CatalogueFileError
-from moderation.services.catalogue.catalogue_import import BadRow, ImportReport, import_catalogue
+from moderation.services.catalogue.catalogue_formats import ENDINGS, CatalogueFileError, listed
+from moderation.services.catalogue.catalogue_import import import_catalogue
+from moderation.services.catalogue.column_mapping import Choice, ColumnMapping, NotRecognised
+from moderation.services.catalogue.import_report import BadRow, ImportReport, write_bad_rows
+from moderation.services.catalogue.profiles import PROFILES, Role
 
 SHOWN = 50
 
 
 class Command(BaseCommand):
     help = (
-        f"Import products from FILE ({', '.join(ENDINGS)}) with the columns product_id, "
-        "image_path, text and, where wanted, category and seller. Running it again updates."
+        f"Import products from FILE ({', '.join(ENDINGS)}): a plain catalogue with the columns "
+        "product_id, image_path, text and, where wanted, category and seller, or what a shop "
+        f"exports ({', '.join(sorted(PROFILES))}). Running it again updates."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,6 +34,21 @@ class Command(BaseCommand):
             type=Path,
             metavar="DIR",
             help="where relative image paths start (default: the folder of FILE)",
+        )
+        parser.add_argument(
+            "--profile",
+            choices=sorted(PROFILES),
+            default="",
+            help="what kind of export FILE is (default: recognised by its columns)",
+        )
+        parser.add_argument(
+            "--map",
+            action="append",
+            default=[],
+            type=_mapped,
+            metavar="ROLE=COLUMN",
+            help=f"which column means what: {listed(list(Role), by='or')}; may be given several "
+            "times, for photos also for one",
         )
         parser.add_argument("--strict", action="store_true", help="take all rows or none")
         parser.add_argument("--dry-run", action="store_true", help="say what would happen")
@@ -47,6 +67,7 @@ class Command(BaseCommand):
             with progress_bar("Importing") as progress:
                 report = import_catalogue(
                     options["file"],
+                    choice=_choice(options["profile"], options["map"]),
                     image_base_path=base,
                     dry_run=options["dry_run"],
                     strict=options["strict"],
@@ -57,41 +78,96 @@ class Command(BaseCommand):
             raise CommandError(
                 "Stopped. What was imported so far is kept; run the command again to continue."
             ) from error
+        except NotRecognised as error:
+            raise CommandError(
+                f"{error} Or say which they are: --map id=COLUMN --map title=COLUMN --map "
+                "photos=COLUMN."
+            ) from error
         except (CatalogueFileError, ModelError) as error:
             raise CommandError(str(error)) from error
-        self.show(report, dry_run=options["dry_run"])
+        folder = (base or options["file"].parent).resolve()
+        self.show(report, folder, dry_run=options["dry_run"])
         if options["report"]:
-            self.write_report(options["report"], report.bad_rows)
+            self.write_report(report, options["report"], folder)
+        if report.stopped:
+            raise CommandError(
+                f"Stopped: {report.stopped} What is counted above is kept; then import the file "
+                "again, which goes on from there."
+            )
         if report.bad_rows and options["strict"]:
             raise CommandError("Nothing was imported, because --strict takes all rows or none.")
         if not report.good:
             raise CommandError(
-                "Nothing was imported: no row was good. Relative image paths start in "
-                f"{(base or options['file'].parent).absolute()}."
+                f"Nothing was imported: no row was good. Relative image paths start in {folder}."
             )
 
-    def show(self, report: ImportReport, *, dry_run: bool) -> None:
+    def show(self, report: ImportReport, folder: Path, *, dry_run: bool) -> None:
+        self.show_mapping(report.mapping)
+        if report.assumed:
+            self.stdout.write(report.assumed)
         if report.ignored_columns:
             self.stdout.write(f"Columns not used: {', '.join(report.ignored_columns)}.")
-        if report.bad_rows:
-            self.stdout.write(f"{'Line':>8}  {'Column':12}  Reason")
-            for row in report.bad_rows[:SHOWN]:
-                self.stdout.write(f"{row.line:>8}  {row.column or '(row)':12}  {row.reason}")
-            if len(report.bad_rows) > SHOWN:
-                more = len(report.bad_rows) - SHOWN
-                self.stdout.write(f"… and {more:,} more; --report FILE.csv writes them all.")
+        for warning in report.warnings:
+            self.stdout.write(f"Warning: {warning}")
+        if report.photos_missing:
+            self.stdout.write(
+                f"There is no photo for {report.photos_missing:,} rows (the first is "
+                f"{report.first_missing}). Relative image paths start in {printable(str(folder))}; "
+                f"name another folder with --image-base-path, or correct {report.photo_column}."
+            )
+        self.show_bad_rows(report.rows_to_tell)
+        for told in report.layout_told:
+            self.stdout.write(told)
+        if report.unread and report.unread.words:
+            self.stdout.write(report.unread.words)
+        if report.read and report.read.words:
+            self.stdout.write(report.read.words)
         self.stdout.write(
             f"{'Dry run, nothing is stored: ' if dry_run else ''}"
             f"{report.created:,} created, {report.updated:,} updated, "
             f"{report.unchanged:,} unchanged, {len(report.bad_rows):,} bad."
         )
+        if (report.created or report.updated) and not dry_run:
+            self.stdout.write("The worker analyses them; what is flagged is at /admin/queue/.")
 
-    def write_report(self, path: Path, bad_rows: list[BadRow]) -> None:
+    def show_mapping(self, mapping: ColumnMapping) -> None:
+        self.stdout.write(f"Profile {mapping.profile.name}. {mapping.evidence}")
+        read = [f"{role} from {', '.join(columns)}" for role, columns in mapping.columns.items()]
+        self.stdout.write(f"Read: {printable('; '.join(read))}.")
+
+    def show_bad_rows(self, bad_rows: list[BadRow]) -> None:
+        if bad_rows:
+            self.stdout.write(f"{'Line':>8}  {'Column':12}  Reason")
+        for row in bad_rows[:SHOWN]:
+            self.stdout.write(f"{row.line:>8}  {row.column or '(row)':12}  {row.reason}")
+        if len(bad_rows) > SHOWN:
+            more = len(bad_rows) - SHOWN
+            self.stdout.write(f"… and {more:,} more; --report FILE.csv writes them all.")
+
+    def write_report(self, report: ImportReport, path: Path, folder: Path) -> None:
         try:
-            with path.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerow(["line", "column", "reason"])
-                writer.writerows((row.line, row.column, row.reason) for row in bad_rows)
+            write_bad_rows(report, path)
         except OSError as error:
             raise CommandError(f"--report {path} cannot be written: {error.strerror}.") from error
-        self.stdout.write(f"Bad rows: {path}")
+        self.stdout.write(f"Bad rows: {printable(str(path))}")
+        if report.bad_rows:
+            base = "" if path.resolve().parent == folder else f" with --image-base-path {folder}"
+            self.stdout.write(f"Mend them in that file and import it{printable(base)}.")
+
+
+def _mapped(text: str) -> tuple[Role, str]:
+    """`title=Name` as it is given."""
+    role, equals, column = text.partition("=")
+    if not equals or not column.strip() or role.strip().lower() not in list(Role):
+        raise ArgumentTypeError(
+            f"{text} is no ROLE=COLUMN, such as title=Name; roles are "
+            f"{listed(list(Role), by='and')}."
+        )
+    return Role(role.strip().lower()), column
+
+
+def _choice(profile: str, mapped: Sequence[tuple[Role, str]]) -> Choice:
+    columns: dict[Role, list[str]] = {}
+    for role, column in mapped:
+        columns.setdefault(role, []).append(column)
+    return Choice(profile, columns)

@@ -21,7 +21,7 @@ class Command(BaseCommand):
         add("--output-dir", type=Path, required=True, help="where the model folder goes")
         add("--image-base-path", type=Path, help="folder of the pictures (default: the CSV's)")
         add("--val-csv", type=Path, help="products whose families are kept out of training")
-        add("--val-pairs", type=Path, help="labelled pairs to report quality on: image_path,")
+        add("--val-pairs", type=Path, help="CSV of labelled pairs to report quality on")
         add("--drawn", type=int, default=0, help="drawn products to mix in (default 0)")
         add("--minutes", type=float, default=60.0, help="how long to train (default 60)")
         add("--steps", type=int, help="end after this many updates instead of by the clock")
@@ -33,6 +33,8 @@ class Command(BaseCommand):
             help="lanes of a CPU step, one thread each (default 2)",
         )
         add("--start-from", type=Path, help="a model folder to train further")
+        add("--text-from", type=Path, help="a model folder to take the text tower of")
+        add("--languages", nargs="+", default=[], help="codes of the texts' languages, such as en")
         add("--set", nargs="+", default=[], metavar="NAME=VALUE", help="any other setting")
         add("--resume", action="store_true", help="resume a run that was cut off")
         add("--device", default="auto", help="auto, cpu, cuda or mps")
@@ -91,5 +93,7 @@ class Command(BaseCommand):
                 device=options["device"],
                 resume=options["resume"],
                 start_from=options["start_from"],
+                text_from=options["text_from"],
+                languages=options["languages"],
                 each_step=each_step,
             )

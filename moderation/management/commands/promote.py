@@ -12,6 +12,7 @@ from moderation.management.progress import progress_bar
 from moderation.management.tables import gate_table
 from moderation.services.queries import lookup
 from moderation.services.release import promotion
+from moderation.services.rules.photos_away import PhotosAway
 
 
 class Command(BaseCommand):
@@ -45,7 +46,7 @@ class Command(BaseCommand):
         except promotion.GateRefused as refused:
             self.stdout.write(gate_table(refused.report))
             raise CommandError(str(refused)) from refused
-        except (promotion.PromotionError, lookup.UnknownName, ModelError) as error:
+        except (promotion.PromotionError, lookup.UnknownName, ModelError, PhotosAway) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(gate_table(report))
         how = "" if report.passed else " past the gate, which is logged"

@@ -17,6 +17,7 @@ from moderation.models import ModelVersion
 from moderation.services.queries import lookup
 from moderation.services.registry import files, versions
 from moderation.services.release import shadow
+from moderation.services.rules.photos_away import PhotosAway
 from moderation.services.scoring import analyze, claims, reanalyze
 from moderation.services.scoring.reanalyze import Job, Which
 from moderation.services.worker import heartbeat
@@ -40,8 +41,8 @@ class Command(BaseCommand):
         which.add_argument(
             "--stale",
             action="store_true",
-            help="without a score, or scored by another model, content, threshold or calibration "
-            "than holds now",
+            help="without a score, or scored by another model, content, text preparation, "
+            "threshold or calibration than holds now",
         )
         which.add_argument(
             "--shadow",
@@ -88,7 +89,7 @@ class Command(BaseCommand):
             for _ in range(ROUNDS):
                 if not self.work(job, in_process=options["in_process"]):
                     break
-        except (ModelError, lookup.UnknownName) as error:
+        except (ModelError, PhotosAway, lookup.UnknownName) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             if job is None:  # in a shadow, or while a model's files are looked up

@@ -1,60 +1,64 @@
-"""Read a catalogue file chunk by chunk, as pandas frames of texts."""
+"""Read a catalogue file: what its profile is, and its listings chunk by chunk."""
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from .catalogue_formats import (
-    COLUMNS,
-    ENDINGS,
-    REQUIRED,
-    BadCell,
-    CatalogueFileError,
-    Content,
-    Record,
-    format_of,
-    listed,
-)
+from moderation.clip.data.tables.encodings import UnreadableTable, printable
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_FOREIGN = (
-    (b"\xff\xfe", "is UTF-16 text"),
-    (b"\xfe\xff", "is UTF-16 text"),
-    (b"PK\x03\x04", "is a workbook or zip archive"),
-    (b"\x1f\x8b", "is compressed with gzip"),
-)
-_BLOCK = 1 << 20
+from .catalogue_formats import ENDINGS, CatalogueFileError, Content, Format, format_of, listed
+from .column_mapping import RECOGNISE, Choice, ColumnMapping, fits, mapping_of
+from .listing_rows import ListingRow, Listings
+from .profiles import Role
 
 
 @dataclass(frozen=True)
 class CatalogueFile:
-    """A file that was looked through once: its columns are right and its rows are counted."""
+    """A file that was looked through once: its columns are right and its listings are counted.
 
+    `assumed` says in one line how it was read, where that is not what its ending promises.
+    `variant_count` rows are variants of a listing.
+    """
+
+    mapping: ColumnMapping
+    used: tuple[str, ...]
     ignored: tuple[str, ...]
+    assumed: str
     row_count: int
-    content: Content
+    variant_count: int
+    listings: Listings
 
-    def chunks(self, size: int) -> Iterator[pd.DataFrame]:
-        """Frames of at most `size` rows with `line`, each of `COLUMNS` and `problem`.
+    def chunks(self, size: int) -> Iterator[list[ListingRow]]:
+        """At most `size` listings at a time.
 
-        A cell is a text, "" where it is empty and None where the file has no such column.
-        `problem` is a `BadCell` or None. `line` is where the row starts, counted from 1 with the
-        header (Parquet, which has no lines: the row's number).
+        `line` is where a listing starts, counted from 1 with the header (Parquet, which has no
+        lines: the row's number).
         """
-        records = self.content.records()
-        while chunk := list(islice(records, size)):
-            yield _frame(chunk)
+        rows = iter(self.listings)
+        while chunk := list(islice(rows, size)):
+            yield chunk
+
+    def column_of(self, field: str) -> str:
+        """The file's own name for a field of a listing."""
+        mapping = self.mapping
+        columns = {
+            "product_id": mapping.first(Role.ID),
+            "text": mapping.first(Role.TITLE, Role.DESCRIPTION),
+            "category": mapping.first(Role.CATEGORY),
+            "seller": mapping.first(Role.SELLER),
+            "image_path": mapping.first(Role.PHOTOS),
+        }
+        return columns.get(field) or field
+
+    def title_of(self, column: str) -> str:
+        """A column of the file as it writes it."""
+        return self.listings.content.title_of(column)
 
 
-def open_catalogue(path: Path) -> CatalogueFile:
+def open_catalogue(path: Path, *, choice: Choice = RECOGNISE) -> CatalogueFile:
     """Look through the whole file once. Raises `CatalogueFileError`."""
     if not path.is_file():
         raise CatalogueFileError(f"{path} is not a file; give the path of a catalogue file.")
@@ -64,86 +68,29 @@ def open_catalogue(path: Path) -> CatalogueFile:
             f"{path.name} has the ending {path.suffix.lower() or '(none)'}; "
             f"{listed(ENDINGS, by='and')} are accepted."
         )
-    if format.is_text:
-        _check_encoding(path)
-    content = format.read(path)
-    _check_columns(path, content)
-    row_count = sum(1 for _ in content.records())
-    if not row_count:
+    try:
+        content, listings = _read(path, format, choice)
+    except UnreadableTable as error:
+        raise CatalogueFileError(str(error)) from error
+    except OSError as error:
+        raise CatalogueFileError(f"{path.name} cannot be read ({error.strerror}).") from error
+    if not listings.count:
         raise CatalogueFileError(f"{path.name} has no rows.")
-    ignored = tuple(name for name in content.names if name and name not in COLUMNS)
-    return CatalogueFile(ignored, row_count, content)
+    return CatalogueFile(
+        mapping=listings.mapping,
+        used=listings.used,
+        ignored=tuple(
+            printable(title) for title in content.titles if title and title not in listings.used
+        ),
+        assumed=content.assumed(),
+        row_count=listings.count,
+        variant_count=listings.variants,
+        listings=listings,
+    )
 
 
-def _check_columns(path: Path, content: Content) -> None:
-    names = content.names
-    missing = [column for column in REQUIRED if column not in names]
-    if missing:
-        raise CatalogueFileError(
-            f"{path.name} lacks the column {' and '.join(missing)}; it has: "
-            f"{', '.join(name for name in names if name) or 'nothing'}.{content.hint}"
-        )
-    if twice := [column for column in COLUMNS if list(names).count(column) > 1]:
-        raise CatalogueFileError(
-            f"{path.name} has the column {twice[0]} twice; remove or rename one of them."
-        )
-
-
-def _check_encoding(path: Path) -> None:
-    """Refuse what is not UTF-8 (a byte order mark is fine), with the line where it shows."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    line = 1
-    with path.open("rb") as file:
-        block = file.read(_BLOCK)
-        for magic, what in _FOREIGN:
-            if block.startswith(magic):
-                raise CatalogueFileError(f"{path.name} {what}; save it as CSV in UTF-8.")
-        while True:
-            try:
-                text = decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                line += bytes(error.object[: error.start]).count(b"\n")
-                raise CatalogueFileError(
-                    f"Line {line} of {path.name} is not UTF-8; save the file as UTF-8 "
-                    "(spreadsheets call it “CSV UTF-8”)."
-                ) from error
-            if not block:
-                return
-            line += text.count("\n")
-            block = file.read(_BLOCK)
-
-
-def _frame(records: Sequence[Record]) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = [(line, *_texts(record)) for line, record in records]
-    return pd.DataFrame(rows, columns=["line", *COLUMNS, "problem"], dtype=object)
-
-
-def _texts(record: Mapping[str, object] | BadCell) -> tuple[str | BadCell | None, ...]:
-    if isinstance(record, BadCell):
-        return (*(None for _ in COLUMNS), record)
-    texts: dict[str, str | None] = dict.fromkeys(COLUMNS)
-    problem = None
-    for column in COLUMNS:
-        if column in record:
-            try:
-                texts[column] = _text(record[column], column)
-            except BadCell as found:
-                problem = problem or found
-    return (*texts.values(), problem)
-
-
-def _text(value: Any, column: str) -> str:
-    """A cell as text; ids are often numbers, and a gap in a column of numbers is NaN."""
-    import pandas as pd
-
-    if isinstance(value, str):
-        return value
-    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
-        return ""
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    raise BadCell(f"{column} is of type {type(value).__name__}; give a text.", column=column)
+def _read(path: Path, format: Format, choice: Choice) -> tuple[Content, Listings]:
+    content = format.read(path, fits(choice))
+    listings = Listings(content, mapping_of(path, content, choice))
+    listings.look_through()
+    return content, listings

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.contrib.auth.models import User
+from django.db import OperationalError, transaction
 
+from moderation import acts
 from moderation.models import ModelVersion, Product
 
 from ..registry import versions
-from ..scoring import analyze
-from . import intake, intake_bulk
+from ..rules import full_disk
+from . import dry_run_texts, intake_bulk
 from .catalogue_file import CatalogueFile, open_catalogue
 from .catalogue_photos import PhotoFolder
-from .intake import IntakeError, Listing, Outcome, Photo
+from .column_mapping import RECOGNISE, Choice
+from .import_report import BadRow, ImportReport
+from .intake import Outcome, Photo
+from .row_intake import Arrival, Candidate, RowIntake
 
 CHUNK = 256
 THREADS = 2
@@ -31,66 +34,51 @@ THREADS = 2
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class BadRow:
-    """A row that was not taken. `column` is empty where the row as a whole is at fault."""
-
-    line: int
-    column: str
-    reason: str
-
-
-@dataclass
-class ImportReport:
-    """What became of the rows; after a dry run: what would become of them."""
-
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    bad_rows: list[BadRow] = field(default_factory=list)
-    ignored_columns: tuple[str, ...] = ()
-
-    @property
-    def good(self) -> int:
-        return self.created + self.updated + self.unchanged
-
-
-# A good row: its listing, and its photo as it is or will be in the media folder.
-_Arrival = tuple[Listing, Photo]
-
-
 def import_catalogue(
     path: Path,
     *,
+    choice: Choice = RECOGNISE,
     image_base_path: Path | None = None,
     dry_run: bool = False,
     strict: bool = False,
     source: str = Product.Source.IMPORT,
+    by: User | None = None,
     allow_absolute: bool = True,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Create or update a product per good row, and request an analysis where something is new.
 
+    `choice` is what a person says of the file's profile and columns, else they are recognised.
     `image_base_path` (default: the file's folder) is where relative paths start; without
     `allow_absolute` no path leads out of it. `strict` stores nothing where any row is bad: the
     report then counts no good row. `progress` is called with (rows done, rows in all).
     Raises `CatalogueFileError` for an unreadable file, `NoActiveModel` before the set-up.
     """
-    file = open_catalogue(path)
+    file = open_catalogue(path, choice=choice)
     version = None if dry_run else versions.current()
     folder = PhotoFolder(image_base_path or path.parent, only_inside=not allow_absolute)
     job = _Job(file, folder, source=source, version=version, progress=progress)
-    if strict and version is not None:
-        job.run_strictly()
-    else:
-        job.run()
-    if strict and job.report.bad_rows:
+    try:
+        if strict and version is not None:
+            job.run_strictly()
+        else:
+            job.run()
+    except OperationalError as error:
+        if not full_disk.is_full(error):
+            raise
+        job.report.stopped = f"The database has no room left ({error}); make some on its disk."
+    if strict and (job.report.bad_rows or job.report.stopped):
         job.report.created = job.report.updated = job.report.unchanged = 0
+    if not dry_run:
+        acts.note(
+            "imported",
+            by=by,
+            created=job.report.created,
+            updated=job.report.updated,
+            unchanged=job.report.unchanged,
+            bad=len(job.report.bad_rows),
+        )
     return job.report
-
-
-# A row whose cells are right: its line, its listing, and the path of its photo.
-_Candidate = tuple[int, Listing, str]
 
 
 class _Job:
@@ -107,12 +95,25 @@ class _Job:
     ) -> None:
         self.file, self.folder, self.source, self.version = file, folder, source, version
         self.progress = progress or (lambda done, total: None)
-        self.report = ImportReport(ignored_columns=file.ignored)
+        self.report = ImportReport(
+            mapping=file.mapping,
+            variants=file.variant_count,
+            columns=file.used,
+            ignored_columns=file.ignored,
+            assumed=file.assumed,
+            unread=dry_run_texts.unread() if version is None else None,
+            read=dry_run_texts.read() if version is None else None,
+        )
 
     def run(self) -> None:
         total = self.file.row_count
         for done, arrivals in self._chunks(keep=self.version is not None):
             self._count(self._store(arrivals))
+            for listing, _ in arrivals:
+                if self.report.read:
+                    self.report.read.add(listing.text)
+                if self.report.unread:
+                    self.report.unread.add(listing.text)
             self.progress(done, total)
 
     def run_strictly(self) -> None:
@@ -124,7 +125,7 @@ class _Job:
         count = self.file.row_count
         for done, _ in self._chunks(keep=False):
             self.progress(done, 2 * count)
-        arrivals: list[_Arrival] = []
+        arrivals: list[Arrival] = []
         if not self.report.bad_rows:
             for done, chunk in self._chunks(keep=True):
                 arrivals += chunk
@@ -136,76 +137,50 @@ class _Job:
                 self._count(self._store(arrivals[start : start + CHUNK]))
 
     # ── Reading ───────────────────────────────────────────────────────────────────────────────
-    def _chunks(self, *, keep: bool) -> Iterator[tuple[int, list[_Arrival]]]:
+    def _chunks(self, *, keep: bool) -> Iterator[tuple[int, list[Arrival]]]:
         """(rows read so far, the good ones of this chunk); bad ones go into the report."""
-        first_line: dict[str, int] = {}
-        done = 0
+        reader = RowIntake(self.file, self.folder)
+        self.report.photos_good = self.report.photos_to_fetch = done = 0
+        self.report.photos_left_out = 0
         with ThreadPoolExecutor(THREADS) as pool:
-            for frame in self.file.chunks(CHUNK):
-                rows = [self._check(row, first_line) for row in frame.itertuples(index=False)]
+            for chunk in self.file.chunks(CHUNK):
+                rows = [reader.check(row) for row in chunk]
                 candidates = [row for row in rows if not isinstance(row, BadRow)]
-                known = _known_photos([listing.external_id for _, listing, _ in candidates])
-                looked = list(pool.map(partial(self._look, known=known, keep=keep), candidates))
+                known = _known_photos([one.listing.external_id for one in candidates])
+                looked = list(pool.map(partial(reader.look, known=known, keep=keep), candidates))
                 bad = [row for row in [*rows, *looked] if isinstance(row, BadRow)]
                 self.report.bad_rows += sorted(bad, key=lambda row: row.line)
-                done += len(frame)
-                yield done, [row for row in looked if not isinstance(row, BadRow)]
+                arrivals = [row for row in looked if not isinstance(row, BadRow)]
+                self._count_photos(candidates, looked)
+                self.report.stopped = reader.stopped
+                done += len(chunk)
+                yield done, arrivals
+                if self.report.stopped:
+                    break
+        self.report.warnings = reader.oddities.sentences()
 
-    def _check(self, row: Any, first_line: dict[str, int]) -> _Candidate | BadRow:
-        if row.problem is not None:
-            return BadRow(row.line, row.problem.column, str(row.problem))
-        try:
-            listing = intake.check(
-                Listing(row.product_id, row.text, None, category=row.category, seller=row.seller)
-            )
-            first = first_line.setdefault(listing.external_id, row.line)
-            if first != row.line:
-                raise IntakeError(
-                    f"product_id {listing.external_id} stands on line {first} already; "
-                    "keep one of the two rows.",
-                    field="product_id",
-                )
-            return row.line, listing, row.image_path
-        except IntakeError as error:
-            return _bad(row.line, error)
-
-    def _look(
-        self, candidate: _Candidate, *, known: dict[str, Photo], keep: bool
-    ) -> _Arrival | BadRow:
-        """Read the photo of a row (in a thread)."""
-        line, listing, image_path = candidate
-        try:
-            photo = self.folder.take(image_path, known=known.get(listing.external_id), keep=keep)
-        except IntakeError as error:
-            return _bad(line, error)
-        return listing, photo
+    def _count_photos(
+        self, candidates: Sequence[Candidate], looked: Sequence[Arrival | BadRow]
+    ) -> None:
+        for candidate, arrival in zip(candidates, looked, strict=True):
+            if not isinstance(arrival, BadRow):
+                listing, photo = arrival
+                by_address = len(listing.addresses or ())
+                left_out = len(candidate.row.photos) - by_address - (photo is not None)
+                self.report.photos_good += 1
+                self.report.photos_to_fetch += by_address
+                self.report.photos_left_out += left_out
 
     # ── Storing ───────────────────────────────────────────────────────────────────────────────
-    def _store(self, arrivals: Sequence[_Arrival]) -> list[Outcome]:
-        try:
-            return self._store_together(arrivals)
-        except IntegrityError:
-            # Somebody else created one of these products meanwhile: now it is there to update.
-            return self._store_together(arrivals)
-
-    def _store_together(self, arrivals: Sequence[_Arrival]) -> list[Outcome]:
-        with transaction.atomic():
-            stored = intake_bulk.store_many(
-                arrivals, source=self.source, dry_run=self.version is None
-            )
-            new = [product for product, outcome in stored if outcome is not Outcome.UNCHANGED]
-            if new and self.version is not None:
-                analyze.request(new, version=self.version)
-        return [outcome for _, outcome in stored]
+    def _store(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
+        return intake_bulk.store_and_request(
+            arrivals, source=self.source, version=self.version, dry_run=self.version is None
+        )
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         self.report.created += outcomes.count(Outcome.CREATED)
         self.report.updated += outcomes.count(Outcome.UPDATED)
         self.report.unchanged += outcomes.count(Outcome.UNCHANGED)
-
-
-def _bad(line: int, error: IntakeError) -> BadRow:
-    return BadRow(line, "image_path" if error.field == "image" else error.field, str(error))
 
 
 def _known_photos(external_ids: Sequence[str]) -> dict[str, Photo]:

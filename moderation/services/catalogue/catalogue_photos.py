@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from django.conf import settings
@@ -12,8 +12,13 @@ from django.conf import settings
 from ..rules import photos
 from . import intake
 from .intake import IntakeError, Photo
+from .photo_names import PhotoNames, spellings
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_PATH_AT_MOST = 1000
+
+
+class PhotoMissing(IntakeError):
+    """There is no such photo."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +35,36 @@ class PhotoFolder:
         """The file that a cell names. Raises `IntakeError`."""
         name = image_path.strip()
         if not name:
-            raise _refused("image_path is empty; give the path of the photo.")
+            raise _refused("image_path is empty; give the path or address of the photo.")
+        if len(name) > _PATH_AT_MOST:
+            raise _refused(f"image_path has {len(name):,} characters; give the path of a photo.")
         intake.check_characters(image_path=name)
-        if _URL.match(name):
-            raise _refused("image_path is a URL; download the photo and give its path.")
-        path = self.base / name
-        if self.only_inside:
-            if Path(name).is_absolute():
-                raise _refused("image_path is absolute; give a path inside the image folder.")
-            if not path.resolve().is_relative_to(self.base.resolve()):
-                raise _refused("image_path leads out of the image folder; give a path inside it.")
-        return path
+        written = spellings(name)
+        if self.only_inside and any(Path(one).is_absolute() for one in written):
+            raise _refused("image_path is absolute; give a path inside the image folder.")
+        self._check_inside(*(self.base / one for one in written))
+        found = self._names.find(name)
+        if len(found) > 1:
+            raise _refused(
+                f"{name} fits {len(found)} photos whose names differ in capitals or the form of "
+                "accents alone; write the very name of one."
+            )
+        self._check_inside(*found)
+        return found[0] if found else self.base / name
+
+    @cached_property
+    def _names(self) -> PhotoNames:
+        return PhotoNames(self.base)
+
+    def _check_inside(self, *paths: Path) -> None:
+        if self.only_inside and not all(self._is_inside(path) for path in paths):
+            raise _refused("image_path leads out of the image folder; give a path inside it.")
+
+    def _is_inside(self, path: Path) -> bool:
+        try:
+            return path.resolve().is_relative_to(self.base.resolve())
+        except (OSError, RuntimeError):  # RuntimeError: links in a circle
+            return False
 
     def take(self, image_path: str, *, known: Photo | None, keep: bool) -> Photo:
         """Check a photo and, with `keep`, store it; one that is `known` already is not decoded.
@@ -48,7 +72,8 @@ class PhotoFolder:
         Raises `IntakeError`. Touches no database, so that threads may run it.
         """
         data = _read(self.locate(image_path), name=image_path.strip())
-        if known and known.sha256 == hashlib.sha256(data).hexdigest() and photos.exists(known.name):
+        is_same = known and known.sha256 == hashlib.sha256(data).hexdigest()
+        if known and is_same and photos.holds(known.name, data):
             return known
         intake.check_image(data)
         return intake.store_photo(data) if keep else intake.photo_of(data)
@@ -57,7 +82,9 @@ class PhotoFolder:
 def _read(path: Path, *, name: str) -> bytes:
     try:
         if not path.exists():
-            raise _refused(f"The photo {name} does not exist; check image_path.")
+            raise PhotoMissing(
+                f"The photo {name} does not exist; check image_path.", field="image_path"
+            )
         if not path.is_file():
             raise _refused(f"{name} is not a file; give the path of a photo.")
         size = path.stat().st_size

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from . import photo_names
+
 # A scheme (http:, file:, data:) or a drive letter.
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
 
@@ -18,6 +20,7 @@ class ForbiddenPath(Exception):
 def inside(name: str) -> Path:
     """The file of this name in the image folder, with all links followed; it may not exist.
 
+    Accents may be written in either form of Unicode, whichever the file's name has.
     Raises `ForbiddenPath` for absolute paths, URLs, `..` and links that lead out.
     """
     if _SCHEME.match(name):
@@ -30,7 +33,7 @@ def inside(name: str) -> Path:
         raise ForbiddenPath("it holds a NUL character; send the file's real name.")
     root = Path(settings.CLIP_IMAGE_ROOT).resolve()
     try:
-        path = (root / name).resolve()
+        path = photo_names.in_either_form(root, name).resolve()
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links in a circle
         raise ForbiddenPath("it cannot be followed; send the file's real path.") from error
     if not path.is_relative_to(root):

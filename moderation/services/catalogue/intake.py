@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from io import BytesIO
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from PIL import Image
 
 from moderation.clip.errors import ImageError
 from moderation.clip.pictures import images
-from moderation.models import Category, Product
+from moderation.models import Category, Product, key_of
 
 from ..rules import photos
 from ..scoring import analyze
-
-_SUFFIX = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
+from .fetching import addresses, rows
+from .fetching.rows import Wanted
+from .oddities import is_blank, shows_nothing, stands_for_none
 
 
 class IntakeError(Exception):
@@ -37,9 +36,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Listing:
-    """A product as it arrives. `image` is the file's bytes.
+    """A product as it arrives. `image` is the bytes of a file, `addresses` where photos lie.
 
-    None keeps what the product has: its photo, category or seller.
+    Of several photos the first is the main one; a file comes before all addresses. None keeps what
+    the product has: its photos, category or seller.
     """
 
     external_id: str
@@ -47,6 +47,7 @@ class Listing:
     image: bytes | None
     category: str | None = ""
     seller: str | None = ""
+    addresses: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,19 @@ def check(listing: Listing) -> Listing:
     """The listing with its spaces trimmed. Raises `IntakeError` for the first field at fault."""
     external_id, text = listing.external_id.strip(), " ".join(listing.text.split())
     limit = settings.MAX_TEXT_LENGTH
-    if not external_id:
+    if is_blank(external_id):
         raise IntakeError("product_id is empty; give each product its id.", field="product_id")
     if len(external_id) > 100:
         raise IntakeError("product_id has more than 100 characters.", field="product_id")
-    if not text:
+    if shows_nothing(text):
         raise IntakeError("text is empty; give the title or description.", field="text")
     if len(text) > limit:
         raise IntakeError(
             f"text has {len(text)} characters; at most {limit} are accepted.", field="text"
         )
     category, seller = _trimmed(listing.category), _trimmed(listing.seller)
+    if category and stands_for_none(category):
+        category = ""  # else its photos would not look like their category, "N/A"
     check_characters(product_id=external_id, text=text, category=category, seller=seller)
     for field, value in (("category", category), ("seller", seller)):
         if len(value or "") > 100:
@@ -84,7 +87,24 @@ def check(listing: Listing) -> Listing:
         image=listing.image,
         category=category,
         seller=seller,
+        addresses=_addresses(listing.addresses),
     )
+
+
+def _addresses(given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Each once, in the order given. Raises `IntakeError`."""
+    if not given:
+        return given
+    try:
+        found = tuple(dict.fromkeys(addresses.checked(address) for address in given))
+    except addresses.BadAddress as error:
+        raise IntakeError(str(error), field="photos") from error
+    if len(found) > addresses.MOST:
+        raise IntakeError(
+            f"The listing has {len(found)} photos; at most {addresses.MOST} are taken.",
+            field="photos",
+        )
+    return found
 
 
 def check_characters(**fields: str | None) -> None:
@@ -103,7 +123,7 @@ def check_characters(**fields: str | None) -> None:
 
 
 def _trimmed(value: str | None) -> str | None:
-    return None if value is None else value.strip()
+    return None if value is None else "" if is_blank(value) else value.strip()
 
 
 def check_image(data: bytes) -> None:
@@ -151,21 +171,31 @@ def store(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
     )
     created = product is None
     if product is None:
-        if listing.image is None:
+        if listing.image is None and not listing.addresses:
             raise IntakeError("The image is missing; a new product needs one.", field="image")
         product = Product(external_id=listing.external_id, source=source)
     photo = None if listing.image is None else store_photo(listing.image)
-    if not fill(product, listing, photo=photo, category=category_named(listing.category or "")):
-        return product, Outcome.UNCHANGED
-    product.save()
-    return product, Outcome.CREATED if created else Outcome.UPDATED
+    changed = fill(product, listing, photo=photo, category=category_named(listing.category or ""))
+    if changed or created:
+        product.save()
+    wanted = Wanted(product, listing.addresses, has_file=photo is not None)
+    changed = bool(rows.follow([wanted])) or changed
+    if changed and not created:
+        rows.resume([product.pk])
+    if created:
+        return product, Outcome.CREATED
+    return product, Outcome.UPDATED if changed else Outcome.UNCHANGED
 
 
 def fill(
     product: Product, listing: Listing, *, photo: Photo | None, category: Category | None
 ) -> bool:
-    """Take the listing over into the product, unsaved; True where that changed anything."""
-    before = (product.content_hash, product.category, product.seller)
+    """Take the listing over into the product, unsaved; True where that changed anything.
+
+    One that was withdrawn is offered again.
+    """
+    before = _state(product)
+    product.withdrawn_at = None
     product.text = listing.text
     if listing.category is not None:
         product.category = category
@@ -174,7 +204,11 @@ def fill(
     if photo is not None:
         product.image_sha256, product.image.name = photo.sha256, photo.name
     product.refresh_content_hash()
-    return before != (product.content_hash, product.category, product.seller)
+    return before != _state(product)
+
+
+def _state(product: Product) -> tuple[object, ...]:
+    return (product.content_hash, product.category, product.seller, product.withdrawn_at)
 
 
 def photo_of(data: bytes) -> Photo:
@@ -184,9 +218,8 @@ def photo_of(data: bytes) -> Photo:
     browsers may cache it for ever.
     """
     sha256 = hashlib.sha256(data).hexdigest()
-    with Image.open(BytesIO(data)) as image:
-        suffix = _SUFFIX[image.format or ""]
-    return Photo(sha256=sha256, name=f"products/{sha256[:2]}/{sha256}{suffix}")
+    name = f"products/{sha256[:2]}/{sha256}{images.suffix(data)}"
+    return Photo(sha256=sha256, name=name)
 
 
 def store_photo(data: bytes) -> Photo:
@@ -197,8 +230,7 @@ def store_photo(data: bytes) -> Photo:
 
 
 def category_named(name: str) -> Category | None:
-    """The category of this name in any case, made where it is new; None for an empty name."""
+    """The category of this name in any spelling, made where it is new; None for an empty name."""
     if not name:
         return None
-    found = Category.objects.filter(name__iexact=name).first()
-    return found or Category.objects.create(name=name)
+    return Category.objects.get_or_create(key=key_of(name), defaults={"name": name})[0]

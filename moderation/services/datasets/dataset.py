@@ -22,18 +22,19 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from moderation.clip.atomic import filled
 from moderation.models import Decision, ReviewItem
 
-from ..rules import photos
+from ..rules import photos, photos_away
+from . import imagefolder
 from .dataset_files import COLUMNS, zip_folder
-from .dataset_manifest import Filters, Manifest, utc_text
+from .dataset_manifest import Filters, Manifest, sha256_of, utc_text
 from .dataset_rows import chosen, label_of, walk
-from .formats import DEFAULT, FORMATS, Row
+from .formats import DEFAULT, FORMATS, Row, file_name
 
 EVERYTHING = Filters()
 
@@ -52,10 +53,11 @@ def export(
     with_images: bool = True,
     progress: Progress | None = None,
 ) -> Manifest:
-    """Write labels.FORMAT, images/ and manifest.json into a new folder, whole or not at all.
+    """Write the label file, images/ and manifest.json into a new folder, whole or not at all.
 
-    Without images, `image_path` is the photo's path in the media folder. `progress` is called
-    with (decisions done, decisions in all). Raises `DatasetError`, `UnknownName`.
+    With images also metadata.parquet, see `imagefolder`; without, `image_path` is the photo's path
+    in the media folder. `progress` is called with (decisions done, decisions in all). Raises
+    `DatasetError`, `UnknownName`.
     """
     with new_folder(folder) as unfinished:
         return _write(unfinished, filters, format, with_images, progress)
@@ -101,18 +103,23 @@ def _write(
         raise DatasetError(f"The format {format} is unknown; choose {', '.join(FORMATS)}.")
     decisions = chosen(filters)
     total = decisions.count()
-    labels = folder / f"labels.{format}"
+    labels = folder / file_name(format)
     manifest = Manifest(filters, labels.name, with_images)
-    with FORMATS[format](labels, COLUMNS) as write:
+    with ExitStack() as files:
+        writers = [files.enter_context(FORMATS[format](labels, COLUMNS))]
+        if with_images:
+            writers.append(files.enter_context(imagefolder.metadata_file(folder, COLUMNS)))
         for done, decision in enumerate(walk(decisions), 1):
             if row := _label(decision, manifest, folder=folder):
-                write(row)
+                for write in writers:
+                    write(row)
             if progress and (done % 100 == 0 or done == total):
                 progress(done, total)
     if not manifest.rows:
         raise DatasetError("No decision gives a label here; decide some items or filter less.")
-    with labels.open("rb") as file:
-        manifest.label_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    manifest.label_sha256 = sha256_of(labels)
+    if with_images:
+        manifest.metadata_sha256 = sha256_of(folder / imagefolder.FILE)
     about = json.dumps(manifest.as_json(), indent=2, sort_keys=True, ensure_ascii=False)
     (folder / "manifest.json").write_text(about + "\n", encoding="utf-8")
     return manifest
@@ -147,13 +154,17 @@ def _photo(decision: Mapping[str, Any], manifest: Manifest, *, folder: Path) -> 
     """The `image_path` of the row, or None where the photo that was judged is not there."""
     stored, sha256 = decision["image"], decision["image_sha256"]
     if not manifest.with_images:
-        return stored if photos.exists(stored) else None
+        if not photos.exists(stored):
+            photos_away.check_names([stored])
+            return None
+        return stored
     name = f"images/{sha256[:2]}/{sha256}{Path(stored).suffix}"
     if name in manifest.images:
         return name
     try:
         data = photos.read(stored)
-    except FileNotFoundError:
+    except OSError:
+        photos_away.check_names([stored])
         return None
     if hashlib.sha256(data).hexdigest() != sha256:
         return None

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+
+from . import imagefolder
 
 FORMAT_VERSION = 1
 
@@ -13,6 +16,11 @@ FORMAT_VERSION = 1
 def utc_text(moment: datetime) -> str:
     """A moment in UTC, ISO 8601."""
     return moment.astimezone(UTC).isoformat()
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ class Manifest:
     label_file: str
     with_images: bool
     label_sha256: str = ""
+    metadata_sha256: str = ""  # of what imagefolder reads; only with images
     matches: int = 0
     mismatches: int = 0
     unclear: int = 0
@@ -65,6 +74,9 @@ class Manifest:
             "format_version": FORMAT_VERSION,
             "filters": self.filters.as_json(),
             "labels": {"file": self.label_file, "sha256": self.label_sha256},
+            "imagefolder": {"file": imagefolder.FILE, "sha256": self.metadata_sha256}
+            if self.with_images
+            else None,
             "counts": {
                 "rows": self.rows,
                 "matches": self.matches,

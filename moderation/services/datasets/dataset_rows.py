@@ -32,8 +32,8 @@ def _newest() -> DecisionQuerySet:
 def chosen(filters: Filters) -> DecisionQuerySet:
     """The newest verdict of a person on each content, where it passes the filters.
 
-    A verdict that a person took over for a similar item is one too; its `mode` says so. Raises
-    `UnknownName`.
+    A verdict that a person took over for a similar item is one too; its `mode` says so. None on
+    listings that were withdrawn. Raises `UnknownName`.
     """
     category, model = filters.category, filters.model
     conditions = {
@@ -44,8 +44,10 @@ def chosen(filters: Filters) -> DecisionQuerySet:
         "verdict": filters.verdict,
         "pk__in": filters.decision_ids,
     }
-    return _newest().filter(
-        **{name: value for name, value in conditions.items() if value is not None}
+    return (
+        _newest()
+        .of_present_products()
+        .filter(**{name: value for name, value in conditions.items() if value is not None})
     )
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from moderation.clip.data import grouping, partition
 
-from .dataset_manifest import Filters
+from . import imagefolder
+from .dataset_manifest import Filters, sha256_of
 
 FORMAT_VERSION = 1
 
@@ -43,9 +44,8 @@ class SnapshotManifest:
 
     def write(self, folder: Path) -> None:
         """Hash the files of the finished folder and write manifest.json beside them."""
-        for path in sorted(folder.glob("*.csv")):
-            with path.open("rb") as file:
-                self.files[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+        for path in sorted([*folder.glob("*.csv"), *folder.glob(f"*/{imagefolder.FILE}")]):
+            self.files[path.relative_to(folder).as_posix()] = sha256_of(path)
         about = json.dumps(self.as_json(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         (folder / "manifest.json").write_text(about, encoding="utf-8")
         self.sha256 = hashlib.sha256(about.encode()).hexdigest()

@@ -97,6 +97,8 @@ def _source(row: Mapping[str, Any], stratum: str, *, is_gold: bool) -> str:
         return "audit"
     if stratum == ReviewItem.Stratum.REOPENED:
         return "reopened"
+    if stratum == ReviewItem.Stratum.UNREADABLE:
+        return "unreadable"
     if row["picked_by"] == ReviewItem.Pick.UNCERTAIN:
         return "uncertain"
     return "flagged"
@@ -110,7 +112,7 @@ def listings(
     Where there are more than `at_most`, those whose ids have the smallest hashes: a stable random
     sample, found with one pass over the ids. Of the filters only the category counts.
     """
-    products = Product.objects.order_by("pk")
+    products = Product.objects.scorable().order_by("pk")
     if filters.category is not None:
         products = products.filter(category=category_by_name(filters.category))
     wrong = set(

@@ -10,6 +10,8 @@
   or audit and not yet decided is no listing either: it will judge what learns from them.
 - The other groups are divided by a hash of their name; `clip.data.partition` says what
   happens to few labels.
+- A photo lies in the folder of its part, beside what `imagefolder` says; one that only listings
+  show lies in listings/.
 - `listings.csv` holds products with their present photo and text that nobody confirmed as a
   mismatch, and that share no group with validation, calibration, test or gold.
 
@@ -19,10 +21,9 @@ Which decisions are labels, `dataset` says.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -30,30 +31,32 @@ import numpy as np
 from django.conf import settings
 
 from moderation.clip.data import grouping, partition
-from moderation.clip.errors import ImageError
-from moderation.clip.pictures import images
 
-from ..rules import photos
+from . import dataset_files
 from .dataset import EVERYTHING, DatasetError, Progress, new_folder
 from .dataset_manifest import Filters
 from .formats.csv import csv_file
+from .imagefolder import metadata_file
 from .snapshot_manifest import SnapshotManifest
+from .snapshot_photos import LISTINGS, give_out, take
 from .snapshot_rows import WEIGHT_RULE, labels, listings
 
 MAX_LISTINGS = 50_000
 PARTS = (*partition.SHARES, "gold")
-COLUMNS = (
+_NAMES = (
     *("image_path", "text", "label", "weight", "group", "source", "category", "product_id"),
     *("model_version", "similarity", "p_mismatch", "decided_at", "content_hash", "image_sha256"),
     *("stratum", "picked_by", "in_audit", "sampling_probability", "threshold_used"),
     *("weights_sha256", "verdict", "reason", "wrong_side", "decision_id"),
 )
+# Those that an export has not.
+_OWN = {"weight": "float64", "group": "string", "source": "string", "picked_by": "string"}
+_TYPES = {**dataset_files.COLUMNS, **_OWN, "in_audit": "int8"}
+COLUMNS = {name: _TYPES[name] for name in _NAMES}
 LISTING_COLUMNS = (
     *("image_path", "text", "category", "similarity", "product_id", "group", "content_hash"),
     "image_sha256",
 )
-
-_EVERY = 100
 
 SnapshotRow = dict[str, Any]
 
@@ -67,11 +70,11 @@ def build(
     max_listings: int = MAX_LISTINGS,
     progress: Progress | None = None,
 ) -> SnapshotManifest:
-    """Write the parts, listings.csv, images/ and manifest.json into a new folder, or nothing.
+    """Write the parts, listings.csv, their photos and manifest.json into a new folder, or nothing.
 
     Photos are hard links into the media folder where the disk allows, else copies; without images
     `image_path` is the photo's path in the media folder. `progress` is called with (photos read,
-    photos in all). Raises `DatasetError`, `UnknownName`.
+    photos in all). Raises `DatasetError`, `UnknownName`, `PhotosAway`.
     """
     manifest = SnapshotManifest(
         filters, seed, with_images, max_listings, settings.GOLD_SHARE, WEIGHT_RULE
@@ -81,7 +84,7 @@ def build(
         if not judged:
             raise DatasetError("No decision gives a label here; decide some items or filter less.")
         offered = listings(filters, manifest, seed=seed, at_most=max_listings)
-        signatures = _photos([*judged, *offered], unfinished, manifest, progress)
+        signatures = take([*judged, *offered], unfinished, manifest, progress)
         manifest.without_photo = [
             row["product_id"] for row in judged if row["image_sha256"] not in signatures
         ]
@@ -94,56 +97,6 @@ def build(
         _write(unfinished, judged, offered, manifest)
         manifest.write(unfinished)
     return manifest
-
-
-# ── Photos ────────────────────────────────────────────────────────────────────────────────────
-def _photos(
-    rows: Sequence[SnapshotRow],
-    folder: Path,
-    manifest: SnapshotManifest,
-    progress: Progress | None,
-) -> dict[str, np.ndarray]:
-    """The signature of each photo that is still the one that was judged, by its SHA-256."""
-    wanted = {row["image_sha256"]: row["image"] for row in rows}
-
-    def take(photo: tuple[str, str]) -> np.ndarray | None:
-        return _photo(*photo, folder=folder if manifest.with_images else None)
-
-    signatures: dict[str, np.ndarray] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, (sha256, found) in enumerate(
-            zip(wanted, pool.map(take, wanted.items()), strict=True), 1
-        ):
-            if found is not None:
-                signatures[sha256] = found
-            if progress and (done % _EVERY == 0 or done == len(wanted)):
-                progress(done, len(wanted))
-    for row in rows:
-        row["image_path"] = row["image"]
-        if manifest.with_images and row["image_sha256"] in signatures:
-            row["image_path"] = _name(row["image_sha256"], wanted[row["image_sha256"]])
-            manifest.images.add(row["image_path"])
-    return signatures
-
-
-def _photo(sha256: str, image: str, *, folder: Path | None) -> np.ndarray | None:
-    try:
-        data = photos.read(image)
-        if hashlib.sha256(data).hexdigest() != sha256:
-            return None
-        found = grouping.signature(images.open_image(data, shortest_edge=grouping.SIDE))
-    except (FileNotFoundError, PermissionError, ImageError):
-        return None
-    if folder is not None:
-        copy = folder / _name(sha256, image)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        if not photos.link(image, copy):
-            copy.write_bytes(data)
-    return found
-
-
-def _name(sha256: str, image: str) -> str:
-    return f"images/{sha256[:2]}/{sha256}{Path(image).suffix}"
 
 
 # ── Groups and parts ──────────────────────────────────────────────────────────────────────────
@@ -184,19 +137,29 @@ def _write(
     parts: dict[str, list[SnapshotRow]] = {name: [] for name in PARTS}
     for row in judged:
         parts["gold" if row["is_gold"] else part_of[row["group"]]].append(row)
-    for name, rows in parts.items():
-        mean = sum(row["raw_weight"] for row in rows) / max(1, len(rows))
-        with csv_file(folder / f"{name}.csv", COLUMNS) as write:
-            for row in rows:
-                weight = round(row["raw_weight"] / mean, 6)
-                write({**row, "weight": weight, "in_audit": int(row["in_audit"])})
-        manifest.parts[name] = _counts(rows)
     kept = [row for row in offered if part_of.get(row["group"], "train") == "train"]
-    with csv_file(folder / "listings.csv", LISTING_COLUMNS) as write:
+    if manifest.with_images:
+        give_out({**parts, LISTINGS: kept}, folder, manifest)
+    for name, rows in parts.items():
+        _write_part(folder, name, rows, with_images=manifest.with_images)
+        manifest.parts[name] = _counts(rows)
+    with csv_file(folder / f"{LISTINGS}.csv", LISTING_COLUMNS) as write:
         for row in kept:
             write(row)
     manifest.listings["in_other_parts"] = len(offered) - len(kept)
     manifest.listings["rows"] = len(kept)
+
+
+def _write_part(folder: Path, name: str, rows: Sequence[SnapshotRow], *, with_images: bool) -> None:
+    mean = sum(row["raw_weight"] for row in rows) / max(1, len(rows))
+    with ExitStack() as files:
+        writers = [files.enter_context(csv_file(folder / f"{name}.csv", COLUMNS))]
+        if rows and with_images:
+            writers.append(files.enter_context(metadata_file(folder, COLUMNS, part=name)))
+        for row in rows:
+            weight = round(row["raw_weight"] / mean, 6)
+            for write in writers:
+                write({**row, "weight": weight, "in_audit": int(row["in_audit"])})
 
 
 def _counts(rows: Sequence[SnapshotRow]) -> Counter[str]:

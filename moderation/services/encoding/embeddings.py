@@ -16,9 +16,11 @@ import numpy as np
 from django.conf import settings
 
 from moderation.clip.errors import ImageError
+from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Embedding, ModelVersion
 
 from ..queries.one_parameter import among
+from ..rules import photos_away
 from .head_maps import Ancestor, lineage
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 
 
 def text_sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    """The cache's key of a text: a vector is of what the present preparation reads of it."""
+    return hashlib.sha256(f"{PREPARATION}\n{text}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,10 @@ def _stored_precision(ancestors: Sequence[Ancestor]) -> str:
 def image_vectors(
     engine: Engine, photos: Sequence[tuple[str, ImageSource]]
 ) -> dict[str, np.ndarray | ImageError]:
-    """SHA-256 -> unit vector [d], or why the photo cannot be used; `photos` are (sha256, file)."""
+    """SHA-256 -> unit vector [d], or why the photo cannot be used; `photos` are (sha256, file).
+
+    Raises `PhotosAway` where it is not the photos that are at fault.
+    """
     files = dict(photos)
     vectors: dict[str, np.ndarray | ImageError] = {**known_of(engine).find("image", list(files))}
     missing = [sha for sha in files if sha not in vectors]
@@ -110,6 +116,10 @@ def image_vectors(
     ):
         vectors[sha] = encoded if isinstance(encoded, ImageError) else rounded(encoded)
     _store(engine, "image", {sha: vectors[sha] for sha in missing})
+    photos_away.check(
+        [(files[sha], bad) for sha in missing if isinstance(bad := vectors[sha], ImageError)],
+        read=[files[sha] for sha in missing if not isinstance(vectors[sha], ImageError)],
+    )
     return vectors
 
 

@@ -21,6 +21,7 @@ from moderation.models import Category, ModelVersion
 
 from ..registry import files, versions
 from ..rules.thresholds import Thresholds
+from ..worker import about
 from .head_maps import Ancestor, lineage
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Engine:
 
 # A key of the database alone would not do: another database, or a version that was registered
 # again, may give the same one to other weights.
-_Key = tuple[int, str, str]
+_Key = tuple[int, str, str, str]
 _engines: OrderedDict[_Key, Engine] = OrderedDict()
 _load_lock = threading.Lock()
 
@@ -87,11 +88,26 @@ def engine_for(version: ModelVersion) -> Engine:
             # So `get_clip_analyzer()` follows an activation, and loads no second copy.
             engine.analyzer.threshold = Thresholds(version).general
             set_clip_analyzer(engine.analyzer)
+        about.this_worker.runs(
+            model=version.name,
+            device=engine.encoder.device,
+            precision=engine.encoder.precision,
+            backend=engine.encoder.backend,
+        )
         return engine
 
 
 def _key(version: ModelVersion) -> _Key:
-    return version.pk, version.location, version.weights_sha256
+    return version.pk, version.location, version.weights_sha256, version.files_sha256
+
+
+def try_out(version: ModelVersion) -> None:
+    """Load a version and let it encode a picture and a text, before anything relies on it.
+
+    Raises `ModelError` where its files are not here, are others than registered or do not run.
+    """
+    files.folder_of(version)  # also where it was loaded before: the files may be gone since
+    engine_for(version)
 
 
 def preload() -> None:
@@ -131,6 +147,9 @@ def _load(version: ModelVersion) -> Engine:
     )
     revision = version.revision or None
     analyzer = CLIPAnalyzer.from_encoder(encoder, name=version.name, revision=revision)
+    logger.info(
+        "The model “%s” is loaded, on %s in %s", version.name, encoder.device, encoder.precision
+    )
     return Engine(
         version_id=version.pk, encoder=encoder, analyzer=analyzer, ancestors=lineage(version)
     )

@@ -15,7 +15,7 @@ from moderation.clip.pictures.images import open_image
 from moderation.models import Analysis, PhotoSignature
 
 from ..queries.one_parameter import among
-from ..rules import photos
+from ..rules import photos, photos_away
 from .embeddings import Known
 
 logger = logging.getLogger(__name__)
@@ -29,11 +29,17 @@ _UNREADABLE = np.zeros(3 * grouping.SIDE**2, dtype=np.uint8)
 
 
 def signature_of(row: Analysis) -> np.ndarray:
-    """The signature [768] uint8 of the photo that was judged, worked out at the first time."""
+    """The signature [768] uint8 of the photo that was judged, worked out at the first time.
+
+    Where photos are away it is compared by its bytes alone, and nothing is kept of that.
+    """
     stored = PhotoSignature.objects.filter(image_sha256=row.image_sha256).first()
     if stored is not None:
         return _unpacked([stored.signature])[0]
-    signature = _read(row)
+    try:
+        signature = _read(row)
+    except photos_away.PhotosAway:
+        return _UNREADABLE
     bands = {f"band_{number}": band for number, band in enumerate(similar.bands(signature))}
     PhotoSignature.objects.bulk_create(
         [PhotoSignature(image_sha256=row.image_sha256, signature=signature.tobytes(), **bands)],
@@ -48,7 +54,7 @@ def _read(row: Analysis) -> np.ndarray:
         if hashlib.sha256(data).hexdigest() == row.image_sha256:
             return grouping.signature(open_image(data, shortest_edge=grouping.SIDE))
     except (OSError, ImageError):
-        pass
+        photos_away.check_names([row.image])
     logger.warning("The photo of analysis %d is gone: it is compared by its bytes alone", row.pk)
     return _UNREADABLE
 

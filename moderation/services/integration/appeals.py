@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from moderation import acts
 from moderation.models import Appeal, Decision, Product
 
 from . import webhooks
@@ -84,6 +85,13 @@ def decide(
             wrong_side = wrong_side if verdict == CONFIRM else ""
             _overturn(appeal, by=by, reason=reason, wrong_side=wrong_side)
         webhooks.announce_appeal(appeal)
+        acts.note(
+            "answered an appeal",
+            by=by,
+            appeal=appeal.pk,
+            state=appeal.state,
+            decision=appeal.outcome_id,
+        )
     return appeal
 
 

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from moderation.models import Delivery
 
-from . import webhook_http
+from . import webhook_http, webhook_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -125,11 +125,14 @@ def _attempt(row: Delivery) -> tuple[int | None, str]:
     try:
         answer = webhook_http.post(
             row.webhook.url,
-            secret=row.webhook.secret,
+            secret=webhook_secrets.of(row.webhook),
             event_id=str(row.event_id),
             payload=row.payload,
         )
     except webhook_http.NotAnswered as error:
+        return None, str(error)
+    except webhook_secrets.SecretIsLost as error:
+        logger.error("%s", error)  # unlike a receiver, it does not come back by itself
         return None, str(error)
     return answer.status, answer.problem
 

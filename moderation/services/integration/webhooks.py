@@ -16,10 +16,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from moderation.models import Appeal, Decision, Delivery, Webhook
-from moderation.models.outgoing import new_secret
 
 from ..queries.one_parameter import among
-from . import webhook_delivery, webhook_http, webhook_payload
+from . import webhook_delivery, webhook_http, webhook_payload, webhook_secrets
 
 State = Delivery.State
 
@@ -152,10 +151,9 @@ def ping(webhook: Webhook) -> Delivery:
 
 def rotate(webhook: Webhook) -> None:
     """Give a webhook a new secret, for everything that is sent from now on."""
-    webhook.secret = new_secret()
-    webhook.save(update_fields=["secret"])
+    webhook_secrets.renew(webhook)
 
 
 def secret_of(webhook: Webhook) -> str:
     """The secret in the form that receivers take."""
-    return webhook_http.shown_secret(webhook.secret)
+    return webhook_http.shown_secret(webhook_secrets.of(webhook))

@@ -16,7 +16,7 @@ from ..queries import cache
 
 @dataclass(frozen=True)
 class Labels:
-    """Verdicts of people that stand, by what they say, and the products of the shop."""
+    """Verdicts of people that stand, by what they say, and the products that it offers."""
 
     matches: int
     mismatches: int
@@ -45,4 +45,4 @@ def counts() -> Labels:
             mismatches=Count("pk", filter=Q(verdict=verdict.CONFIRM)),
         )
     )
-    return Labels(**found, products=cache.value("products", [], Product.objects.count))
+    return Labels(**found, products=cache.value("products", [], Product.objects.present().count))

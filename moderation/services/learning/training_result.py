@@ -13,9 +13,11 @@ from moderation.clip.checkpoints import checkpoint
 from moderation.models import ModelVersion, TrainingRun, VersionEvent
 
 from ..encoding import head_maps
+from ..rules import reading
 from .training_log import Keeper
 
 if TYPE_CHECKING:
+    from moderation.clip.finetune.data import FinetuneData
     from moderation.clip.finetune.run import FinetuneResult
 
 Mode = TrainingRun.Mode
@@ -31,7 +33,9 @@ CALIBRATION_ONLY = (
 )
 
 
-def register(run: TrainingRun, keeper: Keeper, result: FinetuneResult) -> ModelVersion | None:
+def register(
+    run: TrainingRun, keeper: Keeper, result: FinetuneResult, *, data: FinetuneData
+) -> ModelVersion | None:
     """The CANDIDATE for what was trained, with all that its folder says of itself.
 
     None where nothing was gained. The run says what was really done, and why.
@@ -49,7 +53,7 @@ def register(run: TrainingRun, keeper: Keeper, result: FinetuneResult) -> ModelV
             keeper.save(**done)
             return None
     with transaction.atomic():
-        version = _candidate(run, result, about)
+        version = _candidate(run, result, about, languages=_languages(run.base, result, data))
         keeper.save(version=version, **done)
     return version
 
@@ -78,13 +82,27 @@ def name_for(run: TrainingRun) -> str:
     return f"{re.sub(r'-t[0-9]+$', '', plain)}-t{run.pk}"
 
 
-def _candidate(run: TrainingRun, result: FinetuneResult, about: Mapping[str, Any]) -> ModelVersion:
+def _languages(base: ModelVersion, result: FinetuneResult, data: FinetuneData) -> list[str]:
+    """What the new version reads. A text tower that stays as it is learns no language, and of one
+    with fewer texts than an adaptation asks for nothing is learned that holds for others."""
+    if result.same_towers:
+        return base.languages
+    from moderation.clip.finetune.auto import MIN_LISTINGS
+
+    listings = data.listings.texts if data.listings else []
+    return reading.learned(base, [*data.train.texts, *listings], least=MIN_LISTINGS)
+
+
+def _candidate(
+    run: TrainingRun, result: FinetuneResult, about: Mapping[str, Any], *, languages: list[str]
+) -> ModelVersion:
     platt = about.get("platt") or {}
     version = ModelVersion.objects.create(
         name=name_for(run),
         source=ModelVersion.Source.TRAINED,
         location=str(result.folder),
         weights_sha256=checkpoint.weights_sha256(result.folder),
+        files_sha256=checkpoint.files_sha256(result.folder),
         status=ModelVersion.Status.CANDIDATE,
         parent=run.base,
         vision_of=head_maps.towers_of(run.base) if result.same_towers else None,
@@ -94,6 +112,7 @@ def _candidate(run: TrainingRun, result: FinetuneResult, about: Mapping[str, Any
         platt_b=platt.get("b"),
         calibration=about.get("calibration") or {},
         metrics=about.get("metrics") or result.metrics,
+        languages=languages,
     )
     VersionEvent.objects.create(
         version=version,

@@ -54,16 +54,17 @@ def train_within(run: TrainingRun, keeper: Keeper, report: Report) -> ModelVersi
     resume = output.is_dir()
     keeper.save(output_dir=str(output))
     training_processes.tell(source, base=base, output=output, settings=wishes)
+    data = read_data(source)
     result = finetune(
         base,
-        read_data(source),
+        data,
         output,
         settings=wishes,
         report=part(report, 0.05, 1.0),
         resume=resume,
         vectors=_vectors(run, source),
     )
-    version = training_result.register(run, keeper, result)
+    version = training_result.register(run, keeper, result, data=data)
     if version is None:
         remove_files(run)
     return version

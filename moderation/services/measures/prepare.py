@@ -7,7 +7,7 @@ from moderation.clip.errors import ModelError
 from ..registry import versions
 from ..release import known_scores
 from ..scoring import stale
-from . import quality
+from . import quality, unread_texts
 
 
 def prepare_figures() -> None:
@@ -19,3 +19,4 @@ def prepare_figures() -> None:
         return  # the pages say so; there are no scores to count
     known_scores.prepare_known_scores(version)
     stale.prepare_stale(version)
+    unread_texts.prepare_unread_texts(version)

@@ -26,8 +26,6 @@ CONFIRM, DISMISS = Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS
 WEEKS = 26
 # The last weeks are compared with those before.
 RECENT_WEEKS, FORMER_WEEKS = 4, 12
-# A week with fewer judged products of those that passed has no figure of its own.
-LEAST_JUDGED = 10
 RECENT_SCORES, FORMER_SCORES = 2000, 8000
 
 
@@ -64,6 +62,11 @@ class Quality:
     alarms: list[str]
     is_watched: bool
     cached_since: datetime | None = None  # None: as it is now
+
+    @property
+    def judged_flagged(self) -> int:
+        """Blind, of all weeks."""
+        return sum(week.judged - week.judged_passed for week in self.weeks)
 
 
 def quality(*, weeks: int = WEEKS) -> Quality:
@@ -109,16 +112,12 @@ def _monday() -> datetime:
 
 def _week(start: date, groups: dict[Key, Counts]) -> Week:
     judged_passed = sum(counts.judged for key, counts in groups.items() if not key.flagged)
-    strata = strata_of(groups)
-    if judged_passed < LEAST_JUDGED:
-        # Too few to say anything of what passed; the precision of the flags needs none of them.
-        strata = [stratum for stratum in strata if stratum.flagged]
     return Week(
         start=start,
         flagged=sum(counts.items for key, counts in groups.items() if key.flagged),
         judged=sum(counts.judged for counts in groups.values()),
         judged_passed=judged_passed,
-        estimate=estimate(strata),
+        estimate=estimate(strata_of(groups)),
     )
 
 
@@ -176,7 +175,8 @@ def _alarms(before: dict[Key, Counts], now: dict[Key, Counts]) -> list[str]:
 def _scores_moved() -> bool:
     """Whether the newest products score otherwise than those before, by the same version."""
     rows = list(
-        Product.objects.filter(analysis__similarity__isnull=False)
+        Product.objects.present()
+        .filter(analysis__similarity__isnull=False)
         .order_by("-pk")
         .values_list("analysis__model_version_id", "analysis__similarity")[
             : RECENT_SCORES + FORMER_SCORES

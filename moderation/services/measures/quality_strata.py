@@ -19,6 +19,8 @@ from django.db.models.functions import TruncWeek
 from moderation.clip.statistics.audit_estimate import Stratum
 from moderation.models import Decision, ReviewItem
 
+from ..rules import sampling
+
 # A part of the passed with nothing judged is estimated from the others up to this size.
 _NEGLIGIBLE = 0.05
 
@@ -52,7 +54,7 @@ def groups_since(since: datetime) -> dict[Key, Counts]:
     items = (
         ReviewItem.objects.filter(opened_at__gte=since, second_of=None)
         .exclude(state=ReviewItem.State.WITHDRAWN)
-        .exclude(stratum=ReviewItem.Stratum.REOPENED)  # these came in by no draw
+        .exclude(stratum__in=sampling.BY_NO_DRAW)
         .order_by()
         .annotate(week=TruncWeek("opened_at"), share=F("sampling_probability"))
         .values("week", "share", entered=F("stratum"))

@@ -18,6 +18,8 @@ from moderation.models.querysets import ReviewItemQuerySet
 
 COUNTED_AT_MOST = 100_000
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
+_HOUR = timedelta(hours=1)
+_LEAST = _HOUR  # a rate over less says nothing
 # Beyond, a forecast says nothing: the rates change long before.
 _LONGEST_FORECAST = timedelta(days=365)
 
@@ -35,23 +37,28 @@ class Count:
 
 @dataclass(frozen=True)
 class Flow:
-    """Items per hour over a span: what came in and what went out."""
+    """Items per hour over a span: what came in and what went out.
+
+    `lasted` is what there was of the span: a queue may be younger.
+    """
 
     span: timedelta
     entered: Count
     left: Count
+    lasted: timedelta
 
     @property
-    def hours(self) -> float:
-        return self.span / timedelta(hours=1)
+    def is_long_enough(self) -> bool:
+        """Whether a rate says anything."""
+        return self.lasted >= _LEAST
 
     @property
     def entered_per_hour(self) -> float:
-        return self.entered.number / self.hours
+        return self.entered.number / (self.lasted / _HOUR)
 
     @property
     def left_per_hour(self) -> float:
-        return self.left.number / self.hours
+        return self.left.number / (self.lasted / _HOUR)
 
     @property
     def is_known(self) -> bool:
@@ -123,7 +130,8 @@ def _share_opened_before(items: ReviewItemQuerySet, number: Count, share: float)
 
 
 def _flow(span: timedelta) -> Flow:
-    since = timezone.now() - span
+    now = timezone.now()
+    since = now - span
     opened = ReviewItem.objects.filter(opened_at__gte=since).exclude(
         state=ReviewItem.State.WITHDRAWN
     )
@@ -134,6 +142,7 @@ def _flow(span: timedelta) -> Flow:
         span,
         entered=Count(came.number + reopened.number, came.is_more or reopened.is_more),
         left=count(rows.filter(corrects=None)),  # what corrects another closes nothing
+        lasted=min(span, now - (_opened_at(ReviewItem.objects.all(), 0) or now)),
     )
 
 
@@ -144,7 +153,9 @@ def forecast(waiting: Count, flow: Flow) -> str:
     if waiting.is_more or not flow.is_known:
         return "Too much comes in to be counted; no forecast."
     if not flow.left.number:
-        return f"Never at this rate: nothing was decided in the last {flow.hours:.0f} hours."
+        return f"Never at this rate: nothing was decided in the last {flow.span / _HOUR:.0f} hours."
+    if not flow.is_long_enough:
+        return "No forecast yet: the queue is younger than an hour."
     net = flow.left_per_hour - flow.entered_per_hour
     if net <= 0:
         more = (
@@ -156,7 +167,7 @@ def forecast(waiting: Count, flow: Flow) -> str:
     left = timedelta(hours=min(waiting.number / net, 1e6))
     if left > _LONGEST_FORECAST:
         return "In more than a year at this rate."
-    hours = left / timedelta(hours=1)
+    hours = left / _HOUR
     if hours < 1:
         return "Within the hour at this rate."
     if hours < 48:

@@ -68,8 +68,8 @@ class SellerCount:
 
 
 def seller_panel(seller: str) -> SellerPanel | None:
-    """None where no product is of this seller."""
-    products = Product.objects.filter(seller=seller)
+    """None where no present product is of this seller."""
+    products = Product.objects.present().filter(seller=seller)
     looked_at = list(products.order_by("-pk").values_list("pk", flat=True)[:LOOKED_AT])
     if not looked_at:
         return None
@@ -115,7 +115,8 @@ def _verdicts(products: list[int]) -> Counter[tuple[str, str]]:
 def _recent(seller: str) -> list[Product]:
     """The newest listings. `is_blind`: what the model says of it is hidden for now."""
     return list(
-        Product.objects.filter(seller=seller)
+        Product.objects.present()
+        .filter(seller=seller)
         .select_related("analysis", "category")
         .defer("analysis__top_categories")
         .annotate(is_blind=Exists(_judged_blind()))

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from moderation.models import Category, ModelVersion
+from moderation.clip.folding import folded
+from moderation.models import Category, ModelVersion, key_of
 
 
 class UnknownName(LookupError):
     """`str(error)` is a sentence that lists near names."""
 
     def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
-        by_lower = {other.lower(): other for other in known}
-        near = [by_lower[low] for low in get_close_matches(name.lower(), list(by_lower), n=5)]
+        by_form = {folded(other): other for other in known}
+        near = [by_form[form] for form in get_close_matches(folded(name), list(by_form), n=5)]
         shown = near or sorted(known)[:10]
         choices = ", ".join([*shown, *(["…"] if not near and len(known) > 10 else [])]) or "none"
         super().__init__(f"There is no {kind} “{name}”; {'near' if near else 'known'}: {choices}.")
 
 
 def category_by_name(name: str) -> Category:
-    """The category of this name, in any case. Raises `UnknownName`."""
-    found = Category.objects.filter(name__iexact=name.strip()).first()
+    """The category of this name, in any spelling. Raises `UnknownName`."""
+    found = Category.objects.filter(key=key_of(name)).first()
     if found is None:
         raise UnknownName("category", name, list(Category.objects.values_list("name", flat=True)))
     return found

@@ -3,12 +3,13 @@
 Best effort: nothing that goes wrong here fails an analysis or the worker. Only listings that are
 judged in the open are explained; of blind ones nothing is computed.
 
-`Explanation.found` has these keys, each only where it is trusted (margins: `clip.explanation`):
+`Explanation.found` has these keys, each only where it is trusted (by the margins of
+`clip.explanation`, and those of the model version in `encoding.margins`):
 
 - `wrong`: the word that does not fit: `word`; `spans`, a list of [start, end) in the analysis'
   text; `kind`, "colour" or "type"; `looks_like`, up to two colours that the photo has; `shares`,
   up to three [colour, share] and last the said one's.
-- `suggestion`: the text with the right colour instead.
+- `suggestion`: the text with the right colour instead; only where the kind of product fits.
 - `category`: the listing's own does not fit: `name`, `rank` (1 is best), `of`.
 - `standing`: `lower`, the share of its category's current analyses with a lower similarity; `of`,
   how many were looked at; `category`, the name.
@@ -21,22 +22,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from moderation.clip.errors import ImageError, ModelError
-from moderation.clip.explanation import explain_category
 from moderation.clip.explanation.explain import EncodedListing, Explainer
 from moderation.clip.explanation.explain_finding import Explained
-from moderation.models import Analysis, Category, Explanation, ReviewItem
+from moderation.clip.explanation.margins import Margins
+from moderation.models import Analysis, Explanation, ReviewItem
 from moderation.models.querysets import ReviewItemQuerySet
 
-from ..encoding import embeddings
+from ..encoding import embeddings, text_parts
+from ..encoding import margins as model_margins
 from ..encoding.engine import Engine, engine_for
 from ..registry import versions
 from ..rules import photos
+from ..rules.photos_away import PhotosAway
+from ..worker.patience import GONE, in_a_line
+from .explain_category import OwnCategories
 from .explain_evidence import Evidence, evidence_for
 
 if TYPE_CHECKING:
@@ -46,7 +51,7 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 16
 
-_explainer: tuple[Encoder, Explainer] | None = None  # of the model that was asked last
+_explainer: tuple[Encoder, Margins, Explainer] | None = None  # of the model that was asked last
 
 
 def explain(analyses: Sequence[Analysis]) -> int:
@@ -61,6 +66,9 @@ def explain(analyses: Sequence[Analysis]) -> int:
         waiting = _analyses(_unexplained().filter(analysis__in=flagged))
         for start in range(0, len(waiting), AT_ONCE):
             _explain_batch(waiting[start : start + AT_ONCE])
+    except GONE as error:
+        logger.warning("Explanations wait for the database: %s", in_a_line(error))
+        return 0
     except Exception:  # an explanation is a courtesy: analyses and the worker continue
         logger.exception("Explanations of %d analyses failed", len(flagged))
         return 0
@@ -83,8 +91,8 @@ def explain_pending(*, limit: int, seconds: float) -> int:
                 break
             _explain_batch(batch)
             count += len(batch)
-    except ModelError as error:
-        logger.warning("Nothing is explained: %s", error)
+    except (ModelError, PhotosAway, *GONE) as error:
+        logger.warning("Nothing is explained: %s", in_a_line(error))
     except Exception:
         logger.exception("Catching up on explanations failed")
     return count
@@ -109,6 +117,8 @@ def _explain_batch(batch: Sequence[Analysis]) -> None:
     engine = engine_for(batch[0].model_version)  # where there is no model, nothing is stored
     try:
         found = _found(engine, batch)
+    except (PhotosAway, *GONE):
+        raise  # nothing is stored: they are explained once photos and database can be read again
     except Exception:
         logger.exception("Explanations of %d analyses failed; none is shown", len(batch))
         found = {}
@@ -119,35 +129,57 @@ def _explain_batch(batch: Sequence[Analysis]) -> None:
 
 
 def _found(engine: Engine, batch: Sequence[Analysis]) -> dict[int, dict[str, Any]]:
-    images = embeddings.image_vectors(
-        engine, [(row.image_sha256, photos.source(row.image)) for row in batch]
-    )
-    texts = embeddings.text_vectors(engine, [row.text for row in batch])
-    listings = {
-        row.pk: EncodedListing(image, texts[row.text], row.text, row.threshold_used)
-        for row in batch
-        if not isinstance(image := images[row.image_sha256], ImageError)
-        and row.threshold_used is not None
-    }
-    answers = _explainer_for(engine).explain(list(listings.values()))
+    margins, evidence = model_margins.measured(engine), evidence_for(engine)
+    own = OwnCategories(engine)
+    listings = _listings(engine, batch, own)
+    answers = _explainer_for(engine, margins).explain(list(listings.values()))
     words = dict(zip(listings, answers, strict=True))
-    categories = _Categories(engine)
-    evidence = evidence_for(engine)
     return {
         row.pk: _word(words[row.pk])
-        | categories.found(row, listings[row.pk].image)
-        | _compared(evidence, row, listings[row.pk])
+        | own.denied(row, listings[row.pk].image, margins=margins)
+        | _compared(evidence, row, listings[row.pk], margins)
         for row in batch
         if row.pk in listings
     }
 
 
-def _explainer_for(engine: Engine) -> Explainer:
+def _listings(
+    engine: Engine, batch: Sequence[Analysis], own: OwnCategories
+) -> dict[int, EncodedListing]:
+    """By analysis, what is asked about; nothing of a photo that cannot be used."""
+    images = embeddings.image_vectors(
+        engine, [(row.image_sha256, photos.source(row.image)) for row in batch]
+    )
+    texts = embeddings.text_vectors(engine, [row.text for row in batch])
+    _fill_parts(engine, batch, images)
+    return {
+        row.pk: EncodedListing(
+            image, texts[row.text], row.text, row.threshold_used, own.lead(row, image)
+        )
+        for row in batch
+        if not isinstance(image := images[row.image_sha256], ImageError)
+        and row.threshold_used is not None
+    }
+
+
+def _fill_parts(
+    engine: Engine, batch: Sequence[Analysis], images: Mapping[str, np.ndarray | ImageError]
+) -> None:
+    """Of what came in by known vectors: whoever scored it so had no tokeniser at hand."""
+    rows = [row for row in batch if row.parts is None]
+    text_parts.fill(engine, rows, images)
+    Analysis.objects.bulk_update(rows, ["parts"])
+
+
+def _explainer_for(engine: Engine, margins: Margins) -> Explainer:
     global _explainer
-    if _explainer is None or _explainer[0] is not engine.encoder:
-        explainer = Explainer(engine.encoder.encode_texts, logit_scale=engine.encoder.logit_scale)
-        _explainer = engine.encoder, explainer
-    return _explainer[1]
+    encoder = engine.encoder
+    if _explainer is None or _explainer[0] is not encoder or _explainer[1] != margins:
+        explainer = Explainer(
+            encoder.encode_texts, logit_scale=encoder.logit_scale, margins=margins
+        )
+        _explainer = encoder, margins, explainer
+    return _explainer[2]
 
 
 def _word(one: Explained) -> dict[str, Any]:
@@ -170,36 +202,18 @@ def _word(one: Explained) -> dict[str, Any]:
     return found
 
 
-class _Categories:
-    """The active categories as the model sees them; their vectors are known from the analyses."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._scale = engine.encoder.logit_scale
-        active = list(Category.objects.filter(is_active=True))
-        self._rows = {category.pk: row for row, category in enumerate(active)}
-        nouns = [category.prompt_noun for category in active]
-        self._vectors = engine.category_vectors(nouns) if nouns else np.zeros((0, 0))
-
-    def found(self, row: Analysis, image: np.ndarray) -> dict[str, Any]:
-        category = row.product.category
-        if category is None or category.pk not in self._rows:
-            return {}
-        standing = explain_category.standing(
-            image, self._vectors, own=self._rows[category.pk], logit_scale=self._scale
-        )
-        if not standing.is_trusted:
-            return {}
-        return {"category": {"name": category.name, "rank": standing.rank, "of": standing.of}}
-
-
-def _compared(evidence: Evidence, row: Analysis, listing: EncodedListing) -> dict[str, Any]:
+def _compared(
+    evidence: Evidence, row: Analysis, listing: EncodedListing, margins: Margins
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     category = row.product.category
     if category is not None and row.similarity is not None:
         place = evidence.place(category_id=category.pk, similarity=row.similarity)
         if place is not None:
             found["standing"] = {"lower": place[0], "of": place[1], "category": category.name}
-    near = evidence.decided.nearest(listing.image, listing.text_vector, product_id=row.product_id)
+    near = evidence.decided.nearest(
+        listing.image, listing.text_vector, product_id=row.product_id, limit=margins.near
+    )
     if near:
         found["nearest"] = [list(one) for one in near]
     return found

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from moderation.models import Analysis, Decision, Product
+from moderation.clip.explanation.margins import reaches
+from moderation.models import Decision, Product
 from moderation.models.querysets import DecisionQuerySet
 
 from ..encoding import embeddings
@@ -21,11 +22,8 @@ from ..encoding.engine import Engine
 KEPT_SECONDS = 60.0
 SCORES_READ = 2000  # of a category, the newest products
 DECISIONS_READ = 2000  # the newest that stand
-FEWEST = 20  # of a category, or of decisions: fewer are nothing to compare with
+FEWEST = 20  # of a category: fewer are nothing to compare with
 NEAREST = 3
-# A decided listing is near where it stands out of all decided ones by so many deviations; a limit
-# on the cosine itself would be right for one model only.
-NEAR_DEVIATIONS = 2.0
 
 
 @dataclass(frozen=True)
@@ -38,16 +36,18 @@ class Decided:
     texts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
 
     def nearest(
-        self, image: np.ndarray, text: np.ndarray, *, product_id: int
+        self, image: np.ndarray, text: np.ndarray, *, product_id: int, limit: float | None
     ) -> list[tuple[int, float]]:
-        """Up to `NEAREST` (decision, mean of the two cosines), nearest first, one per product."""
-        if len(self.pks) < FEWEST:
+        """Up to `NEAREST` (decision, mean of the two cosines), nearest first, one per product.
+
+        None that is less close than `limit`; without one, nothing is known to be near.
+        """
+        if not self.pks:
             return []
         closeness = (self.images @ image + self.texts @ text) / 2  # [n]
-        limit = closeness.mean() + NEAR_DEVIATIONS * closeness.std()
         found: dict[int, tuple[int, float]] = {}
         for row in np.argsort(-closeness, kind="stable"):
-            if closeness[row] < limit or len(found) == NEAREST:
+            if not reaches(float(closeness[row]), limit) or len(found) == NEAREST:
                 break
             product = int(self.products[row])
             if product != product_id:
@@ -74,11 +74,15 @@ class Evidence:
         return round(float((scores < similarity).mean()), 4), len(scores)
 
     def _read_scores(self, category_id: int) -> np.ndarray:
-        newest = Product.objects.filter(
-            category=category_id,
-            analysis__model_version=self.engine.version_id,
-            analysis__status=Analysis.Status.DONE,
-        ).order_by("-pk")
+        newest = (
+            Product.objects.present()
+            .filter(
+                category=category_id,
+                analysis__model_version=self.engine.version_id,
+                analysis__similarity__isnull=False,
+            )
+            .order_by("-pk")
+        )
         return np.array(newest.values_list("analysis__similarity", flat=True)[:SCORES_READ])
 
 

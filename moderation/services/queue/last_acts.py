@@ -89,9 +89,14 @@ def could_undo(item: ReviewItem, *, user: User | AnonymousUser) -> bool:
     return any(done.stands and done.item == item.pk for done in decided)
 
 
+def newest(moderator: User) -> DecisionQuerySet:
+    """For queries: the decisions in which `of` looks for acts, and so all that can be undone."""
+    return own(moderator).order_by("-id")[: AT_MOST * _LARGEST_ACT]
+
+
 def _decided(moderator: User) -> list[tuple[int, int, datetime, uuid.UUID | None, int | None]]:
     columns = ("pk", "item", "created_at", "act", "corrected_by")
-    return list(own(moderator).order_by("-id").values_list(*columns)[: AT_MOST * _LARGEST_ACT])
+    return list(newest(moderator).values_list(*columns))
 
 
 def _passed_on(moderator: User) -> list[tuple[int, datetime, int | None, uuid.UUID | None]]:

@@ -28,7 +28,11 @@ from ..registry import versions
 from ..rules.thresholds import Thresholds
 from .queue_field import QueueField, QueueFilterError, key, narrows, one_of
 
-BANDS = {"review": "Flagged, not clearly", "clear": "Clear mismatches"}
+BANDS = {
+    "review": "Flagged, not clearly",
+    "clear": "Clear mismatches",
+    "unreadable": "Cannot be read by the model",
+}
 REASONS = {
     "flagged": "Flagged by the model",
     "reopened": "Decided before, then changed",
@@ -225,10 +229,12 @@ class QueueFilter:
 
 # ── Bands ─────────────────────────────────────────────────────────────────────────────────────
 def _in_band(items: ReviewItemQuerySet, band: str) -> ReviewItemQuerySet:
-    """Flagged items that are clear mismatches, or those that are not.
+    """Flagged items that are clear mismatches, or those that are not, or what has no score at all.
 
     As the automatic action sees it: a band is warranted for the version that answers now.
     """
+    if band == "unreadable":
+        return items.filter(stratum=ReviewItem.Stratum.UNREADABLE)
     flagged = items.filter(stratum=ReviewItem.Stratum.FLAGGED)
     try:
         version = versions.current()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
+from unicodedata import east_asian_width, normalize
 
 from django.contrib.auth.models import User
 
@@ -71,9 +72,15 @@ def _beside(own: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def _plain(key: str) -> str:
+    """The key in lower case; the wide signs of an East Asian input method are the plain ones."""
+    key = key.strip().lower()
+    return normalize("NFKC", key) if len(key) == 1 and east_asian_width(key) == "F" else key
+
+
 def save(user: User, *, keys: Mapping[str, str], on: bool) -> None:
     """Keep this person's keys. Raises `KeysError` where two actions would share one."""
-    wanted = usual() | {name: key.strip().lower() for name, key in keys.items() if name in ACTIONS}
+    wanted = usual() | {name: _plain(key) for name, key in keys.items() if name in ACTIONS}
     taken: dict[str, str] = {}
     for action, key in wanted.items():
         if len(key) != 1 or not key.isprintable() or key.isspace():

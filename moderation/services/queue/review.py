@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from moderation import acts
 from moderation.models import Decision, Product, ReviewItem, Skip
 
 from ..integration import webhooks
@@ -74,8 +75,23 @@ def decide(
             act=act or (uuid.uuid4() if similar else None),
             idempotency_key=idempotency_key,
         )
-        webhooks.announce([decision, *_take_over(decision, similar, contents=contents)])
+        followers = _take_over(decision, similar, contents=contents)
+        webhooks.announce([decision, *followers])
+        _note(decision, followers)
     return decision
+
+
+def _note(decision: Decision, followers: Sequence[Decision]) -> None:
+    acts.note(
+        "decided",
+        by=decision.moderator,
+        decision=decision.pk,
+        item=decision.item_id,
+        verdict=decision.verdict,
+        reason=decision.reason,
+        mode=decision.mode,
+        taken_over=[row.pk for row in followers],
+    )
 
 
 def _ask_second_of_gold(item: ReviewItem, *, external_id: str) -> None:
@@ -182,7 +198,10 @@ def who_was_faster(item: ReviewItem, *, asking: User) -> str:
         return f"{who} already decided this item{said}."
     if item.state == OPEN and item.claimed_by:
         return f"{item.claimed_by} has this item in hand now."
-    return "This item has left the queue: its photo or text changed, or it was scored again."
+    return (
+        "This item has left the queue: its photo or text changed, the product was "
+        "withdrawn, or it was scored again."
+    )
 
 
 def skip(

@@ -12,6 +12,7 @@ from django.utils import timezone
 from moderation.models import Analysis, AutomaticAction, Decision, Product, ReviewItem
 
 from ..integration import webhooks
+from ..queries.one_parameter import among
 from ..queries.update_each import update_each
 from ..registry import versions
 from ..rules import sampling
@@ -31,16 +32,16 @@ def follow(analyses: Sequence[Analysis]) -> None:
     """Let the queue follow finished analyses (in their transaction, their products locked).
 
     A flagged product, or one in the random sample, gets one open item; a product that is neither
-    any longer, or whose photo or text changed, loses it. What people decided stays decided while
-    photo and text are the same, and is asked again once they changed, whatever the model says of
-    them.
+    any longer, or whose photo or text changed, loses it; one that was withdrawn gets none. What
+    people decided stays decided while photo and text are the same, and is asked again once they
+    changed, whatever the model says of them.
     """
     newest = {row.product_id: row for row in sorted(analyses, key=lambda row: row.pk)}
     open_items, past = _open_items(newest), _past(newest)
     asked = {row.model_version for row in newest.values()}
     margins = {version: sampling.near_margin(version) for version in asked}
     created, moved, withdrawn = [], [], []
-    products = Product.objects.filter(pk__in=newest)
+    products = Product.objects.present().filter(pk__in=newest)
     for pk, content_hash, external_id, current in products.values_list(
         "pk", "content_hash", "external_id", "analysis"
     ):
@@ -109,8 +110,11 @@ def _kept(item: ReviewItem, row: Analysis, entry: sampling.Entry | None) -> samp
     """The way in of an item that is open already and was scored again.
 
     What was drawn stays drawn though its score moved, with the highest probability it ever had:
-    that is the one with which products of this history are in the queue.
+    that is the one with which products of this history are in the queue. Not so where the model
+    cannot read it any longer: then it did not pass.
     """
+    if row.unreadable:
+        return sampling.REOPENED_ENTRY if item.stratum == sampling.REOPENED else entry
     if item.stratum == sampling.AUDIT and not row.is_mismatch:
         share = max(item.sampling_probability, entry.sampling_probability if entry else 0.0)
         return sampling.Entry(sampling.AUDIT, share, in_audit=True)
@@ -208,6 +212,12 @@ def withdraw_changed(products: Iterable[Product]) -> None:
         .values_list("pk", flat=True)
     )
     ReviewItem.objects.open().filter(pk__in=changed).update(state=WITHDRAWN)
+
+
+def withdraw(products: Sequence[int]) -> None:
+    """Close the open items of products, given by their keys, that are withdrawn (locked)."""
+    waiting = ReviewItem.objects.open().filter(among("product", products))
+    waiting.update(state=WITHDRAWN, **review_claims.FREE)
 
 
 # ── Counts ────────────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from moderation import acts
 from moderation.models import Decision, Product, ReviewItem
 
 from ..integration import webhooks
@@ -41,7 +42,8 @@ def undo(*, moderator: User, decision: int | None = None, item: int | None = Non
     What belongs to the same act is taken back with it. A second opinion that nobody gave yet is no
     longer requested. `decision` or `item` name what is meant: where the last one is another by now,
     nothing happens. Raises `ReviewError` where there is nothing to undo, where the shop has been
-    notified already, or where the product has changed since.
+    notified already, or where the product has changed or was withdrawn
+    since.
     """
     with transaction.atomic():
         # Locked, so that of two requests the second one sees what the first has undone.
@@ -68,7 +70,9 @@ def _take_back(pk: int, *, moderator: User) -> ReviewItem:
     # Locked, so that no analysis opens another item of these products meanwhile.
     ids = [row.item.product_id for row in rows]
     locked = Product.objects.select_for_update().filter(pk__in=ids).order_by("pk")
-    contents = dict(locked.values_list("pk", "content_hash"))
+    contents = {row.pk: row.content_hash for row in locked if row.withdrawn_at is None}
+    if last.item.product_id not in contents:
+        raise ReviewError("This decision cannot be undone: the product has been withdrawn.")
     if contents[last.item.product_id] != last.analysis.content_hash:
         raise ReviewError(
             "This decision cannot be undone: the photo or text of the product has changed."
@@ -78,7 +82,7 @@ def _take_back(pk: int, *, moderator: User) -> ReviewItem:
             "This decision cannot be undone: the product is in the queue again already."
         )
     for row in followers:
-        if contents[row.item.product_id] == row.analysis.content_hash:
+        if contents.get(row.item.product_id) == row.analysis.content_hash:
             _reopen(row.item, moderator=None)
     if not webhooks.take_back(rows):
         raise ReviewError(
@@ -86,6 +90,7 @@ def _take_back(pk: int, *, moderator: User) -> ReviewItem:
             "let the shop appeal; somebody else then decides."
         )
     Decision.objects.bulk_create(_undone(row) for row in rows)
+    acts.note("took back", by=moderator, decisions=[row.pk for row in rows])
     last.item.refresh_from_db()
     return last.item
 

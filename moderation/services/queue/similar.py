@@ -27,6 +27,7 @@ from ..encoding import similar_photos
 from ..encoding.embeddings import Known
 from ..queries.one_parameter import among
 from ..registry import versions
+from ..worker.patience import GONE, in_a_line
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ def assign(analyses: Sequence[Analysis]) -> None:
     """Place the items that these analyses opened. Never raises: what is left, the sweep places."""
     try:
         _place(_ungrouped().filter(analysis__in=analyses).order_by("pk"))
+    except GONE as error:
+        logger.warning("Similar items wait for the database: %s", in_a_line(error))
     except Exception:
         # The answers are written; whatever went wrong here must not make them look failed.
         logger.exception("Similar items of %d analyses were not looked for", len(analyses))

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from moderation import acts
 from moderation.clip.errors import ModelUnavailable
 from moderation.models import ModelVersion, VersionEvent
 
@@ -68,16 +69,32 @@ def _switch(
             before=version_log.state_to_return_to(active) if active else {},
             after=version_log.state(version) | version_log.stop_automatic_action(version, by=by),
         )
+        acts.note(
+            f"version {kind}",
+            by=by,
+            version=version.pk,
+            replaced=active.pk if active else None,
+            event=event.pk,
+        )
         return event, active
 
 
-def set_up(*, progress: bool = False) -> tuple[ModelVersion, str]:
+def set_up(
+    *, progress: bool = False, try_out: Callable[[ModelVersion], None] | None = None
+) -> tuple[ModelVersion, str]:
     """Register the models and, where none is active, pick one; returns it and why it was picked.
 
     The model of `CLIP_MODEL_NAME` is fetched; where the hub cannot be reached and nothing is
     cached, the bundled one is activated instead, once. Later runs never switch by themselves,
     except bundled weights that a new release has replaced: the old ones are no longer there.
+    `try_out` is called before a version is activated, and raises `ModelError` where it cannot run.
     """
+
+    def pick(version: ModelVersion) -> None:
+        if try_out is not None:
+            try_out(version)
+        activate(version)
+
     bundled = register(BUNDLED)
     wanted = register(settings.CLIP_MODEL_NAME)
     if settings.CLIP_MODEL_PATH:
@@ -85,16 +102,16 @@ def set_up(*, progress: bool = False) -> tuple[ModelVersion, str]:
     log_configured()
     active = ModelVersion.objects.filter(status=Status.ACTIVE).first()
     if active is not None and active.source == Source.BUNDLED and active != bundled:
-        activate(bundled)
+        pick(bundled)
         return bundled, "the bundled model of this release; run `manage.py reanalyze --stale`"
     if active is not None:
         return active, "as before"
     try:
         files.fetch(wanted, progress=progress)
     except ModelUnavailable as error:
-        activate(bundled)
+        pick(bundled)
         return bundled, f"INSTEAD of {wanted.name}, for now and until you change it. {error}"
-    activate(wanted)
+    pick(wanted)
     return wanted, "as CLIP_MODEL_NAME asks"
 
 

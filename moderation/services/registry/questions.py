@@ -8,8 +8,6 @@ from django.db import transaction
 
 from moderation.models import Analysis, ModelVersion, Product
 
-from ..worker import doorbell
-
 MOVED_AT_ONCE = 500
 
 
@@ -27,9 +25,7 @@ def request(
             ignore_conflicts=True,
             batch_size=500,
         )
-        created = _live_count(products, version) - before
-        transaction.on_commit(doorbell.ring)
-    return created
+        return _live_count(products, version) - before
 
 
 def move(old: ModelVersion, *, to: ModelVersion) -> None:

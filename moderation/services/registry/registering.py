@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from moderation.clip.checkpoints import checkpoint
+from django.db.models import QuerySet
+
+from moderation.clip.checkpoints import checkpoint, languages
 from moderation.clip.errors import ModelError
+from moderation.clip.explanation.margins import Margins
 from moderation.clip.scoring import DEFAULT_THRESHOLD
 from moderation.clip.statistics.calibration import Calibration
 from moderation.models import ModelVersion, VersionEvent
@@ -14,6 +17,7 @@ from moderation.models import ModelVersion, VersionEvent
 from . import files, version_log
 
 BUNDLED = "bundled"
+MARGINS = "explanations"  # in `metrics`, and in a folder's clipmod.json
 Source = ModelVersion.Source
 # After one of these, what a folder says of its threshold and calibration no longer holds.
 _SET_HERE = [VersionEvent.Kind.CALIBRATED, VersionEvent.Kind.THRESHOLD]
@@ -24,7 +28,7 @@ def register(location: str) -> ModelVersion:
 
     Nothing is downloaded; what the folder says of itself (threshold, calibration) is taken over,
     unless it was set or fitted here since. Raises `ModelError`.
-    Other weights in the same place are another version: old answers keep naming the old one.
+    Other files in the same place are another version: old answers keep naming the old one.
     """
     if location == BUNDLED:
         return _register(checkpoint.BUNDLED_FOLDER, name=BUNDLED, source=Source.BUNDLED)
@@ -43,6 +47,7 @@ def _of_the_hub(name: str) -> ModelVersion:
             "location": name,
             "revision": checkpoint.PINNED.get(name, ""),
             "threshold": DEFAULT_THRESHOLD,
+            "languages": languages.OF_THE_HUB.get(name, []),
         },
     )
     return version
@@ -50,32 +55,52 @@ def _of_the_hub(name: str) -> ModelVersion:
 
 def _register(folder: Path, *, name: str, source: str) -> ModelVersion:
     location = BUNDLED if source == Source.BUNDLED else str(folder)
-    weights = checkpoint.resolve(location).weights_sha256
-    trained = ModelVersion.objects.filter(
-        source=Source.TRAINED, location=location, weights_sha256=weights
-    ).first()
+    resolved = checkpoint.resolve(location)
+    trained = _with_files(resolved, ModelVersion.objects.filter(location=location), Source.TRAINED)
     if trained is not None:
         return trained  # the very folder that a training here has written
     found = {"location": location, **_said_of_itself(folder)}
-    known = ModelVersion.objects.filter(source=source, weights_sha256=weights).first()
+    known = _with_files(resolved, ModelVersion.objects.all(), source)
     if known is not None and _was_set_here(known):
-        found = {"location": location}
+        found = {"location": location, "languages": found["languages"]}
+    elif known is not None and MARGINS in known.metrics:
+        found["metrics"] = {MARGINS: known.metrics[MARGINS], **found["metrics"]}
     version, _ = ModelVersion.objects.update_or_create(
         source=source,
-        weights_sha256=weights,
+        weights_sha256=resolved.weights_sha256,
+        files_sha256=resolved.files_sha256,
         defaults=found,
-        create_defaults={**found, "name": _free_name(name, weights, source=source)},
+        create_defaults={**found, "name": _free_name(name, resolved, source=source)},
     )
     return version
 
 
-def _free_name(name: str, weights: str, *, source: str) -> str:
-    """The name of a new version, with its weights' hash where the name alone tells too little."""
-    if source == Source.FOLDER or _is_other(name, weights):
+def _with_files(
+    resolved: checkpoint.ResolvedModel, versions: QuerySet[ModelVersion], source: str
+) -> ModelVersion | None:
+    """The version with these very files, if there is one.
+
+    One of the same weights that was registered before the other files were hashed is taken to have
+    these: it keeps its identity.
+    """
+    same = versions.filter(source=source, weights_sha256=resolved.weights_sha256)
+    version = same.filter(files_sha256=resolved.files_sha256).first()
+    if version is None and (version := same.filter(files_sha256="").first()) is not None:
+        version.files_sha256 = resolved.files_sha256
+        version.save(update_fields=["files_sha256"])
+    return version
+
+
+def _free_name(name: str, resolved: checkpoint.ResolvedModel, *, source: str) -> str:
+    """The name of a new version, with hashes of its files where the name alone tells too little."""
+    weights, files = resolved.weights_sha256, resolved.files_sha256
+    named = ModelVersion.objects.filter
+    if source == Source.FOLDER or named(name=name).exclude(weights_sha256=weights).exists():
         name = f"{name}@{weights[:8]}"
-    if ModelVersion.objects.filter(name=name, source=Source.TRAINED).exists():
+    if named(name=name, source=Source.TRAINED).exists():
         name = f"{name}-copy"  # of the folder that a training here has written
-    return name
+    others = named(name=name, weights_sha256=weights).exclude(files_sha256=files)
+    return f"{name}-{files[:8]}" if others.exists() else name
 
 
 def _was_set_here(version: ModelVersion) -> bool:
@@ -84,27 +109,25 @@ def _was_set_here(version: ModelVersion) -> bool:
 
 
 def _said_of_itself(folder: Path) -> dict[str, Any]:
-    """Threshold, calibration and figures out of the folder's `clipmod.json`."""
-    about = checkpoint.read_about(folder)
+    """Threshold, calibration, figures, margins and languages out of the folder's `clipmod.json`."""
+    about, path = checkpoint.read_about(folder), folder / checkpoint.ABOUT_NAME
     platt, calibration = about.get("platt") or {}, about.get("calibration") or {}
-    if platt:
-        try:
+    margins = {MARGINS: about[MARGINS]} if about.get(MARGINS) else {}
+    try:
+        if platt:
             Calibration.from_json({**calibration, "platt": platt})
-        except ValueError as error:
-            path = folder / checkpoint.ABOUT_NAME
-            raise ModelError(f"{path}: {error} Restore the file.") from error
+        if margins:
+            Margins.from_json(margins[MARGINS])
+    except ValueError as error:
+        raise ModelError(f"{path}: {error} Restore the file.") from error
     return {
-        "threshold": about.get("threshold", DEFAULT_THRESHOLD),
+        "threshold": checkpoint.threshold(folder),
         "platt_a": platt.get("a"),
         "platt_b": platt.get("b"),
         "calibration": calibration,
-        "metrics": about.get("metrics", {}),
+        "metrics": {**about.get("metrics", {}), **margins},
+        "languages": languages.said(about, path=path),
     }
-
-
-def _is_other(name: str, weights: str) -> bool:
-    """Whether this name stands for other weights already."""
-    return ModelVersion.objects.filter(name=name).exclude(weights_sha256=weights).exists()
 
 
 def obtain(location: str, *, progress: bool = False) -> ModelVersion:

@@ -12,10 +12,11 @@ import numpy as np
 from moderation.clip import scoring
 from moderation.clip.errors import ImageError
 from moderation.clip.statistics.assess import JudgedPairs, Scores, assess
-from moderation.models import Category, Evaluation, ModelVersion, Product
+from moderation.models import Category, Evaluation, ModelVersion, Product, key_of
 
 from ..encoding import embeddings
 from ..encoding.engine import engine_for
+from ..rules import reading
 from ..rules.thresholds import Thresholds, traits
 from . import judged_pairs, pairs_file
 from .judged_pairs import LabelledPair
@@ -84,10 +85,15 @@ def unreadable(lost: Sequence[str]) -> dict[str, Any]:
 
 def with_categories(pairs: Sequence[LabelledPair]) -> list[LabelledPair]:
     """The pairs with the categories of this shop that their names mean, for their thresholds."""
-    known = {category.name.lower(): category for category in Category.objects.all()}
+    known = {category.key: category for category in Category.objects.all()}
+    found = [known.get(key_of(pair.category)) for pair in pairs]
     return [
-        replace(pair, traits=traits(Product(category=known.get(pair.category.lower()))))
-        for pair in pairs
+        replace(
+            pair,
+            category=category.name if category else pair.category,
+            traits=traits(Product(category=category)),
+        )
+        for pair, category in zip(pairs, found, strict=True)
     ]
 
 
@@ -131,7 +137,11 @@ def scores_of(
     """Flags by the thresholds that are deployed, and calibrated P where the version has it."""
     limits = Thresholds(version)
     flagged = np.array(
-        [s < limits.of(p.traits) for s, p in zip(similarity, pairs, strict=True)], dtype=bool
+        [
+            s < limits.of(p.traits) and not reading.unreadable(version, p.text)
+            for s, p in zip(similarity, pairs, strict=True)
+        ],
+        dtype=bool,
     )
     calibration, p_mismatch = version.calibrated, None
     if calibration is not None:

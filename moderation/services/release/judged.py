@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Case, Exists, F, OuterRef, Q, When
 
+from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Decision, ModelVersion, ReviewItem
 
 from ..rules import sampling, thresholds
@@ -33,11 +34,12 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
     """The newest standing label of each content that this version has scored, newest first.
 
     Excluded: verdicts by a band's automatic action; those taken over from a similar item, which
-    would count one judgement many times; "cannot be told from the photo"; products whose present
-    score is of another version and other content; what came back only because it changed; and pairs
-    that the version's weights have learned from: of those it knows too much. Where it is no longer
-    known which those are, only products drawn for gold stay. `own_thresholds` False excludes
-    products with a threshold of their own.
+    would count one judgement many times; "cannot be told from the photo"; withdrawn products;
+    products whose present score is of another version, other content or a former text preparation;
+    what came back only because it changed; what no model has read; and pairs that the version's
+    weights have learned from: of those it knows too much. Where it is no longer known which
+    those are, only products drawn for gold stay.
+    `own_thresholds` False excludes products with a threshold of their own.
     """
     newer = Decision.objects.standing().filter(
         analysis__product=OuterRef("analysis__product"),
@@ -45,18 +47,20 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
         pk__gt=OuterRef("pk"),
     )
     current, product = "analysis__product__analysis", "analysis__product"
-    as_decided = Q(analysis__model_version=version)
+    as_decided = Q(analysis__model_version=version, analysis__preparation=PREPARATION)
     as_scored_now = Q(
         **{
             f"{current}__model_version": version,
+            f"{current}__preparation": PREPARATION,
             f"{current}__content_hash": F("analysis__content_hash"),
         }
     )
     chosen = (
         Decision.objects.labels()
         .by_people()
+        .of_present_products()
         .filter(~Exists(newer))
-        .exclude(stratum=ReviewItem.Stratum.REOPENED)
+        .exclude(stratum__in=sampling.BY_NO_DRAW)
         .annotate(
             score=Case(
                 When(as_decided, then=F("analysis__similarity")),

@@ -78,8 +78,9 @@ def _decided() -> list[LabelledPair]:
     """One pair for each photo and text: the newest decision, where two agree or it was drawn."""
     labels = (
         Decision.objects.labels()
+        .of_present_products()
         .filter(mode=Decision.Mode.QUEUE)
-        .exclude(stratum=ReviewItem.Stratum.REOPENED)  # came in by no draw
+        .exclude(stratum__in=sampling.BY_NO_DRAW)
     )
     twice = (
         labels.order_by()

@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from moderation.clip.statistics import labelled_scores
 from moderation.clip.statistics.labelled_scores import STEP, Histogram, LabelledScores
-from moderation.models import Analysis, ModelVersion, Product
+from moderation.clip.texts.prepare import PREPARATION
+from moderation.models import ModelVersion, Product
 
 from ..queries import cache
 from ..rules import thresholds
@@ -48,7 +49,7 @@ def prepare_known_scores(version: ModelVersion) -> None:
 
 def _depends_on(version: ModelVersion) -> Any:
     own = thresholds.own_depends_on()
-    return [version.pk, version.platt_a, version.platt_b, version.calibration, own]
+    return [version.pk, version.platt_a, version.platt_b, version.calibration, own, PREPARATION]
 
 
 def _find(version: ModelVersion) -> KnownScores:
@@ -72,11 +73,16 @@ def _labels(version: ModelVersion) -> LabelledScores:
 
 
 def _histogram(version: ModelVersion) -> Histogram:
-    scored = Product.objects.filter(
-        thresholds.without_own(),
-        analysis__model_version=version,
-        analysis__status=Analysis.Status.DONE,
-    ).order_by()
+    scored = (
+        Product.objects.present()
+        .filter(
+            thresholds.without_own(),
+            analysis__model_version=version,
+            analysis__similarity__isnull=False,
+            analysis__preparation=PREPARATION,
+        )
+        .order_by()
+    )
     step = Floor(F("analysis__similarity") / STEP + 1e-9)
     calibration = version.calibrated
     if calibration is None or not calibration.offsets:

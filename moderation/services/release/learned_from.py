@@ -20,13 +20,14 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
-from moderation.clip.data import grouping
+from moderation.clip.data import grouping, spreadsheet
 from moderation.clip.data.similar import title
+from moderation.clip.data.tables.rows import allow_large_cells
 from moderation.clip.errors import ImageError
 from moderation.clip.pictures.images import open_image
 from moderation.models import ModelVersion, TrainingRun
 
-from ..rules import photos
+from ..rules import photos, photos_away
 from ..rules.photos import Source
 
 logger = logging.getLogger(__name__)
@@ -139,12 +140,13 @@ def _names(folder: Path, changed_at: int | None) -> Names:
 
 
 def _rows(folder: Path, files: Sequence[str] = _FILES) -> Iterator[dict[str, str]]:
+    allow_large_cells()
     for name in files:
         path = folder / name
         if path.is_file():
             # A spreadsheet's CSV may begin with a byte order mark, and is kept as it came.
             with path.open(newline="", encoding="utf-8-sig") as file:
-                yield from csv.DictReader(file)
+                yield from map(spreadsheet.plain, csv.DictReader(file))
 
 
 def _lineage(versions: Iterable[ModelVersion]) -> list[ModelVersion]:
@@ -193,6 +195,8 @@ def _signatures(paths: Sequence[Source]) -> dict[Source, np.ndarray]:
     """What near-duplicates are found by, of each photo that can be read."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = dict(zip(paths, pool.map(_signature, paths), strict=True))
+    lost = [path for path, signature in found.items() if signature is None]
+    photos_away.check([(path, bad) for path in lost if (bad := photos.trouble(path))])
     return {path: signature for path, signature in found.items() if signature is not None}
 
 

@@ -7,6 +7,9 @@ import hashlib
 import math
 from pathlib import Path
 
+from moderation.clip.data import spreadsheet
+from moderation.clip.data.tables.rows import allow_large_cells
+
 from .judged_pairs import LabelledPair
 
 REQUIRED = ("image_path", "text", "label")
@@ -26,13 +29,14 @@ def read(
     `image_base_path`, by default the folder of the file. Raises `BadPairs`.
     """
     base = image_base_path or path.parent
+    allow_large_cells()
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = [name for name in REQUIRED if name not in (reader.fieldnames or [])]
             if missing:
                 raise BadPairs(f"{path} has no column {', '.join(missing)}; add it and try again.")
-            rows = list(reader)
+            rows = [spreadsheet.plain(row) for row in reader]
     except OSError as error:
         raise BadPairs(f"{path} cannot be read ({error.strerror}); check the path.") from error
     except (UnicodeDecodeError, csv.Error) as error:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from django.contrib.auth.models import User
 
+from moderation import acts
 from moderation.clip.statistics import gate
 from moderation.clip.statistics.assess import assess
 from moderation.clip.statistics.gate import Check
 from moderation.models import Evaluation, ModelVersion, VersionEvent
 
-from ..registry import activation, files, version_log, versions
+from ..encoding import engine
+from ..registry import activation, version_log, versions
 from ..rules.thresholds import Thresholds
 from . import evaluation, judged_pairs, zero_shot
 from .evaluation import Progress
@@ -109,7 +111,7 @@ def promote(
     active = ModelVersion.objects.filter(status=Status.ACTIVE).first()
     if active is None:
         raise versions.NoActiveModel
-    files.folder_of(candidate)  # its files must be here before anything relies on it
+    engine.try_out(candidate)
     report = compare(candidate, active, progress=progress)
     kind, reason = version_log.Kind.PROMOTED, ""
     if not report.passed:
@@ -159,7 +161,7 @@ def log_refusal(
     version: ModelVersion, *, by: User | None, reason: str, report: GateReport | None = None
 ) -> None:
     """Add to the version's log that it was not promoted, and why."""
-    VersionEvent.objects.create(
+    event = VersionEvent.objects.create(
         version=version,
         kind=version_log.Kind.REFUSED,
         by=by,
@@ -167,3 +169,4 @@ def log_refusal(
         before=version_log.state(report.active) if report else {},
         after={"evaluation": report.evaluation.pk} if report else {},
     )
+    acts.note("version refused", by=by, version=version.pk, event=event.pk)

@@ -40,6 +40,8 @@ class Before:
         share = self.drawn.get(item.pk)
         if share is None and item.stratum == sampling.REOPENED and not row.is_mismatch:
             return sampling.REOPENED_ENTRY
+        if row.unreadable:
+            return sampling.entry_of_unreadable()
         if row.is_mismatch:
             return sampling.Entry(sampling.FLAGGED, 1.0, in_audit=share is not None)
         return None if share is None else sampling.Entry(sampling.AUDIT, share, in_audit=True)

@@ -21,8 +21,9 @@ from django.db.models import F, Max, OuterRef, QuerySet, Subquery
 
 from moderation.models import Analysis, ModelVersion, Product, VersionEvent
 
+from ..encoding import engine
 from ..queries.one_parameter import among
-from ..registry import activation, files, version_log
+from ..registry import activation, version_log
 from ..registry.version_log import Kind
 from ..scoring import analyze
 from . import automatic_undo, queue_rollback
@@ -37,8 +38,8 @@ Progress = Callable[[int, int], None]
 def rollback(*, by: User | None = None, progress: Progress | None = None) -> ModelVersion:
     """Make the version active again that the present one replaced; returns it.
 
-    Raises `PromotionError` where there is none or `by` may not, `ModelError` where its files are
-    gone; then nothing has changed.
+    Raises `PromotionError` where there is none or `by` may not, `ModelError` where it cannot run,
+    as its files are gone or damaged; then nothing has changed.
     """
     check_rights(by)
     event = unfinished() or switch(by=by)
@@ -96,7 +97,7 @@ def switch(*, by: User | None = None) -> VersionEvent:
     if replaced is None:
         raise PromotionError("No version was active before the present one: nothing to go back to.")
     target = ModelVersion.objects.get(pk=replaced.before["version"])
-    files.folder_of(target)
+    engine.try_out(target)
     with transaction.atomic():
         # Held, so that from here on no promotion comes between.
         list(ModelVersion.objects.select_for_update(no_key=True).filter(status=ACTIVE))

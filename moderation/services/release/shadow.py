@@ -15,6 +15,7 @@ from django.db.models import F
 from django_q.tasks import async_task
 
 from moderation.clip.errors import ModelError
+from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Decision, ModelVersion, Product, ShadowReport
 
 from ..encoding import embeddings
@@ -46,6 +47,7 @@ class _Row(NamedTuple):
     category: str | None
     judged_content: str | None
     scored_by: int | None
+    preparation: str | None
     similarity: float | None
     threshold: float | None
     traits: Traits
@@ -69,7 +71,8 @@ class _Row(NamedTuple):
 _FIELDS = (
     *("pk", "external_id", "content_hash", "image_sha256", "image", "text"),
     *("category__name", "analysis__content_hash"),
-    *("analysis__model_version", "analysis__similarity", "analysis__threshold_used"),
+    *("analysis__model_version", "analysis__preparation"),
+    *("analysis__similarity", "analysis__threshold_used"),
 )
 
 
@@ -102,6 +105,9 @@ def run(version: ModelVersion, *, progress: Progress | None = None) -> ShadowRep
             if answer is None:
                 tally.unreadable += 1
                 continue
+            if answer.similarity is None or answer.threshold_used is None:
+                tally.texts_unread += 1
+                continue
             pair = Comparison(
                 product_id=row.pk,
                 external_id=row.external_id,
@@ -125,8 +131,9 @@ def run(version: ModelVersion, *, progress: Progress | None = None) -> ShadowRep
 
 def _chunks() -> Iterator[tuple[list[_Row], int, int]]:
     """The catalogue in chunks, with how many products came so far, of how many."""
-    total, done, last = Product.objects.count(), 0, 0
-    products = Product.objects.order_by("pk").values_list(*_FIELDS, *columns())
+    scored = Product.objects.scorable()
+    total, done, last = scored.count(), 0, 0
+    products = scored.order_by("pk").values_list(*_FIELDS, *columns())
     known = len(_FIELDS)
     while found := list(products.filter(pk__gt=last)[:CHUNK]):
         rows = [_Row._make((*row[:known], row[known:])) for row in found]
@@ -173,14 +180,14 @@ def _before(now: Rescorer, rows: Sequence[_Row], tally: Tally) -> dict[int, tupl
         if row.judged_content != row.content_hash or row.similarity is None:
             continue
         threshold = limits.of(row.traits)
-        is_own = row.scored_by == now.version.pk
+        is_own = row.scored_by == now.version.pk and row.preparation == PREPARATION
         tally.stale += not is_own or row.threshold != threshold
         if is_own:
             found[row.pk] = row.similarity, threshold
         else:
             of_others.append(row)
     for row, answer in zip(of_others, _scored(now, of_others), strict=True):
-        if answer is not None:
+        if answer and answer.similarity is not None and answer.threshold_used is not None:
             found[row.pk] = answer.similarity, answer.threshold_used
     return found
 

@@ -75,7 +75,8 @@ class Tally:
 
     compared: int = 0
     not_compared: int = 0
-    unreadable: int = 0
+    unreadable: int = 0  # photos
+    texts_unread: int = 0
     stale: int = 0  # carried other scores than the current version would give them now
     photos_encoded: int = 0
     texts_encoded: int = 0
@@ -129,6 +130,7 @@ class Tally:
             "compared": self.compared,
             "not_compared": self.not_compared,
             "unreadable": self.unreadable,
+            "texts_unread": self.texts_unread,
             "stale": self.stale,
             "photos_encoded": self.photos_encoded,
             "texts_encoded": self.texts_encoded,

@@ -42,9 +42,8 @@ def _sample(categories: Sequence[Category]) -> list[Product]:
     )
     # Multiplicative hashing; the factors are such that no product exceeds 63 bits.
     order = ExpressionWrapper(F("pk") % 2**31 * _FACTOR % 2**32, BigIntegerField())
-    drawn = Product.objects.filter(~Exists(wrong), category__in=categories).annotate(
-        random_order=order
-    )
+    drawn = Product.objects.scorable().filter(~Exists(wrong), category__in=categories)
+    drawn = drawn.annotate(random_order=order)
     return sorted(drawn.order_by("random_order", "pk")[:SAMPLE], key=lambda product: product.pk)
 
 

@@ -19,7 +19,9 @@ from django.conf import settings
 from moderation.models import Analysis, ModelVersion, ReviewItem
 
 FLAGGED, AUDIT = ReviewItem.Stratum.FLAGGED, ReviewItem.Stratum.AUDIT
-REOPENED = ReviewItem.Stratum.REOPENED
+REOPENED, UNREADABLE = ReviewItem.Stratum.REOPENED, ReviewItem.Stratum.UNREADABLE
+# These come in by no draw, and the model said nothing of them: no figure is estimated from them.
+BY_NO_DRAW = [REOPENED, UNREADABLE]
 
 NEAR_FACTOR = 4.0
 # Near: P(mismatch) is at least this share of its value at the threshold ...
@@ -29,6 +31,7 @@ NEAR_UNCALIBRATED = 0.05
 _MOST_KEPT = 0.1
 # At this distance from the threshold an uncalibrated score leaves no doubt (“high confidence”).
 _NO_DOUBT = 0.15
+_LAST = -1.0  # of P(mismatch), and of minus a similarity
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Entry:
 # What was decided before, then changed, and is neither flagged nor drawn now. Who changes a listing
 # is no random draw, so nothing is estimated from these.
 REOPENED_ENTRY = Entry(REOPENED, 1.0, in_audit=False)
+UNREADABLE_ENTRY = Entry(UNREADABLE, 1.0, in_audit=False)
 
 
 def random_number(external_id: str) -> float:
@@ -84,6 +88,8 @@ def entry(row: Analysis, *, external_id: str, near: float) -> Entry | None:
 
     `near` is the `near_margin` of the analysis' version.
     """
+    if row.unreadable:
+        return entry_of_unreadable()
     number = random_number(external_id)
     if row.is_mismatch:
         at_random = number < settings.AUDIT_FLAGGED_SHARE or drawn_for_gold(external_id)
@@ -93,6 +99,11 @@ def entry(row: Analysis, *, external_id: str, near: float) -> Entry | None:
     is_near = row.similarity < row.threshold_used + near
     share = min(1.0, settings.AUDIT_SHARE * (NEAR_FACTOR if is_near else 1.0))
     return Entry(AUDIT, share, in_audit=True) if number < share else None
+
+
+def entry_of_unreadable() -> Entry | None:
+    """How a product enters the queue that the model cannot read: only where people want that."""
+    return UNREADABLE_ENTRY if settings.REVIEW_UNREADABLE else None
 
 
 def near_margin(version: ModelVersion) -> float:
@@ -116,7 +127,12 @@ def near_margin(version: ModelVersion) -> float:
 
 
 def suspicion(row: Analysis) -> float:
-    """Order of the queue: P(mismatch) where calibrated, else minus the similarity."""
+    """Order of the queue: P(mismatch) where calibrated, else minus the similarity.
+
+    What the model cannot read comes last.
+    """
+    if row.unreadable:
+        return _LAST
     if row.p_mismatch is not None:
         return row.p_mismatch
     return -(row.similarity or 0.0)

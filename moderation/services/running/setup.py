@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import Group, Permission
-from django_q.models import Schedule
+from django.db import transaction
 
 from moderation.clip.prompts import DEFAULT_CATEGORIES
-from moderation.models import Category
+from moderation.models import Category, GivenRight, key_of
 
 _VIEW = [
     "view_product",
+    "view_productphoto",
     "view_category",
     "view_analysis",
     "view_reviewitem",
@@ -54,33 +55,29 @@ GROUPS = {
 
 def seed_categories() -> int:
     """Add the default categories that are missing by name; returns how many were new."""
-    known = {name.lower() for name in Category.objects.values_list("name", flat=True)}
+    known = set(Category.objects.values_list("key", flat=True))
     missing = [
         Category(name=name, prompt=prompt)
         for name, prompt in DEFAULT_CATEGORIES
-        if name.lower() not in known
+        if key_of(name) not in known
     ]
     Category.objects.bulk_create(missing, ignore_conflicts=True)
     return len(missing)
 
 
 def seed_groups() -> None:
-    """Make the groups, with just the rights they need; rights added by hand are kept."""
+    """Make the groups, and give each the rights it needs, once.
+
+    What an administrator adds or takes away stays so; a right that a later release brings is new.
+    """
+    rights = Permission.objects.filter(content_type__app_label="moderation")
     for name, codenames in GROUPS.items():
-        group, _ = Group.objects.get_or_create(name=name)
-        group.permissions.add(
-            *Permission.objects.filter(content_type__app_label="moderation", codename__in=codenames)
-        )
-
-
-def schedule_sweeper() -> None:
-    """Let django-q run the sweeper each minute."""
-    Schedule.objects.update_or_create(
-        name="sweep",
-        defaults={
-            "func": "moderation.tasks.sweep",
-            "schedule_type": Schedule.MINUTES,
-            "minutes": 1,
-            "repeats": -1,
-        },
-    )
+        with transaction.atomic():
+            group, _ = Group.objects.get_or_create(name=name)
+            given = GivenRight.objects.filter(group=group).values("permission")
+            new = list(rights.filter(codename__in=codenames).exclude(pk__in=given))
+            group.permissions.add(*new)
+            GivenRight.objects.bulk_create(
+                [GivenRight(group=group, permission=right) for right in new],
+                ignore_conflicts=True,  # another host's `setup` runs at this moment
+            )

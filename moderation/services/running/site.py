@@ -37,24 +37,33 @@ class Site:
     @property
     def address(self) -> str:
         """Where to reach it; a host that stands for all addresses is reached on this machine."""
-        return f"http://{_netloc(self._reached_at, self.port)}"
+        path = settings.FORCE_SCRIPT_NAME or ""
+        return f"http://{_netloc(self._reached_at, self.port)}{path}"
 
     @property
     def _reached_at(self) -> str:
         return "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
 
+    @property
+    def is_started(self) -> bool:
+        return bool(self._children)
+
     def start(self) -> None:
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: self.stopping.set())
         self._spawn(
             "web server",
             *("-m", "gunicorn", "clipmod.wsgi", "--bind", _netloc(self.host, self.port)),
             *("--worker-class", "gthread", "--workers", "1", "--threads", str(self.threads)),
             *("--timeout", "120", "--log-level", "warning", "--chdir", str(settings.BASE_DIR)),
         )
+        self.start_worker()
+
+    def start_worker(self) -> None:
+        """The worker, which needs no web server."""
         self._spawn("worker", str(settings.BASE_DIR / "manage.py"), "worker")
 
     def _spawn(self, name: str, *arguments: str) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stopping.set())
         # A session of its own: Ctrl-C reaches this process alone, which stops the others in order.
         self._children[name] = subprocess.Popen(
             [sys.executable, *arguments],

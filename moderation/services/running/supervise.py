@@ -1,6 +1,7 @@
 """Keeps a django-q cluster at work: starts it, watches its heartbeat, restarts it when stuck.
 
-Beside it, a training that is queued runs in a process of its own (`Trainer`).
+Beside it, a training that is queued and photos that are to be fetched have processes of their own
+(`OnDemand`).
 
 django-q restarts a worker that died, but a worker killed while it waits for the queue takes the
 queue's lock along: the cluster then looks alive and does nothing, for ever. Only the heartbeat,
@@ -19,16 +20,16 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.conf import settings
-from django.db import close_old_connections
-from django.utils import timezone
-from django_q.tasks import async_task
 
 from moderation.models import Heartbeat
 
-from ..learning import training
+from ..catalogue.fetching import hosts
+from ..learning import training, training_sweep
 from ..worker import heartbeat
+from ..worker.patience import Patience
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,7 @@ class Cluster:
     """One django-q cluster as a child process in a process group of its own."""
 
     process: subprocess.Popen[bytes] | None = None
-    started_at: float = 0.0
-    asked_at: float = 0.0
+    heard_of_at: float = 0.0  # its start or newest heartbeat, later by what was no silence
     starts: int = 0
     name: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
@@ -52,8 +52,12 @@ class Cluster:
             env={**os.environ, heartbeat.CLUSTER_VARIABLE: self.name},
             start_new_session=True,  # so that the whole group can be killed, and Ctrl-C spares it
         )
-        self.started_at = self.asked_at = time.monotonic()
+        self.heard_of_at = time.monotonic()
         self.starts += 1
+
+    def could_not_be_heard(self, seconds: float) -> None:
+        """These last seconds say nothing of it."""
+        self.heard_of_at = min(time.monotonic(), self.heard_of_at + seconds)
 
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -78,31 +82,31 @@ class Cluster:
 
 
 @dataclass
-class Trainer:
-    """The process that trains, there only while a training is queued or runs.
+class OnDemand:
+    """A command as a process of its own, there only while it has something to do.
 
-    It needs no queue: the row of the training is looked at, and the process that claims it has it.
-    While nothing is to be trained it costs no memory, and a training never takes a worker from
-    analyses.
+    It needs no queue: the rows tell what is to be done, and the process that claims one has it.
+    While there is nothing it costs no memory, and it never takes a worker from analyses.
     """
 
+    command: str
+    is_wanted: Callable[[], bool]
     process: subprocess.Popen[bytes] | None = None
-    fruitless: int = 0  # starts in a row that left a training waiting
+    fruitless: int = 0  # starts in a row that left something to do
     not_before: float = 0.0
 
     def look(self) -> None:
-        """Start a process where a training waits and none runs here."""
+        """Start the process where it is wanted and none runs here."""
         if self.process is not None and self.process.poll() is None:
             return
-        training.sweep()
-        if training.queued() is None:
+        if not self.is_wanted():
             self.process, self.fruitless = None, 0
         elif time.monotonic() >= self.not_before:
             self._start()
 
     def _start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(settings.BASE_DIR / "manage.py"), "run_training"],
+            [sys.executable, str(settings.BASE_DIR / "manage.py"), self.command],
             start_new_session=True,
         )
         # One that cannot even claim its row must not be started in a tight loop.
@@ -110,7 +114,7 @@ class Trainer:
         self.not_before = time.monotonic() + min(60.0, 2.0**self.fruitless)
 
     def ask_to_stop(self) -> None:
-        """The training goes back into the queue, to be resumed where it was."""
+        """What it is at goes back, to be resumed where it was."""
         if self.process is not None:
             self.process.terminate()
 
@@ -120,37 +124,63 @@ class Trainer:
         self.ask_to_stop()
         try:
             self.process.wait(timeout=within)
-        except subprocess.TimeoutExpired:  # its row is taken back from the dead
+        except subprocess.TimeoutExpired:  # what it held is taken back from the dead
             self.process.kill()
             self.process.wait()
 
 
+def trainer() -> OnDemand:
+    """Trains while a training is queued or runs."""
+
+    def is_wanted() -> bool:
+        training_sweep.sweep()
+        return training.queued() is not None
+
+    return OnDemand("run_training", is_wanted)
+
+
+def fetcher() -> OnDemand:
+    """Fetches photos while any waits at a host that may be asked."""
+    return OnDemand("run_fetches", hosts.is_any_free)
+
+
 def supervise(*, should_stop: Callable[[], bool]) -> None:
-    """Run a cluster until `should_stop()`; restart it when it dies or its heartbeat goes stale."""
-    cluster, trainer = Cluster(), Trainer()
+    """Run a cluster until `should_stop()`; restart it when it dies or its heartbeat goes stale.
+
+    While the database does not answer nothing can be known of the cluster; nor while all of the
+    host stands still, as a virtual machine may, and the supervisor with it. That is no silence.
+    """
+    cluster, beside = Cluster(), [trainer(), fetcher()]
     cluster.start()
+    database = Patience()
+    looked_at = time.monotonic()
     try:
         while not should_stop():
             time.sleep(LOOK_EVERY)
-            close_old_connections()
-            look_after(cluster)
-            trainer.look()
+            passed = time.monotonic() - looked_at
+            if database.is_silent or passed > settings.WORKER_STALE_SECONDS / 4:
+                cluster.could_not_be_heard(passed)
+            looked_at = time.monotonic()
+            database.ask(partial(look_after, cluster))
+            for one in beside:
+                database.ask(one.look)
     finally:
-        trainer.ask_to_stop()
+        for one in beside:
+            one.ask_to_stop()
         cluster.stop()
-        trainer.stop(within=5.0)
+        database.ask(partial(heartbeat.say_stopped, cluster.name))
+        for one in beside:
+            one.stop(within=5.0)
 
 
 def look_after(cluster: Cluster) -> None:
-    """One look: restart a dead or silent cluster, and ask a quiet one for a heartbeat."""
+    """One look: restart a dead or silent cluster."""
     silence = seconds_of_silence(cluster)
     if not cluster.is_running():
         logger.error("The cluster ended by itself and is started again")
     elif silence > settings.WORKER_STALE_SECONDS:
         logger.error("The cluster has been silent for %.0f s and is restarted", silence)
     else:
-        if silence > settings.WORKER_STALE_SECONDS / 4:
-            ask_for_a_heartbeat(cluster)
         return
     cluster.kill()
     # A cluster that cannot start (no database, say) must not be started in a tight loop.
@@ -159,25 +189,9 @@ def look_after(cluster: Cluster) -> None:
 
 
 def seconds_of_silence(cluster: Cluster) -> float:
-    """Seconds since the newest heartbeat of this cluster's workers, or since its start."""
-    since_start = time.monotonic() - cluster.started_at
-    newest = (
-        Heartbeat.objects.filter(worker__endswith=f"/{cluster.name}")
-        .order_by("-heartbeat_at")
-        .values_list("heartbeat_at", flat=True)
-        .first()
-    )
-    if newest is None:
-        return since_start
-    return min(since_start, (timezone.now() - newest).total_seconds())
-
-
-def ask_for_a_heartbeat(cluster: Cluster) -> None:
-    """Queue a sweep, which writes a heartbeat; rarely, so that messages do not pile up."""
-    if time.monotonic() - cluster.asked_at < settings.WORKER_STALE_SECONDS / 4:
-        return
-    cluster.asked_at = time.monotonic()
-    try:
-        async_task("moderation.tasks.sweep")
-    except Exception:  # brokers raise their own kinds; the next look asks again
-        logger.exception("The queue cannot be reached")
+    """Seconds since this cluster was heard of, without those that the database lets us wait now."""
+    asked_at = time.monotonic()
+    own = Heartbeat.objects.filter(worker__endswith=f"/{cluster.name}")
+    if newest := heartbeat.age_of_newest(own):
+        cluster.heard_of_at = max(cluster.heard_of_at, time.monotonic() - newest[0])
+    return asked_at - cluster.heard_of_at

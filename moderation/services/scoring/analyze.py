@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from django.conf import settings
@@ -17,16 +18,18 @@ from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from moderation.clip import scoring
-from moderation.clip.errors import ImageError, ModelError
+from moderation.clip.errors import ImageError, ModelError, Unread
 from moderation.models import Analysis, ModelVersion, Product
 
-from ..encoding import embeddings
+from ..encoding import embeddings, text_parts
 from ..encoding.engine import TOP_CATEGORIES, Engine, active_categories, engine_for
 from ..queue import explain, review_queue, similar
 from ..registry import questions, versions
-from ..rules import photos
+from ..rules import photos, photos_away, reading
 from ..rules.thresholds import Thresholds
-from ..worker import doorbell, heartbeat
+from ..worker import heartbeat
+from ..worker.about import this_worker
+from ..worker.patience import GONE
 from . import claims, results
 
 logger = logging.getLogger(__name__)
@@ -43,7 +46,8 @@ def request(
     """Request an analysis of each product as it is now; returns how many rows are new.
 
     Asking twice is harmless: a product has at most one live analysis per content and version.
-    Pending requests about an older photo or text are dropped.
+    Pending requests about an older photo or text are dropped. A product whose main photo is still
+    to be fetched is passed over: when that is here, it is requested again.
     """
     version = version or versions.current()
     products = list(products)
@@ -54,26 +58,35 @@ def request(
             )
         ).delete()
         review_queue.withdraw_changed(products)
-        return questions.request(products, version=version, threshold=threshold)
+        here = set(
+            Product.objects.scorable()
+            .filter(pk__in=[product.pk for product in products])
+            .values_list("pk", flat=True)
+        )
+        usable = [product for product in products if product.pk in here]
+        return questions.request(usable, version=version, threshold=threshold)
 
 
 def run_pending(*, owner: str, seconds: float) -> int:
     """Claim and answer what is pending for about `seconds`; returns how many rows were claimed.
 
     The models are loaded before the first claim, so that a missing one costs no attempt: its rows
-    stay pending, and the others continue. Raises `ModelError` where no requested model loads.
+    stay pending, and the others continue. Raises `ModelError` where no requested model loads, and
+    `PhotosAway`.
     """
     deadline = time.monotonic() + seconds
-    count = 0
-    with heartbeat.beating(owner, doing="loading the model"):
+    count, away = 0, claims.waits_for_photos()
+    with heartbeat.beating(owner, doing=away or "loading the model"):
         usable = _usable_versions()
     for batch in claims.claim_batches(size=settings.CLIP_BATCH_SIZE, owner=owner, usable=usable):
-        heartbeat.beat(owner, doing=f"analysing {len(batch)} products")
-        answer(batch)
+        started = time.monotonic()
+        with heartbeat.beating(owner, doing=away or f"analysing {len(batch)} products"):
+            outcomes = answer(batch)
+        away = ""
+        this_worker.answered(outcomes, seconds=time.monotonic() - started)
         count += len(batch)
         if time.monotonic() > deadline:
-            doorbell.ring()  # more may wait: the next message continues
-            break
+            break  # more may wait, and is found by looking
     heartbeat.beat(owner)
     return count
 
@@ -94,46 +107,76 @@ def _usable_versions() -> list[ModelVersion]:
     return usable
 
 
-def answer(batch: Sequence[Analysis]) -> None:
+def answer(batch: Sequence[Analysis]) -> Counter[str]:
     """Score a claimed batch (of one model version) and write each answer where the claim stands.
 
     A batch that fails as a whole goes back to pending with its attempt counted, or to FAILED
-    at the limit; a photo that cannot be used fails at once, with its reason.
+    at the limit, and so does one photo that a disk does not give; a photo that cannot be used fails
+    at once, with its reason. Where no photo can be read, all go back and nothing is counted:
+    `PhotosAway` is raised. Returns how many ended how: `done`, the code of their `ImageError`, or
+    `batch_failed`.
     """
     token = batch[0].claim_token
+    held = Analysis.objects.filter(claim_token=token, status=RUNNING)
     try:
         engine = engine_for(batch[0].model_version)
-        _score(engine, batch)
-        _write_back(batch, token=token)
+        outcomes, unread = _score(engine, batch)
+        _write_back([row for row in batch if row.pk not in unread], token=token)
+        for key, reason in unread.items():
+            claims.release(held.filter(pk=key), reason=reason)
+    except GONE:
+        raise  # nothing can be written now; the next sweep gives the rows back
+    except photos_away.PhotosAway as error:
+        claims.give_back(held, reason=str(error))
+        raise
     except Exception as error:
         # Whatever went wrong is of this batch; the worker must live on for the others.
         logger.exception("A batch of %d analyses failed", len(batch))
-        held = Analysis.objects.filter(claim_token=token, status=RUNNING)
         claims.release(held, reason=f"{type(error).__name__}: {error}")
-    else:
-        explain.explain(batch)
-        similar.assign(batch)
+        return Counter(batch_failed=len(batch))
+    explain.explain(batch)
+    similar.assign(batch)
+    return outcomes
 
 
-def _score(engine: Engine, batch: Sequence[Analysis]) -> None:
-    """Fill in the result fields of each row; nothing is saved here."""
+def _score(engine: Engine, batch: Sequence[Analysis]) -> tuple[Counter[str], dict[int, str]]:
+    """Fill in the result fields of each row; nothing is saved here.
+
+    Returns how many ended how, and the rows, by key, whose photo could not be read just now, with
+    the reason.
+    """
+    outcomes: Counter[str] = Counter()
     images = embeddings.image_vectors(
         engine, [(row.image_sha256, photos.source(row.image)) for row in batch]
     )
-    texts = embeddings.text_vectors(engine, [row.text for row in batch])
-    categories, limits = active_categories(), Thresholds(batch[0].model_version)
+    version = batch[0].model_version
+    unread = {row.text: reading.unreadable(version, row.text) for row in batch}
+    texts = embeddings.text_vectors(engine, [text for text, code in unread.items() if not code])
+    categories, limits = active_categories(), Thresholds(version)
+    not_read: dict[int, str] = {}
     for row in batch:
         vector = images[row.image_sha256]
+        if isinstance(vector, Unread):
+            not_read[row.pk] = str(vector)
+            outcomes[vector.code] += 1
+            continue
         row.finished_at = timezone.now()
         if isinstance(vector, ImageError):
             row.status, row.error = FAILED, str(vector)
+            outcomes[vector.code] += 1
             continue
-        score = float(scoring.similarity(vector[None], texts[row.text][None])[0])
-        results.apply_score(row, score, limits=limits)
+        outcomes["done"] += 1
+        if code := unread[row.text]:
+            results.apply_unreadable(row, code)
+        else:
+            score = float(scoring.similarity(vector[None], texts[row.text][None])[0])
+            results.apply_score(row, score, limits=limits)
         row.precision = engine.encoder.precision
         row.top_categories = (
             engine.rank(vector, categories, top_k=TOP_CATEGORIES) if categories else []
         )
+    text_parts.fill(engine, batch, images)
+    return outcomes, not_read
 
 
 def _write_back(batch: Sequence[Analysis], *, token: uuid.UUID | None) -> None:

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
+from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
 
 from ..queries.one_parameter import among
@@ -28,16 +29,18 @@ from . import results
 _COLUMNS = """
 INSERT INTO moderation_analysis (
     product_id, text, image, image_sha256, content_hash, top_categories, precision,
-    model_version_id, threshold_override, similarity, p_mismatch, threshold_used, is_mismatch,
-    created_at, finished_at, status, attempts, claimed_by, error
+    preparation, parts, model_version_id, threshold_override, similarity, p_mismatch,
+    threshold_used, is_mismatch, unreadable, created_at, finished_at, status, attempts,
+    claimed_by, error
 )"""
 _SCORED = f"""{_COLUMNS}
-SELECT p.id, p.text, p.image, p.image_sha256, p.content_hash, %s, %s,
-    %s, %s, %s, %s, %s, %s, %s, %s, 'done', 0, '', ''
+SELECT p.id, p.text, p.image, p.image_sha256, p.content_hash, %s, %s, %s,
+    %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'done', 0, '', ''
 FROM moderation_product p WHERE p.id = %s AND p.content_hash = %s"""
 _JUDGED_AGAIN = f"""{_COLUMNS}
 SELECT p.id, known.text, known.image, p.image_sha256, p.content_hash, known.top_categories,
-    known.precision, %s, %s, known.similarity, %s, %s, %s, %s, %s, 'done', 0, '', ''
+    known.precision, known.preparation, %s, %s, %s, known.similarity, %s, %s, %s, %s, %s, %s,
+    'done', 0, '', ''
 FROM moderation_analysis known JOIN moderation_product p
     ON p.id = known.product_id AND p.content_hash = known.content_hash
 WHERE known.id = %s"""
@@ -52,13 +55,15 @@ class NewAnalysis(NamedTuple):
     product_id: int
     external_id: str
     content_hash: str
-    similarity: float
+    similarity: float | None
     p_mismatch: float | None
-    threshold_used: float
-    is_mismatch: bool
+    threshold_used: float | None
+    is_mismatch: bool | None
+    unreadable: str = ""
     known_from: int | None = None  # the analysis with this similarity
     top_categories: str = "[]"  # JSON
     precision: str = ""
+    parts: str | None = None  # JSON
 
 
 def write(
@@ -101,13 +106,13 @@ def _insert(
     scored: list[tuple[Any, ...]] = []
     judged_again: list[tuple[Any, ...]] = []
     for a in answers:
-        verdict = (a.p_mismatch, a.threshold_used, a.is_mismatch, stamp, stamp)
+        verdict = (a.p_mismatch, a.threshold_used, a.is_mismatch, a.unreadable, stamp, stamp)
         if a.known_from is None:
-            ranked = (a.top_categories, a.precision)
+            ranked = (a.top_categories, a.precision, PREPARATION, a.parts)
             key = (a.product_id, a.content_hash)
             scored.append((*ranked, *head, a.similarity, *verdict, *key))
         else:
-            judged_again.append((*head, *verdict, a.known_from))
+            judged_again.append((a.parts, *head, *verdict, a.known_from))
     with connection.cursor() as cursor:
         for sql, rows in ((_SCORED, scored), (_JUDGED_AGAIN, judged_again)):
             if rows:
@@ -126,9 +131,7 @@ def _concerned(
         .filter(among("analysis__product", ids))
         .exclude(analysis__content_hash=F("analysis__product__content_hash"))
     )
-    entering = {
-        answer.product_id for answer in answers if answer.is_mismatch or _drawn(answer, near=near)
-    }
+    entering = {answer.product_id for answer in answers if _enters(answer, near=near)}
     return sorted(
         entering.union(
             waiting.values_list("product_id", flat=True),
@@ -137,8 +140,12 @@ def _concerned(
     )
 
 
-def _drawn(answer: NewAnalysis, *, near: float) -> bool:
-    """Whether the audit draws this product, which passed."""
+def _enters(answer: NewAnalysis, *, near: float) -> bool:
+    """Whether the product is flagged, or cannot be read and is wanted, or passed and is drawn."""
+    if answer.is_mismatch:
+        return True
+    if answer.unreadable:
+        return sampling.entry_of_unreadable() is not None
     if sampling.random_number(answer.external_id) >= settings.AUDIT_SHARE * sampling.NEAR_FACTOR:
         return False  # nearly all: not even near the threshold
     row = Analysis(

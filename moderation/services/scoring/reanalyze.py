@@ -1,10 +1,11 @@
 """Score products again: those a model must look at are requested, the others judged again.
 
 A similarity does not depend on the threshold. Where the model has already scored a product's
-present photo and text, a new threshold therefore runs no model: a finished analysis is derived
-from the known similarity. Where it has not, but the vectors of photo and text are cached or follow
-from cached ones (`embeddings`), they are scored here, by the chunk. History is kept: each answer
-is a new row. `ALL` scores again only where the threshold has not moved.
+present photo and text, prepared as texts are now, a new threshold therefore runs no model: a
+finished analysis is derived from the known similarity. Where it has not, but the vectors of photo
+and text are cached or follow from cached ones (`embeddings`), they are scored here, by the chunk.
+History is kept: each answer is a new row. `ALL` scores again only where the threshold has not
+moved.
 
 Running the same again resumes where it was stopped. With `STALE`, `FAILED` or a threshold, a
 product that is done no longer meets the criterion. For the rest `since` draws the line: products
@@ -21,6 +22,7 @@ from enum import Enum, auto
 from django.db import reset_queries, transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
 
+from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Analysis, Category, ModelVersion, Product
 
 from ..queries.one_parameter import among
@@ -41,7 +43,7 @@ class Which(Enum):
 
     ALL = auto()
     FAILED = auto()  # the newest analysis of the present photo and text failed
-    STALE = auto()  # no score, or of another model, content, threshold or calibration
+    STALE = auto()  # no score, or of another model, content, preparation, threshold, calibration
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Job:
     since: datetime | None = None
 
     def products(self) -> QuerySet[Product]:
-        chosen = Product.objects.all()
+        chosen = Product.objects.scorable()
         if self.category is not None:
             chosen = chosen.filter(category=self.category)
         if self.which is Which.FAILED:
@@ -181,7 +183,9 @@ def _step(job: Job, case: Case, judge: Rescorer) -> _Step:
     if newest.status == FAILED:
         # A photo that failed fails at any threshold: `FAILED` is there to try it again.
         return _Step.NOTHING if job.is_about_thresholds else _Step.ASK
-    if newest.threshold_used != case.threshold:
+    if newest.preparation != PREPARATION:
+        return _Step.SCORE  # the model would read the text otherwise by now
+    if newest.threshold_used != case.threshold and not newest.unreadable:
         return _Step.DERIVE
     if not job.is_about_thresholds:
         return _Step.SCORE
@@ -228,5 +232,5 @@ def _take(
     plan: _Plan, tally: ReanalysisTally, case: Case, answer: bulk_results.NewAnalysis
 ) -> None:
     plan.answers.append(answer)
-    tally.newly_flagged += answer.is_mismatch and not case.was_flagged
+    tally.newly_flagged += bool(answer.is_mismatch) and not case.was_flagged
     tally.no_longer_flagged += case.was_flagged and not answer.is_mismatch

@@ -15,10 +15,11 @@ from moderation.clip import prompts, scoring
 from moderation.clip.checkpoints import checkpoint
 from moderation.models import Analysis, ModelVersion, Product
 
-from ..encoding import embeddings
+from ..encoding import embeddings, text_parts
 from ..encoding.engine import TOP_CATEGORIES, active_categories, engine_for
 from ..queries.one_parameter import among
 from ..registry import files
+from ..rules import reading
 from ..rules.thresholds import Thresholds, columns
 from .bulk_results import NewAnalysis
 
@@ -34,6 +35,9 @@ class Newest(NamedTuple):
     similarity: float | None
     threshold_used: float | None
     p_mismatch: float | None
+    unreadable: str
+    preparation: str
+    parts: text_parts.Stored | None
 
 
 class Case(NamedTuple):
@@ -110,10 +114,28 @@ class Rescorer:
         return curve.p_mismatch(similarity, category) if curve else None
 
     def judge_again(self, case: Case) -> NewAnalysis | None:
-        """The answer by the similarity that the newest analysis found."""
-        if case.newest is None or case.newest.similarity is None:
+        """The answer by what the newest analysis found: a similarity, or that it cannot be read."""
+        newest = case.newest
+        if newest is None or (newest.similarity is None and not newest.unreadable):
             return None
-        return self._answer(case, case.newest.similarity)._replace(known_from=case.newest.pk)
+        if newest.similarity is None:
+            return self._unread(case, newest.unreadable)._replace(known_from=newest.pk)
+        parts = text_parts.judged_again(newest.parts, threshold=case.threshold)
+        return self._answer(case, newest.similarity)._replace(
+            known_from=newest.pk, parts=None if parts is None else json.dumps(parts)
+        )
+
+    def _unread(self, case: Case, code: str) -> NewAnalysis:
+        return NewAnalysis(
+            product_id=case.product_id,
+            external_id=case.external_id,
+            content_hash=case.content_hash,
+            similarity=None,
+            p_mismatch=None,
+            threshold_used=None,
+            is_mismatch=None,
+            unreadable=code,
+        )
 
     def _answer(self, case: Case, similarity: float) -> NewAnalysis:
         return NewAnalysis(
@@ -132,17 +154,38 @@ class Rescorer:
         `ranked` adds the most likely categories; their prompts are encoded once per version.
         """
         images, has_image = self.known.matrix("image", [case.image_sha256 for case in cases])
-        hashes = [embeddings.text_sha256(case.text) for case in cases]
-        texts, has_text = self.known.matrix("text", hashes)
-        (both,) = np.nonzero(has_image & has_text)
-        found: list[NewAnalysis | None] = [None] * len(cases)
-        if not both.size:
+        found = self._judged(cases, images, has_image)
+        places = [place for place, answer in enumerate(found) if answer is not None]
+        if not places:
             return found
-        similarities = scoring.similarity(images[both], texts[both])
-        tops = self.ranking.as_json(images[both]) if ranked else ["[]"] * len(both)
-        for row, similarity, top in zip(both.tolist(), similarities.tolist(), tops, strict=True):
-            answer = self._answer(cases[row], similarity)
-            found[row] = answer._replace(top_categories=top, precision=self.known.precision)
+        tops = self.ranking.as_json(images[places]) if ranked else ["[]"] * len(places)
+        for place, top in zip(places, tops, strict=True):
+            if (answer := found[place]) is not None:
+                precision = self.known.precision
+                found[place] = answer._replace(top_categories=top, precision=precision)
+        return found
+
+    def _judged(
+        self, cases: Sequence[Case], images: np.ndarray, has_image: np.ndarray
+    ) -> list[NewAnalysis | None]:
+        """The answers where the photo's vector is known, and the text's or why it is not read."""
+        codes = {text: reading.unreadable(self.version, text) for text in {c.text for c in cases}}
+        found = [
+            self._unread(case, code) if there and (code := codes[case.text]) else None
+            for case, there in zip(cases, has_image, strict=True)
+        ]
+        texts, has_text = self.known.matrix(
+            "text", [embeddings.text_sha256(case.text) for case in cases]
+        )
+        is_read = np.array([not codes[case.text] for case in cases], dtype=bool)
+        (both,) = np.nonzero(has_image & has_text & is_read)
+        if both.size:
+            similarities = scoring.similarity(images[both], texts[both])
+            places = both.tolist()
+            whole = text_parts.read_whole(self.version, [cases[place].text for place in places])
+            for place, score, is_whole in zip(places, similarities.tolist(), whole, strict=True):
+                parts = "[]" if is_whole else None  # the worker looks at them, once it explains
+                found[place] = self._answer(cases[place], score)._replace(parts=parts)
         return found
 
     @cached_property

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db.models import F, OuterRef, Q, Subquery
 
 from moderation.clip import scoring
+from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Analysis, Product
 
 from ..queue import review_queue
@@ -19,8 +20,11 @@ RESULT_FIELDS = [
     "p_mismatch",
     "threshold_used",
     "is_mismatch",
+    "unreadable",
     "top_categories",
     "precision",
+    "preparation",
+    "parts",
     "finished_at",
     "claim_token",
     "lease_expires_at",
@@ -35,10 +39,18 @@ def apply_score(row: Analysis, score: float, *, limits: Thresholds | None = None
     version, category = row.model_version, row.product.category
     limits = limits or Thresholds(version)
     threshold = limits.of(traits(row.product), override=row.threshold_override)
-    row.similarity = score
+    row.similarity, row.preparation = score, PREPARATION
     row.p_mismatch = version.p_mismatch(score, category.name if category else None)
     row.threshold_used = threshold
     row.is_mismatch = scoring.judge(score, threshold=threshold).is_mismatch
+    row.unreadable = ""
+    row.status, row.error = Analysis.Status.DONE, ""
+
+
+def apply_unreadable(row: Analysis, code: str) -> None:
+    """Mark the row done without an answer: its text is in a language that its model cannot read."""
+    row.similarity = row.p_mismatch = row.threshold_used = row.is_mismatch = None
+    row.unreadable, row.preparation, row.parts = code, PREPARATION, None
     row.status, row.error = Analysis.Status.DONE, ""
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,15 +19,18 @@ from django.conf import settings
 from PIL import Image
 
 from moderation.clip import scoring
-from moderation.clip.backends.device import cpu_cores
+from moderation.clip.backends.core_count import cpu_cores
 from moderation.clip.errors import ImageError
+from moderation.clip.explanation.explain_parts import Part
+from moderation.clip.folding import in_lower_case
 from moderation.clip.pictures.images import open_image
-from moderation.models import Category, ModelVersion, Product
+from moderation.clip.texts.prepare import prepare
+from moderation.models import Category, ModelVersion, Product, key_of
 
-from ..encoding import embeddings
+from ..encoding import embeddings, text_parts
 from ..encoding.engine import Engine, active_categories, engine_for
 from ..registry import versions
-from ..rules import photos
+from ..rules import photos, reading
 from ..rules.thresholds import Thresholds, traits
 
 Source = Path | bytes | BinaryIO
@@ -49,11 +53,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of a pair, and which version said it."""
+    """What the model says of a pair: nothing where it cannot read it. And what it read of it."""
 
-    verdict: scoring.Verdict
+    verdict: scoring.Verdict | None
+    threshold_used: float
     p_mismatch: float | None
     model_version: str
+    why_unreadable: str = ""
+    text_read: str = ""
+    parts: tuple[Part, ...] = ()
 
 
 class NoCategories(Exception):
@@ -83,7 +91,7 @@ def analyze(pair: Pair) -> Answer:
     engine = engine_for(version)
     image = _decode(engine, pair.image)
     vectors = engine.batcher.encode([image], [pair.text])
-    return _answer(Thresholds(version), pair, vectors=(vectors.images[0], vectors.texts[0]))
+    return _answer(Thresholds(version), engine, pair, (vectors.images[0], vectors.texts[0]))
 
 
 def analyze_batch(pairs: Sequence[Pair]) -> list[Answer | ImageError]:
@@ -130,7 +138,7 @@ def analyze_products(product_ids: Sequence[str]) -> list[Answer | ImageError | N
             answers.append(image)
             continue
         pair = Pair(b"", product.text, product=product)
-        answers.append(_answer(limits, pair, vectors=(image, texts[product.text])))
+        answers.append(_answer(limits, engine, pair, (image, texts[product.text])))
     return answers
 
 
@@ -153,8 +161,8 @@ def classify(
 
 def _named(names: Sequence[str]) -> list[tuple[str, str]]:
     """(name, prompt noun); a category that the shop knows is asked about in its own words."""
-    known = {category.name.lower(): category.prompt_noun for category in Category.objects.all()}
-    return [(name, known.get(name.lower(), name.lower())) for name in names]
+    known = {category.key: category.prompt_noun for category in Category.objects.all()}
+    return [(name, known.get(key_of(name), in_lower_case(name))) for name in names]
 
 
 def _decode(engine: Engine, source: Source) -> Image.Image:
@@ -189,19 +197,35 @@ def _judge(
     )
     encoded = iter(zip(vectors.images, vectors.texts, strict=True))
     return [
-        image if isinstance(image, ImageError) else _answer(limits, pair, vectors=next(encoded))
+        image if isinstance(image, ImageError) else _answer(limits, engine, pair, next(encoded))
         for pair, image in zip(pairs, decoded, strict=True)
     ]
 
 
-def _answer(limits: Thresholds, pair: Pair, *, vectors: tuple[np.ndarray, np.ndarray]) -> Answer:
+def _answer(
+    limits: Thresholds, engine: Engine, pair: Pair, vectors: tuple[np.ndarray, np.ndarray]
+) -> Answer:
     """Rounded as the worker rounds, so that both give the same score. `vectors` are [d] each."""
-    rounded = (embeddings.rounded(vector)[None] for vector in vectors)
-    score = float(scoring.similarity(*rounded)[0])
-    category = pair.product and pair.product.category
+    version, category = limits.version, pair.product and pair.product.category
     threshold = limits.of(traits(pair.product), override=pair.threshold)
+    if code := reading.unreadable(version, pair.text):
+        why = reading.why_unreadable(version, code)
+        return Answer(None, threshold, None, version.name, why, text_read=prepare(pair.text))
+    image, text = (embeddings.rounded(vector) for vector in vectors)
+    score = float(scoring.similarity(image[None], text[None])[0])
+    asked = text_parts.Asked(pair.text, image, threshold)
+    (parts,) = text_parts.judged(engine, [asked], encode=partial(_encoded, engine))
     return Answer(
         verdict=scoring.judge(score, threshold=threshold),
-        p_mismatch=limits.version.p_mismatch(score, category.name if category else None),
-        model_version=limits.version.name,
+        threshold_used=threshold,
+        p_mismatch=version.p_mismatch(score, category.name if category else None),
+        model_version=version.name,
+        text_read=prepare(pair.text),
+        parts=parts,
     )
+
+
+def _encoded(engine: Engine, texts: Sequence[str]) -> dict[str, np.ndarray]:
+    """By text its vector, as the worker rounds it; nothing is kept of what a request brought."""
+    vectors = engine.batcher.encode([], texts).texts
+    return {text: embeddings.rounded(row) for text, row in zip(texts, vectors, strict=True)}

@@ -1,4 +1,4 @@
-"""Products whose scores are of a previous version, threshold or calibration, and refreshing them.
+"""Products whose scores are of a previous version, text preparation, threshold or calibration.
 
 `manage.py reanalyze --stale` finds the same products one by one, and those without any score.
 """
@@ -12,6 +12,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Abs
 from django_q.tasks import async_task
 
+from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Analysis, ModelVersion, Product
 
 from ..queries import cache
@@ -60,20 +61,22 @@ def prepare_stale(version: ModelVersion, *, at_once: bool = False) -> None:
 def _question(version: ModelVersion) -> tuple[Any, Callable[[], int]]:
     """What the count depends on, and what finds it."""
     limits = Thresholds(version)
-    depends_on = [probability.depends_on(version), limits.depends_on]
+    depends_on = [probability.depends_on(version), limits.depends_on, PREPARATION]
     return depends_on, lambda: _stale(limits)[: COUNTED_AT_MOST + 1].count()
 
 
 def _stale(limits: Thresholds) -> QuerySet[Product]:
     version = limits.version
-    scored = Product.objects.filter(analysis__content_hash=F("content_hash")).order_by()
+    present = Product.objects.present()
+    scored = present.filter(analysis__content_hash=F("content_hash")).order_by()
     scored = scored.annotate(moved=Abs(F("analysis__threshold_used") - limits.sql()))
     recalibrated = Q(analysis__p_mismatch__isnull=False)
     if (calibration := version.calibrated) is not None:
         p = probability.sql(calibration)
         scored = scored.annotate(away=Abs(F("analysis__p_mismatch") - p))
         recalibrated = Q(analysis__p_mismatch=None) | Q(away__gt=rescore.SAME_P)
-    judged_otherwise = Q(analysis__status=DONE) & (Q(moved__gt=0) | recalibrated)
+    scored_by_it = Q(analysis__status=DONE, analysis__unreadable="")
+    judged_otherwise = scored_by_it & (Q(moved__gt=0) | recalibrated)
     # What this version cannot read stays with what another one said of it.
     unreadable = Analysis.objects.filter(
         product=OuterRef("pk"),
@@ -81,5 +84,6 @@ def _stale(limits: Thresholds) -> QuerySet[Product]:
         content_hash=OuterRef("content_hash"),
         status=FAILED,
     )
-    stale = ~Q(analysis__model_version=version) | judged_otherwise
+    read_otherwise = ~Q(analysis__preparation=PREPARATION)
+    stale = ~Q(analysis__model_version=version) | read_otherwise | judged_otherwise
     return scored.filter(stale).exclude(Exists(unreadable))

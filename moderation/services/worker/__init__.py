@@ -1,1 +1,1 @@
-"""The worker processes: their heartbeat, and the wake-up message (doorbell)."""
+"""The worker processes: their heartbeat, and where a cluster's work comes from."""

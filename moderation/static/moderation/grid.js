@@ -1,6 +1,8 @@
 // The grid: keys mark listings, and what the page holds is kept while it is seen and given back
 // when it is left. Without this script everything works as a plain form.
 
+import { keysOf } from "./keys.js";
+
 const grid = document.getElementById("grid");
 const HEARTBEAT_MS = 60_000;
 const LOOK_MS = 1500; // nobody has looked at twelve listings sooner: a key pressed twice decides once
@@ -42,16 +44,19 @@ function press(event) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  const key = event.key.toLowerCase();
+  if (keysOf(event).some(isHeard)) event.preventDefault();
+}
+
+function isHeard(key) {
   if (key === "enter") grid.requestSubmit();
   else if (key === "r") grid.querySelector("[data-reason]").focus();
   else {
     const box = grid.querySelector(`[name=mismatch][data-key="${CSS.escape(key)}"]`);
-    if (!box) return;
-    box.click();
-    box.focus();
+    box?.click();
+    box?.focus();
+    return Boolean(box);
   }
-  event.preventDefault();
+  return true;
 }
 
 function goesOn(event) {

@@ -185,7 +185,7 @@ function take(response, answer, { back, decides, why, isUndo }) {
   }
   say(sentence, true);
   // Nothing is there to look at: ask again, as the person would.
-  if (isWaiting && !outbox.length) setTimeout(() => post(queue.dataset.ahead, tokenOnly()), RETRY_MS);
+  if (isWaiting && !outbox.length) setTimeout(askAhead, RETRY_MS);
 }
 
 function takeIn(answer) {
@@ -201,11 +201,22 @@ function takeIn(answer) {
   tellReady();
   if (!outbox.length) document.getElementById("queue-bar").outerHTML = answer.bar;
   if ((isWaiting || !shown()) && ahead.length) showNext();
-  else if (isWaiting && answer.empty && !outbox.length) {
-    const holder = document.createElement("div");
-    holder.innerHTML = answer.empty;
-    show(holder.firstElementChild);
+  else if (isWaiting && !outbox.length) showEmpty(answer);
+}
+
+// Without a word on why there is nothing, what was meant to come is in no hand just now.
+function showEmpty({ empty }) {
+  if (!empty) {
+    setTimeout(askAhead, RETRY_MS);
+    return;
   }
+  const holder = document.createElement("div");
+  holder.innerHTML = empty;
+  show(holder.firstElementChild);
+}
+
+function askAhead() {
+  post(queue.dataset.ahead, tokenOnly());
 }
 
 function undone(item) {
@@ -293,5 +304,5 @@ window.addEventListener("pageshow", (event) => {
 document.documentElement.classList.add("has-script");
 setUpLook({ queue, finish, isIdle: () => !isWaiting && !isBlocked });
 countTime();
-if (shown()?.dataset.hold) post(queue.dataset.ahead, tokenOnly());
+if (shown()?.dataset.hold) askAhead();
 setTimeout(keepClaim, 1500); // a reload may have given back what it just fetched

@@ -1,6 +1,8 @@
 // What hands do in the queue: keys press the page's own buttons, the photo is enlarged, a finger
 // swipes it, small windows ask why an item is skipped. Each element names its key in `data-key`.
 
+import { keysOf } from "./keys.js";
+
 const zoom = document.getElementById("queue-zoom");
 const help = document.getElementById("queue-help");
 const skipping = document.getElementById("queue-skip");
@@ -129,22 +131,19 @@ export function setUpLook({ queue, finish, isIdle }) {
   }
 
   // An open window takes only its own keys, and those that close it.
-  function pressIn(dialog, key, event) {
+  function pressIn(dialog, key) {
     const opener = { [zoom.id]: "[data-zoom]", [help.id]: "[data-open]" }[dialog.id];
     const closer = opener && queue.querySelector(opener);
     if (closer && hears(closer, key)) {
       dialog.close();
-      event.preventDefault(); // or it would be typed where the focus goes back to
-      return;
+      return true;
     }
-    if (dialog !== skipping) return;
+    if (dialog !== skipping) return false;
     const reasons = [...skipping.querySelectorAll("[data-skip]")];
     const again = queue.querySelector("[data-choose=queue-skip]");
     const button = again && hears(again, key) ? reasons[0] : reasons[Number(key) - 1];
-    if (button) {
-      event.preventDefault();
-      skip(button);
-    }
+    if (button) skip(button);
+    return Boolean(button);
   }
 
   document.addEventListener("keydown", (event) => {
@@ -156,9 +155,8 @@ export function setUpLook({ queue, finish, isIdle }) {
       return;
     }
     if (queue.dataset.keys === "off") return;
-    const key = event.key.toLowerCase();
-    if (dialog) pressIn(dialog, key, event);
-    else if (press(key)) event.preventDefault();
+    const isHeard = (key) => (dialog ? pressIn(dialog, key) : press(key));
+    if (keysOf(event).some(isHeard)) event.preventDefault(); // or it would be typed into a new focus
   });
 
   // ── Swipe: left is a mismatch, right a match ──────────────────────────────────────────────

@@ -17,6 +17,7 @@ import pytest
 from moderation.clip.checkpoints import hub as hub_module
 from tests.support.clip_models import build_folder
 from tests.support.hub_server import Hub, serve
+from tests.support.siglip_model import DIM, build_siglip
 
 pytestmark = pytest.mark.slow
 
@@ -103,6 +104,7 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Pa
     return {
         "shop/safe": (safe, COMMIT),
         "shop/large": (large, COMMIT),
+        "shop/siglip": (build_siglip(root / "siglip"), COMMIT),
         "shop/harmful": (harmful, COMMIT),
         "shop/empty": (tmp_path_factory.mktemp("empty"), COMMIT),
         PINNED_NAME: (old, PINNED_COMMIT),
@@ -138,6 +140,12 @@ def test_a_repository_with_safetensors_is_fetched_once_and_loads(hub: Hub, clien
     again = client.resolve("shop/safe", revision=COMMIT, load=True)
     assert (again["sha"], again["available"], again["dim"]) == (first["sha"], True, 16)
     assert hub.log == [], "a commit that is here needs no request, neither does loading it"
+
+
+def test_another_family_comes_with_what_its_tokenizer_needs(client: Client) -> None:
+    answer = client.resolve("shop/siglip", load=True)
+    assert (answer["revision"], answer["dim"]) == (COMMIT, DIM)
+    assert (Path(answer["folder"]) / "tokenizer_config.json").is_file()
 
 
 def test_a_pickle_is_read_weights_only_and_kept_as_safetensors(hub: Hub, client: Client) -> None:

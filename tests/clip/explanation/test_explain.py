@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,23 @@ from moderation.clip.data.augment import colours_in, swap_colour
 from moderation.clip.encoder import Encoder
 from moderation.clip.explanation import explain, explain_category
 from moderation.clip.explanation.explain import EncodedListing, Explainer
-from moderation.clip.explanation.explain_finding import Explained
+from moderation.clip.explanation.explain_finding import (
+    Explained,
+    Word,
+    most_wrong,
+    suggestion,
+)
 from moderation.clip.explanation.explain_words import (
+    Term,
     canonical_colour,
     replaced,
     terms,
     without,
 )
+from moderation.clip.explanation.margins import KindMargins, Margins
 from moderation.clip.prompts import category_vectors
-from moderation.demo import demo_products, draw
+from moderation.demo import KINDS, demo_products, draw
+from moderation.services.encoding.margins import on_drawn_products
 
 BUNDLED = Path(explain.__file__).parents[1] / "bundled"
 COLOURS = ("black", "white", "blue", "red", "green", "yellow", "purple", "pink")
@@ -33,8 +42,14 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture(scope="module")
-def asked(encoder: Encoder) -> Callable[..., list[Explained]]:
-    explainer = Explainer(encoder.encode_texts, logit_scale=encoder.logit_scale)
+def margins(encoder: Encoder) -> Margins:
+    """Those of this model, as the worker measures them."""
+    return on_drawn_products(encoder)
+
+
+@pytest.fixture(scope="module")
+def asked(encoder: Encoder, margins: Margins) -> Callable[..., list[Explained]]:
+    explainer = Explainer(encoder.encode_texts, logit_scale=encoder.logit_scale, margins=margins)
 
     def ask(
         images: list[Image.Image], texts: list[str], *, threshold: float = 0.25
@@ -132,13 +147,13 @@ def test_the_corrected_text_is_the_true_one(drawn: list) -> None:
 def test_no_text_is_suggested_that_would_be_flagged_again(
     asked: Callable[..., list[Explained]],
 ) -> None:
-    image = draw("mug", colour="blue", seed=1, size=96)
+    image = draw("mug", colour="red", seed=1, size=96)
 
     (kind,), (strict,) = (
         asked([image], ["Tea mug yellow"], threshold=threshold) for threshold in (0.25, 0.99)
     )
 
-    assert kind.suggestion == "Tea mug blue"
+    assert kind.suggestion == "Tea mug red"
     assert strict.finding is not None
     assert strict.suggestion is None
 
@@ -153,6 +168,16 @@ def test_both_colours_of_a_text_are_no_alternatives_to_each_other(
 
 
 # ── Kinds of product ──────────────────────────────────────────────────────────────────────────
+def test_of_two_kinds_side_by_side_the_last_is_the_product() -> None:
+    for text, kinds in {
+        "Organic green table pears": ["pear"],
+        "Blue shirt dress": ["dress"],
+        "Shirt, dress and belt": ["shirt", "dress", "belt"],
+        "Dress with belt": ["dress", "belt"],
+    }.items():
+        assert [term.name for term in terms(text) if term.kind == "type"] == kinds
+
+
 def test_another_kind_of_product_is_said_without_a_correction(
     asked: Callable[..., list[Explained]],
 ) -> None:
@@ -179,7 +204,71 @@ def test_another_kind_of_product_is_said_without_a_correction(
         assert one.suggestion is None
 
 
-def test_a_category_is_said_not_to_fit_where_it_clearly_does_not(encoder: Encoder) -> None:
+def test_a_colour_is_blamed_only_where_the_kind_fits(encoder: Encoder, margins: Margins) -> None:
+    """Of a jacket, “green pears” is no wrong colour."""
+    products = demo_products(70, seed=5)
+    pairs = [
+        (own, other)
+        for own, other in zip(products, products[1:] + products[:1], strict=True)
+        if KINDS[own.kind].group != KINDS[other.kind].group
+    ]
+    names = sorted({kind.category for kind in KINDS.values()})
+    vectors = category_vectors(encoder.encode_texts, [name.lower() for name in names])
+    images = encoder.encode_images([own.image(96) for own, _ in pairs])
+    texts = encoder.encode_texts([other.text for _, other in pairs])
+    scale = encoder.logit_scale
+    listings = [
+        EncodedListing(
+            *(image, text, other.text, 0.25),
+            explain_category.standing(
+                image, vectors, own=names.index(other.category), logit_scale=scale
+            ).lead,
+        )
+        for image, text, (_, other) in zip(images, texts, pairs, strict=True)
+    ]
+
+    answers = Explainer(encoder.encode_texts, logit_scale=scale, margins=margins).explain(listings)
+
+    said = [one.finding.term.kind for one in answers if one.finding]
+    assert said.count("colour") <= 0.2 * len(pairs)
+    assert said.count("type") > said.count("colour")
+
+
+def test_where_the_kind_is_improbable_no_colour_is_blamed_and_no_text_suggested() -> None:
+    pear = Word(Term(((6, 11),), "pears", "type", "pear"), drop=1.0, gap=5.0)
+    green = Word(
+        Term(((0, 5),), "Green", "colour", "green"),
+        drop=3.0,
+        gap=9.0,
+        shares=(("navy blue", 0.9),),
+        best_swap=("Navy blue pears", 0.4),
+    )
+    words, fits = [green, pear], [green, replace(pear, gap=-2.0)]
+
+    def said(words: list[Word], *, lead: float | None = None, **word: float) -> Word | None:
+        margins = Margins(KindMargins(**word), KindMargins(doubt=4.0))
+        return most_wrong(words, margins=margins, category_lead=lead)
+
+    assert said(words, doubt=2.0, wrong=4.0) == pear
+    assert said(words, doubt=2.0, wrong=6.0) is None
+    assert said(fits, doubt=2.0, wrong=4.0) == green
+    assert said(fits, lead=5.0, doubt=2.0, wrong=4.0) is None  # its category is improbable
+    assert suggestion(pear, threshold=0.1) is None
+    assert suggestion(green, threshold=0.1) == "Navy blue pears"
+
+
+def test_one_kind_that_fits_is_enough() -> None:
+    """A “jacket with a watch pocket” is a jacket."""
+    watch = Word(Term(((0, 5),), "watch", "type", "watch"), drop=2.0, gap=9.0)
+    jacket = Word(Term(((6, 12),), "jacket", "type", "jacket"), drop=-2.0, gap=-1.0)
+    margins = Margins(KindMargins(doubt=2.0, wrong=4.0))
+
+    assert most_wrong([watch, jacket], margins=margins, category_lead=None) is None
+
+
+def test_a_category_is_doubted_where_it_clearly_does_not_fit(
+    encoder: Encoder, margins: Margins
+) -> None:
     nouns = ["a mug", "a dress", "a pair of boots", "a handbag"]
     vectors = category_vectors(encoder.encode_texts, nouns)
     image = encoder.encode_images([draw("mug", colour="blue", seed=1, size=96)])[0]
@@ -189,9 +278,10 @@ def test_a_category_is_said_not_to_fit_where_it_clearly_does_not(encoder: Encode
         for row in (0, 1)
     )
 
-    assert (own.rank, own.of, own.gap, own.is_trusted) == (1, 4, 0.0, False)
+    assert (own.rank, own.of, own.lead) == (1, 4, 0.0)
+    assert not margins.category.doubts(own.lead)
     assert other.rank > 1
-    assert other.is_trusted
+    assert margins.category.doubts(other.lead)
 
 
 # ── Bounds ────────────────────────────────────────────────────────────────────────────────────

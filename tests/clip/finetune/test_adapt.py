@@ -281,6 +281,7 @@ def test_auto_chooses_by_what_there_is(
 
 def test_auto_leaves_the_towers_of_a_large_model_alone(tmp_path: Path, shop: Path) -> None:
     data = data_of(shop)
+    (tmp_path / "config.json").write_text('{"model_type": "clip"}')
     (tmp_path / "model.safetensors").touch()
     os.truncate(tmp_path / "model.safetensors", 4 * SMALL + 4)
     chosen = plan(data, model=tmp_path, device="cpu")
@@ -318,7 +319,9 @@ def test_a_row_without_category_is_a_kind_of_its_own_title() -> None:
         assert negatives.kind[other] != negatives.kind[row]
     assert negatives.other_type(0, rng=rng) is None
     prompts = Prompts(negatives)
-    assert prompts.categories == ["shirts"]  # of a title nobody knows what it is a case of
+    assert prompts.categories == [
+        ("shirts", "a buttoned shirt")
+    ]  # of a title nobody knows what it is a case of
     chosen, texts, _colours = prompts.draw(negatives.kind, rng=rng)
     types, _of_colour = prompts.positives(negatives.kind, bits, chosen=chosen)
     assert len(texts) == 1

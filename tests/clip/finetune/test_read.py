@@ -40,6 +40,16 @@ def rows(count: int, *, start: int = 0, mismatches: int | None = None) -> Rows:
     ]
 
 
+def test_a_training_reads_texts_as_the_model_will(write: Callable[..., Path]) -> None:
+    table = [(place, f"NEW!!! {text} <b>(Size M)</b>", label) for place, text, label in rows(80)]
+    csv = write(table)
+    data = read_csvs(csv, None, csv.parent, write(table[:4], name="listings.csv"))
+    assert data.listings is not None
+    for part in (data.train, data.validation, data.calibration, data.listings):
+        assert {text.split()[0] for text in part.texts} == {"thing"}
+        assert all(len(text.split()) == 2 for text in part.texts)
+
+
 def test_an_undivided_file_is_split_without_dividing_a_picture_or_a_title(
     write: Callable[..., Path],
 ) -> None:

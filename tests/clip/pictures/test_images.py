@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from moderation.clip.errors import ImageError
-from moderation.clip.pictures.images import check_image, open_image
+from moderation.clip.pictures.images import check_image, open_image, suffix, to_rgb
 
 
 def picture(width: int = 40, height: int = 30, mode: str = "RGB") -> Image.Image:
@@ -82,6 +83,40 @@ def test_turns_the_picture_as_its_exif_says(orientation: int) -> None:
     assert red > 200
     assert green < 80
     assert "exif" not in image.info or not image.getexif().get(0x0112)
+
+
+SIX = {
+    "ASCII": (2, 2, b"6\0\0\0"),
+    "ASCII without its end": (2, 1, b"6\0\0\0"),
+    "BYTE": (1, 1, b"\6\0\0\0"),
+    "UNDEFINED": (7, 1, b"\6\0\0\0"),
+    "UNDEFINED of two": (7, 2, b"\6\0\0\0"),
+    "two SHORT": (3, 2, b"\6\0\6\0"),
+    "LONG": (4, 1, b"\6\0\0\0"),
+    "FLOAT": (11, 1, struct.pack("<f", 6)),
+}
+UNREADABLE = {
+    "a word": (2, 4, b"top\0"),
+    "nothing": (7, 1, b"\0\0\0\0"),
+    "nine": (3, 1, b"\x09\0\0\0"),
+    "not a number": (11, 1, struct.pack("<f", float("nan"))),
+}
+
+
+def with_orientation(image: Image.Image, kind: int, count: int, value: bytes) -> bytes:
+    entry = struct.pack("<HHI", 0x112, kind, count) + value
+    ifd = struct.pack("<IH", 8, 1) + entry + struct.pack("<I", 0)
+    return encoded(image, "JPEG", exif=b"Exif\0\0II*\0" + ifd)
+
+
+@pytest.mark.parametrize("name", SIX | UNREADABLE)
+@pytest.mark.parametrize("size", [(40, 30), (1403, 1871)])
+def test_an_orientation_of_another_type_is_read_or_left(name: str, size: tuple[int, int]) -> None:
+    data = with_orientation(picture(*size), *(SIX | UNREADABLE)[name])
+    image = open_image(data, shortest_edge=224)
+    assert (image.width > image.height) is ((size[0] > size[1]) is (name not in SIX))
+    assert to_rgb(image).size == image.size  # it is turned once
+    check_image(data)
 
 
 def test_damaged_exif_does_not_spoil_the_picture() -> None:
@@ -177,14 +212,130 @@ def test_random_damage_never_raises_anything_else() -> None:
                 assert error.code in ("truncated", "too_many_pixels", "not_an_image")
 
 
-def png_header(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
+def chunk(kind: bytes, body: bytes, *, error: int = 0) -> bytes:
+    checksum = zlib.crc32(kind + body) ^ error
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
 
+
+def png_header(width: int, height: int) -> bytes:
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b"")
+
+
+def with_chunks(png: bytes, *, early: bytes = b"", late: bytes = b"") -> bytes:
+    """`early` behind the header, `late` behind the picture."""
+    head, end = 8 + 25, len(png) - 12
+    return png[:head] + early + png[head:end] + late + png[end:]
+
+
+BIG = zlib.compress(bytes(3_000_000))
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        chunk(b"iCCP", b"icc\0\0" + BIG),
+        chunk(b"zTXt", b"Comment\0\0" + BIG),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + BIG),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + bytes(3_000_000)),
+        chunk(b"tEXt", b"Comment\0" + b"x" * 1_000_000) * 70,
+        chunk(b"tEXt", b"Comment\0x", error=1),
+        chunk(b"zTXt", b"Comment\0\7x"),
+        chunk(b"eXIf", b"MM\0*", error=1),
+        chunk(b"pHYs", b"short"),
+        chunk(b"acTL", b"odd"),
+    ],
+)
+@pytest.mark.parametrize("place", ["early", "late"])
+def test_what_stands_beside_a_png_s_picture_does_not_spoil_it(beside: bytes, place: str) -> None:
+    plain = encoded(picture(), "PNG")
+    data = with_chunks(plain, **{place: beside})
+    check_image(data)
+    assert np.array_equal(np.asarray(open_image(data)), np.asarray(open_image(plain)))
+
+
+def test_a_png_is_turned_and_made_opaque_as_its_chunks_say() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = open_image(encoded(palette_picture().resize((8, 4)), "PNG", exif=exif, transparency=3))
+    assert (image.size, image.getpixel((2, 4))) == ((4, 8), (255, 255, 255))
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"PLTE"])
+def test_a_wrong_checksum_of_the_picture_itself_is_damage(kind: bytes) -> None:
+    data = bytearray(encoded(palette_picture(), "PNG"))
+    data[data.index(kind) + 6] ^= 1
+    assert refused(bytes(data)).code == "truncated"
+
+
+# ── JPEGs that end early ──────────────────────────────────────────────────────────────────────
+JPEGS = {
+    "baseline": {},
+    "grey": {"mode": "L"},
+    "CMYK": {"mode": "CMYK"},
+    "whole chroma": {"subsampling": 0},
+    "restarts": {"restart_marker_blocks": 5},
+    "progressive": {"progressive": True},
+}
+
+
+def noisy_jpeg(
+    *, mode: str = "RGB", size: tuple[int, int] = (240, 400), **options: object
+) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 256, (*reversed(size), 3), dtype=np.uint8)
+    return encoded(Image.fromarray(noise).convert(mode), "JPEG", **options)
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+@pytest.mark.parametrize("cut", [1, 2])
+def test_a_jpeg_without_its_end_mark_is_the_same_picture(kind: str, cut: int) -> None:
+    whole = noisy_jpeg(**JPEGS[kind])
+    check_image(whole[:-cut])
+    found = open_image(whole[:-cut])
+    assert np.array_equal(np.asarray(found), np.asarray(open_image(whole)))
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
+def test_a_jpeg_cut_off_in_its_picture_is_refused(kind: str, share: float) -> None:
+    whole = noisy_jpeg(**JPEGS[kind])
+    assert refused(whole[: int(len(whole) * share)]).code == "truncated"
+
+
+def test_a_jpeg_may_lack_a_strip_of_a_twentieth() -> None:
+    whole = noisy_jpeg(size=(240, 1600))  # noise: its bytes are spread evenly
+    assert open_image(whole[: int(len(whole) * 0.97)]).size == (240, 1600)
+    assert refused(whole[: int(len(whole) * 0.93)]).code == "truncated"
+
+
+def test_a_jpeg_cut_off_between_two_restarts_is_refused() -> None:
+    whole = noisy_jpeg(restart_marker_blocks=5)
+    marks = [match.start() for match in re.finditer(rb"\xff[\xd0-\xd7]", whole)]
+    for place in marks[: len(marks) // 2 : 7]:
+        for end in (place, place + 1, place + 2):
+            assert refused(whole[:end]).code == "truncated"
+
+
+def test_a_progressive_jpeg_without_its_last_scans_is_refused() -> None:
+    whole = noisy_jpeg(progressive=True)
+    for match in re.finditer(rb"\xff\xda", whole):
+        for end in (match.start(), match.start() + 2, match.start() + 14):
+            assert refused(whole[:end]).code == "truncated"
+
+
+def test_the_scans_of_a_thumbnail_are_not_the_picture_s() -> None:
+    whole = noisy_jpeg(progressive=True, comment=noisy_jpeg(size=(32, 32)))
+    assert whole.count(b"\xff\xda") > noisy_jpeg(progressive=True).count(b"\xff\xda")
+    assert open_image(whole[:-2]).size == (240, 400)
+    assert refused(whole[: whole.rindex(b"\xff\xda")]).code == "truncated"
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp"), ("GIF", ".gif")]
+)
+def test_the_ending_of_a_file_is_told_by_its_content(kind: str, ending: str) -> None:
+    assert suffix(encoded(picture(), kind)) == ending
+    assert suffix(encoded(picture(), "BMP")) == suffix(b"") == ""
 
 
 @pytest.mark.parametrize("edge", [10_001, 60_000])

@@ -53,7 +53,8 @@ def encoders(tiny_folder: Path) -> Iterator[Encoder]:
     family = families.of_model(vit_b_32)
     backend = Torch(family, vit_b_32, ImageTransform(), device="cpu", precision="fp32")
     yield Encoder(backend, tokenizer=tokenizer, batch_size=4)
-    yield Encoder.load(checkpoint.resolve("bundled").folder, device="cpu", precision="fp32")
+    bundled = checkpoint.resolve("bundled").folder
+    yield Encoder.load(bundled, device="cpu", precision="fp32")
 
 
 def test_no_cosine_moves_by_more_than_the_bound(photos: list[bytes], tiny_folder: Path) -> None:
@@ -67,6 +68,19 @@ def test_no_cosine_moves_by_more_than_the_bound(photos: list[bytes], tiny_folder
         texts /= np.linalg.norm(texts, axis=1, keepdims=True)
         others = np.concatenate([texts, whole])  # the pictures themselves point the same way
         assert np.abs(scaled @ others.T - whole @ others.T).max() <= BOUND
+        assert np.linalg.norm(scaled - whole, axis=1).max() <= a_grey_level(encoder, photos)
+
+
+def a_grey_level(encoder: Encoder, photos: list[bytes]) -> float:
+    """How far the vectors move where each pixel of the model's is up to one level off."""
+    random = np.random.default_rng(2)
+    plain = [encoder.transform(open_image(photo)).astype(int) for photo in photos]
+    noisy = [pixels + random.integers(-1, 2, pixels.shape) for pixels in plain]
+    before, after = (
+        encoder.encode_images([Image.fromarray(one.clip(0, 255).astype(np.uint8)) for one in some])
+        for some in (plain, noisy)
+    )
+    return float(np.linalg.norm(before - after, axis=1).min())
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from moderation.clip.backends.device import cpu_cores
+from moderation.clip.backends.core_count import cpu_cores
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.encoder import Encoder
 from moderation.clip.pictures import large_images
@@ -21,6 +21,7 @@ from moderation.clip.pictures.images import check_image, open_image
 from moderation.clip.pictures.jpeg_scale import content_box
 from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.demo import demo_products
+from tests.clip.pictures.test_jpeg_scale import a_grey_level
 
 pytestmark = pytest.mark.slow
 
@@ -120,6 +121,11 @@ def bundled() -> Iterator[Encoder]:
     return Encoder.load(folder, device="cpu", precision="fp32")
 
 
+# On any cosine. Which factor a picture is reduced by makes no difference: what moves the vectors is
+# the noise of single pixels, which is gone either way, a little otherwise.
+BOUND = 0.004
+
+
 def test_no_cosine_moves_by_more_than_the_bound(bundled: Encoder) -> None:
     random = np.random.default_rng(0)
     sizes = [(1501, 2001), (2003, 1502), (1999, 1999), (3001, 2251)]
@@ -135,4 +141,5 @@ def test_no_cosine_moves_by_more_than_the_bound(bundled: Encoder) -> None:
     texts = random.normal(size=(1000, bundled.dim)).astype(np.float32)
     texts /= np.linalg.norm(texts, axis=1, keepdims=True)
     others = np.concatenate([texts, whole])
-    assert np.abs(reduced @ others.T - whole @ others.T).max() <= 0.002
+    assert np.abs(reduced @ others.T - whole @ others.T).max() <= BOUND
+    assert np.linalg.norm(reduced - whole, axis=1).max() <= a_grey_level(bundled, files)

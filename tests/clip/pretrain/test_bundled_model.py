@@ -1,13 +1,16 @@
-"""The model that ships: small, stock, described, and as good as its card says."""
+"""The model that ships: small, whole, described, and as good as its card says."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from moderation.clip import families
 from moderation.clip.statistics.calibration import PlattScaling
+from moderation.clip.texts.tokens import Tokens
 
 pytestmark = pytest.mark.slow
 
@@ -26,26 +29,33 @@ def test_the_folder_stays_under_ten_megabytes_and_holds_no_pickle() -> None:
     assert not [path.name for path in files if path.suffix in (".bin", ".pt", ".pth", ".pkl")]
 
 
-def test_stock_transformers_loads_it() -> None:
-    from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel, CLIPTokenizerFast
+def test_its_tokenizer_knows_every_byte_and_is_what_stock_transformers_reads() -> None:
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import AutoTokenizer, CLIPImageProcessor
 
-    model, report = CLIPModel.from_pretrained(BUNDLED, output_loading_info=True)
-
-    assert not report["missing_keys"] and not report["unexpected_keys"]
+    family = families.of(BUNDLED)
+    tokenizer, config = family.load_tokenizer(BUNDLED), family.load_config(BUNDLED)
+    pieces = tokenizer.get_vocab()
+    for byte in ByteLevel.alphabet():
+        assert byte in pieces and f"{byte}</w>" in pieces
     size = CLIPImageProcessor.from_pretrained(BUNDLED).size
-    side = model.config.vision_config.image_size
-    assert (size["height"], size["width"]) == (side, side)
-    text = "Nike Men's Navy-Blue T-shirt"
-    tokens = CLIPTokenizerFast.from_pretrained(BUNDLED)(text)["input_ids"]
-    assert tokens == AutoTokenizer.from_pretrained(BUNDLED)(text)["input_ids"]
-    assert tokens[-1] == model.config.text_config.eos_token_id
+    assert (size["height"], size["width"]) == (family.image_size(config),) * 2
+    text = "Nike Men's Navy-Blue T-shirt | \u20ac 5"
+    tokens = AutoTokenizer.from_pretrained(BUNDLED)(text)["input_ids"]
+    assert tokens == tokenizer.encode(text).ids
+    assert tokens[-1] == config.text_config.eos_token_id
 
 
 def test_its_card_says_what_a_user_must_know() -> None:
     card = (BUNDLED / "MODEL_CARD.md").read_text(encoding="utf-8").lower()
 
-    for subject in ("licence", "cc0", "mit", "not verified", "limits", "roc-auc", "val_pairs"):
+    subjects = ("licence", "cc0", "mit", "not verified", "apache", "imagenet", "limits", "roc-auc")
+    for subject in (*subjects, "val_pairs"):
         assert subject in card, f"the card says nothing of {subject}"
+
+
+def test_it_says_which_languages_it_reads(clipmod: dict) -> None:
+    assert clipmod["languages"] == ["en"]
 
 
 def test_its_calibration_is_sane(clipmod: dict) -> None:
@@ -58,7 +68,7 @@ def test_its_calibration_is_sane(clipmod: dict) -> None:
     assert clipmod["trained"]["rows"]
 
 
-def test_it_tells_drawn_products_of_unseen_families_apart() -> None:
+def test_it_tells_drawn_products_apart() -> None:
     from moderation.clip.statistics.metrics import roc_auc
     from moderation.demo import demo_products
 
@@ -79,21 +89,19 @@ def test_it_tells_drawn_products_of_unseen_families_apart() -> None:
 def test_its_figures_on_real_photos_are_those_it_ships_with(
     catalogue: Path, clipmod: dict, report_figures: Callable[[str], None]
 ) -> None:
-    from transformers import AutoTokenizer, CLIPModel
-
     from moderation.clip.data.catalogue_csv import read_table
     from moderation.clip.pretrain.output import in_words, measure, similarities
     from moderation.clip.pretrain.read import read_pairs
 
-    model = CLIPModel.from_pretrained(BUNDLED).float().eval()
+    model, tokens = _loaded()
     sources = {row["image_path"]: row["source"] for row in read_table(catalogue / "val.csv")}
     pairs = read_pairs(
         catalogue / "val_pairs.csv",
         folder=catalogue,
         sources=sources,
-        side=model.config.vision_config.image_size,
+        side=model.config.image_size,
     )
-    found = measure(pairs, similarities(model, AutoTokenizer.from_pretrained(BUNDLED), pairs))
+    found = measure(pairs, similarities(model, tokens, pairs))
 
     report_figures(f"bundled model on val_pairs.csv, ROC-AUC: {in_words(found)}")
     said = clipmod["metrics"]["val_pairs"]
@@ -105,13 +113,11 @@ def test_its_figures_on_real_photos_are_those_it_ships_with(
 
 
 def _similarities(images: list, texts: list[str]) -> np.ndarray:
-    from transformers import AutoTokenizer, CLIPModel
-
     from moderation.clip.data.product_rows import Pairs, squashed
     from moderation.clip.pretrain.output import similarities
 
-    model = CLIPModel.from_pretrained(BUNDLED).float().eval()
-    side = model.config.vision_config.image_size
+    model, tokens = _loaded()
+    side = model.config.image_size
     count = len(texts)
     pairs = Pairs(
         pixels=np.stack([squashed(image, side) for image in images]),
@@ -121,4 +127,11 @@ def _similarities(images: list, texts: list[str]) -> np.ndarray:
         kinds=np.array(["match"] * count),
         sources=np.array(["drawn"] * count),
     )
-    return similarities(model, AutoTokenizer.from_pretrained(BUNDLED), pairs)
+    return similarities(model, tokens, pairs)
+
+
+def _loaded() -> tuple[Any, Tokens]:
+    family = families.of(BUNDLED)
+    model = family.load_model(BUNDLED)
+    most = family.text_length(model.config)
+    return model, Tokens(family.load_tokenizer(BUNDLED), most=most)

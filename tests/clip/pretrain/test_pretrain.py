@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from moderation.clip.data.catalogue_csv import CatalogueError
+from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ModelError
 from moderation.clip.pretrain.model import PretrainSettings
-from moderation.clip.pretrain.read import PretrainData, read_catalogue
+from moderation.clip.pretrain.read import PretrainData, read_catalogue, read_pairs
+from moderation.clip.pretrain.run import pretrain
 from moderation.clip.training.task import Run
 from moderation.demo import training_products
 
@@ -21,16 +23,14 @@ TINY = PretrainSettings(
     steps=4,
     batch_size=16,
     held_out=0.2,
-    stored_side=24,
-    image_size=16,
-    patch_size=8,
-    vision_width=32,
-    vision_layers=2,
-    vision_heads=2,
+    stored_side=40,
+    early_size=24,
+    image_size=32,
+    imagenet=0,
     text_width=32,
     text_layers=1,
     projection=16,
-    vocabulary=600,
+    vocabulary=700,
     max_tokens=32,
 )
 
@@ -114,8 +114,6 @@ def test_prompt_loss_counts_any_true_prompt_and_skips_unknown_rows() -> None:
 @pytest.fixture(scope="module")
 def trained(data: PretrainData, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     """A folder that held an older model and a card by hand, after a tiny run; and what it says."""
-    from moderation.clip.pretrain.run import pretrain
-
     folder = tmp_path_factory.mktemp("models") / "small"
     folder.mkdir()
     (folder / "MODEL_CARD.md").write_text("By hand.", encoding="utf-8")
@@ -123,24 +121,20 @@ def trained(data: PretrainData, tmp_path_factory: pytest.TempPathFactory) -> tup
     return folder, pretrain(data, folder, settings=TINY, device="cpu")
 
 
-def test_a_run_leaves_a_folder_that_stock_transformers_loads(trained: tuple[Path, dict]) -> None:
-    from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
+def test_a_run_leaves_a_folder_that_the_app_loads(trained: tuple[Path, dict]) -> None:
+    from transformers import AutoTokenizer, CLIPImageProcessor
 
     folder, _clipmod = trained
 
-    model, report = CLIPModel.from_pretrained(folder, output_loading_info=True)
-    assert not report["missing_keys"] and not report["unexpected_keys"]
-    tokens = AutoTokenizer.from_pretrained(folder)(["red shirt"], return_tensors="pt")
-    assert tokens["input_ids"][0, 0] == 0 and tokens["input_ids"][0, -1] == 1
+    encoder = Encoder.load(folder, device="cpu", precision="fp32")
+    assert (encoder.dim, encoder.image_size) == (16, 32)
+    text = encoder.encode_texts(["red shirt", "blue mug"])
+    assert text[0] @ text[1] < 0.999
+    tokens = AutoTokenizer.from_pretrained(folder)("red shirt")["input_ids"]
+    assert tokens == encoder.tokens.rows(["red shirt"])[0]
     processor = CLIPImageProcessor.from_pretrained(folder)
     pixels = processor(Image.new("RGB", (30, 40), "red"), return_tensors="pt")["pixel_values"]
-    assert pixels.shape == (1, 3, 16, 16)
-    scores = model.float()(
-        pixel_values=pixels,
-        input_ids=tokens["input_ids"],
-        attention_mask=tokens["attention_mask"],
-    ).logits_per_image
-    assert scores.shape == (1, 1)
+    assert pixels.shape == (1, 3, 32, 32)
 
 
 def test_a_run_says_how_it_was_made_and_what_it_is_worth(trained: tuple[Path, dict]) -> None:
@@ -184,12 +178,11 @@ def test_the_tokenizer_is_the_same_every_time() -> None:
     from moderation.clip.pretrain.tokenizer import train_tokenizer
 
     texts = [product.text for product in training_products(100, seed=1)]
-    one, two = (train_tokenizer(texts, vocabulary=700, max_tokens=16) for _turn in range(2))
+    one, two = (train_tokenizer(texts, vocabulary=700) for _turn in range(2))
 
-    assert one.get_vocab() == two.get_vocab()
-    assert one(texts)["input_ids"] == two(texts)["input_ids"]
-    long = one(["red " * 50], truncation=True)["input_ids"][0]
-    assert len(long) == 16 and (long[0], long[-1]) == (0, 1)
+    assert one.to_str() == two.to_str()
+    row = one.encode("Red shirt").ids
+    assert (row[0], row[-1]) == (0, 1)
 
 
 def test_training_lowers_the_loss(data: PretrainData, tmp_path: Path) -> None:
@@ -258,11 +251,28 @@ def test_a_run_that_was_cut_off_ends_where_it_would_have(
     assert all(torch.equal(went_on[name], value) for name, value in undisturbed.items())
 
 
+def test_a_resumed_run_takes_its_own_share_from_which_the_text_tower_learns(
+    data: PretrainData, tmp_path: Path
+) -> None:
+    import torch
+
+    from moderation.clip.pretrain.run import state_file
+    from moderation.clip.pretrain.task import Pretraining
+
+    def texts(steps: int, *, text_from: float, resume: bool = False) -> torch.Tensor:
+        settings = replace(TINY, steps=steps, text_from=text_from)
+        task = Pretraining(data.train, settings, device="cpu", bf16=False)
+        task.train(state_file(task, tmp_path / "state.pt", resume=resume))
+        return task.weights["text_projection.weight"]
+
+    kept = texts(2, text_from=1.0)
+    assert torch.equal(texts(4, text_from=1.0, resume=True), kept)
+    assert not torch.equal(texts(6, text_from=0.0, resume=True), kept)
+
+
 def test_a_model_can_be_trained_further(
     data: PretrainData, trained: tuple[Path, dict], tmp_path: Path
 ) -> None:
-    from moderation.clip.pretrain.run import pretrain
-
     folder, clipmod = trained
     further = pretrain(
         data,
@@ -275,11 +285,11 @@ def test_a_model_can_be_trained_further(
     assert further["trained"]["before"] == clipmod["trained"]
     old, new = ((f / "tokenizer.json").read_bytes() for f in (folder, tmp_path / "further"))
     assert old == new
-    with pytest.raises(ModelError, match="image_size=16"):
+    with pytest.raises(ModelError, match="image_size=32"):
         pretrain(
             data,
             tmp_path / "other",
-            settings=replace(TINY, image_size=24),
+            settings=replace(TINY, image_size=40),
             device="cpu",
             start_from=folder,
         )
@@ -319,6 +329,19 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_pairs_without_their_products_are_refused(drawn_csv: Path) -> None:
     with pytest.raises(CatalogueError, match="--val-csv"):
         read_catalogue(drawn_csv, settings=TINY, val_pairs=drawn_csv)
+
+
+def test_a_label_in_words_is_named_with_its_line(drawn_csv: Path) -> None:
+    pairs = drawn_csv.with_name("worded.csv")
+    pairs.write_text("image_path,text,label,kind\na.jpg,A cup,1,match\na.jpg,A hat,no,random\n")
+    with pytest.raises(CatalogueError, match=r"worded\.csv, line 3: label is “no”"):
+        read_pairs(pairs, folder=drawn_csv.parent, sources={}, side=32)
+
+
+def test_two_beginnings_are_refused(drawn_csv: Path, tmp_path: Path) -> None:
+    data = read_catalogue(drawn_csv, settings=TINY)
+    with pytest.raises(ModelError, match="give one of the two"):
+        pretrain(data, tmp_path / "out", settings=TINY, start_from=tmp_path, text_from=tmp_path)
 
 
 def test_too_few_rows_are_refused(drawn_csv: Path, tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ from moderation.clip.data.product_rows import (
     split_by_family,
     without_families_of,
 )
+from moderation.clip.pretrain.model import PretrainSettings
 from moderation.clip.pretrain.read import drawn_rows
+from moderation.clip.pretrain.task import source_shares
 from moderation.demo import training_products
 
 
@@ -184,12 +186,23 @@ def test_a_recompressed_picture_keeps_its_hash(tmp_path: Path) -> None:
 
 
 def test_small_sources_come_up_more_often_than_their_size() -> None:
-    sources = np.array([0] * 900 + [1] * 100)
+    sources = np.array(["large"] * 900 + ["small"] * 100)
+    shares = source_shares(list(sources), replace(PretrainSettings(), source_power=0.5))
 
-    stream = batches(sources, size=50, power=0.5, rng=np.random.default_rng(0))
+    stream = batches(sources, size=50, shares=shares, rng=np.random.default_rng(0))
     seen = [next(stream) for _batch in range(8)]
 
-    shares = [int((sources[batch] == 1).sum()) for batch in seen]
-    assert shares == [12] * 8 or shares == [13] * 8  # 100 ** 0.5 of 30 + 10
-    small = np.concatenate([batch[sources[batch] == 1] for batch in seen])
+    counts = [int((sources[batch] == "small").sum()) for batch in seen]
+    assert counts == [12] * 8 or counts == [13] * 8  # 100 ** 0.5 of 30 + 10
+    small = np.concatenate([batch[sources[batch] == "small"] for batch in seen])
     assert len(set(small[:96])) == 96  # every row once before any comes back
+
+
+def test_drawn_products_have_the_part_of_a_batch_that_the_settings_say() -> None:
+    sources = ["shop"] * 60 + ["drawn"] * 900
+    settings = replace(PretrainSettings(), drawn_share=0.2)
+
+    shares = source_shares(sources, settings)
+
+    assert shares["drawn"] / sum(shares.values()) == pytest.approx(0.2)
+    assert source_shares(["drawn"] * 9, settings) == {"drawn": 1.0}

@@ -7,6 +7,7 @@ import pytest
 
 from moderation.clip.statistics import agreement, drift
 from moderation.clip.statistics.audit_estimate import Figure, Stratum, estimate
+from moderation.clip.statistics.labelled_scores import TOLD_FROM
 
 
 def shop(
@@ -88,13 +89,29 @@ def test_what_labels_cannot_tell_stays_unknown() -> None:
     assert "only flagged products carry labels" in alone.why
 
     unjudged = Stratum(flagged=False, judged=0, mismatches=0, drawn=20, probability=0.1)
-    judged = Stratum(flagged=False, judged=9, mismatches=1, drawn=9, probability=0.1)
+    judged = Stratum(flagged=False, judged=29, mismatches=1, drawn=29, probability=0.1)
     assert "of a part of the products" in estimate([flagged, judged, unjudged]).why
-    clean = Stratum(flagged=False, judged=9, mismatches=0, drawn=9, probability=0.1)
+    clean = Stratum(flagged=False, judged=29, mismatches=0, drawn=29, probability=0.1)
     none = estimate([clean])
     assert none.prevalence.value == 0 < none.prevalence.high
     assert none.recall is None and "no mismatch" in none.why
     assert estimate([]).recall is None
+
+
+def test_a_few_labels_tell_no_share() -> None:
+    def found(count: int) -> tuple[bool, ...]:
+        told = estimate(
+            [
+                Stratum(flagged=True, judged=count, mismatches=1, size=400),
+                Stratum(flagged=False, judged=count, mismatches=1, drawn=200, probability=0.1),
+            ]
+        )
+        return tuple(share is not None for share in (told.precision, told.prevalence, told.recall))
+
+    assert found(TOLD_FROM - 1) == (False, False, False)
+    assert found(TOLD_FROM) == (True, True, True)
+    few = Stratum(flagged=False, judged=1, mismatches=0, drawn=9, probability=0.1)
+    assert "1 is judged; from 20 on" in estimate([few]).why
 
 
 def test_impossible_counts_are_refused() -> None:

@@ -20,6 +20,7 @@ from moderation.models import Analysis, Category, Product
 from moderation.services.catalogue import catalogue_import
 from moderation.services.catalogue.catalogue_import import BadRow, import_catalogue
 from moderation.services.registry.versions import NoActiveModel
+from tests.support import full_disk
 from tests.support.factories import RunWorker
 from tests.support.photos import photo
 
@@ -71,11 +72,11 @@ def test_bad_rows_are_reported_while_the_good_ones_go_in(
         ("", "2.jpg", "no id", ""),
         ("c", "none.jpg", "no photo", ""),
         ("d", "4.jpg", "", ""),
-        ("e", "5.jpg", "x" * 501, ""),
+        ("e", "5.jpg", "x" * 10_001, ""),
         ("a", "6.jpg", "again", ""),
         ("f", "broken.jpg", "broken photo", ""),
         ("g", "", "no path", ""),
-        ("h", "https://example.org/1.jpg", "elsewhere", ""),
+        ("h", "ftp://example.org/1.jpg", "elsewhere", ""),
         ("i", ".", "a folder", ""),
         ("j", "7.jpg", "cut", "c" * 101),
         ("k", "8.jpg"),
@@ -272,6 +273,45 @@ def test_too_large_a_photo_is_refused_unread(
     ]
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_full_disk_stops_the_import_where_it_is(
+    bundled: Any,
+    shop: Callable[..., Path],
+    media: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    strict: bool,
+) -> None:
+    monkeypatch.setattr(catalogue_import, "CHUNK", 2)
+    path = shop(A, B, *((f"c{n}", f"{n}.jpg", "A ball", "") for n in range(3, 8)))
+    with monkeypatch.context() as patch:
+        full_disk.fill(patch, after=2)
+        report = import_catalogue(path, strict=strict)
+
+    assert "make room on the disk" in report.stopped
+    assert [row.line for row in report.bad_rows] == [4, 5]  # the chunk in which it was noticed
+    assert report.created == Product.objects.count() == (0 if strict else 2)
+    assert len(stored_photos(media)) == 2  # whole ones
+    again = import_catalogue(path, strict=strict)  # once there is room
+    assert (again.good, again.bad_rows, again.stopped) == (7, [], "")
+
+
+@pytest.mark.any_database
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite can be given a size")
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_database_without_room_stops_the_import(
+    bundled: Any, shop: Callable[..., Path], strict: bool
+) -> None:
+    path = shop(*((f"p{n}", "1.jpg", f"{n} " * 100, "Toys") for n in range(600)))
+    with full_disk.database(pages=180):
+        report = import_catalogue(path, strict=strict)
+
+    assert "The database has no room left (database or disk is full)" in report.stopped
+    assert report.created == Product.objects.count()
+    whole_chunks = (0,) if strict else (catalogue_import.CHUNK, 2 * catalogue_import.CHUNK)
+    assert report.created in whole_chunks
+
+
 def test_a_chunk_costs_a_handful_of_queries_however_many_rows_it_has(
     bundled: Any, shop: Callable[..., Path]
 ) -> None:
@@ -316,3 +356,16 @@ def test_an_import_loads_no_model_code() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_an_import_repairs_photos_that_are_not_whole(
+    bundled: Any, shop: Callable[..., Path], media: Path
+) -> None:
+    import_catalogue(shop(A, B))
+    first, second = (media / str(one.image) for one in Product.objects.order_by("external_id"))
+    first.write_bytes(b"")
+    second.write_bytes(photo(mark=2)[:-9])
+
+    report = import_catalogue(shop(A, B))
+    assert (report.unchanged, report.bad_rows) == (2, [])
+    assert (first.read_bytes(), second.read_bytes()) == (photo(mark=1), photo(mark=2))

@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from moderation.models import Product
+from tests.support import full_disk
 from tests.support.photos import photo
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +42,15 @@ def test_it_tells_what_became_of_the_rows(bundled: Any, write: Callable[..., Pat
     told = run(write("a", "b", "a"))
     assert "       4  product_id    product_id a stands on line 2 already" in told
     assert "2 created, 0 updated, 0 unchanged, 1 bad." in told
+    assert told.endswith("The worker analyses them; what is flagged is at /admin/queue/.\n")
+
+
+def test_what_brought_nothing_new_names_no_next_step(
+    bundled: Any, write: Callable[..., Path]
+) -> None:
+    assert "/admin/queue/" not in run(write("a"), "--dry-run")
+    run(write("a"))
+    assert "/admin/queue/" not in run(write("a"))
 
 
 @pytest.mark.parametrize("ending", ["tsv", "jsonl", "parquet"])
@@ -68,9 +78,30 @@ def test_the_report_file_holds_what_the_table_leaves_out(
     assert {row["column"] for row in rows} == {"product_id"}
 
 
+def test_a_full_disk_is_a_sentence_and_the_report_is_written(
+    bundled: Any, write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_disk.fill(monkeypatch)
+    report = tmp_path / "bad.csv"
+    with pytest.raises(CommandError, match=r"Stopped: The photo cannot be stored .*goes on from"):
+        run(write("a", "b" * 101), "--report", report)
+    assert [line.split(",")[0] for line in report.read_text().splitlines()] == ["line", "2", "3"]
+
+
 def test_a_dry_run_says_that_it_is_one(bundled: Any, write: Callable[..., Path]) -> None:
     assert "Dry run, nothing is stored: 1 created" in run(write("a"), "--dry-run")
     assert not Product.objects.exists()
+
+
+def test_a_dry_run_says_what_the_model_reads_of_the_texts(
+    bundled: Any, write: Callable[..., Path]
+) -> None:
+    path = write("a", "b", "c")
+    assert "reads only a part" not in run(path, "--dry-run")
+    path.write_text(path.read_text().replace("text of b", "<p>A red ball</p> (Size M)"))
+    told = run(path, "--dry-run")
+    assert "Of 1 of 3 texts the model reads only a part" in told
+    assert "Of “<p>A red ball</p> (Size M)” it reads “A red ball”." in told
 
 
 def test_it_fails_where_strict_or_no_row_was_taken(
@@ -95,3 +126,26 @@ def test_wrong_arguments_are_refused_in_a_sentence(
 def test_it_says_what_is_missing_before_the_set_up(db: None, write: Callable[..., Path]) -> None:
     with pytest.raises(CommandError, match=r"manage\.py setup"):
         run(write("a"))
+
+
+def test_a_dry_run_says_what_the_model_cannot_read(
+    bundled: Any, write: Callable[..., Path]
+) -> None:
+    path = write("a")
+    rows = "".join(
+        f"{number},1.jpg,{text}\n"
+        for number, text in enumerate(
+            ["Herren Winterjacke mit Kapuze", "Veste d'hiver noire avec capuche", "Rouge", "Обувь"]
+        )
+    )
+    path.write_text(path.read_text() + rows, encoding="utf-8")
+    told = run(path, "--dry-run")
+    assert "3 of 5 texts are not English, and bundled reads English (" in told
+    assert "Cyrillic letters 1" in told and "French 1" in told and "German 1" in told
+    assert "google/siglip-base-patch16-256-multilingual reads them." in told
+
+
+def test_a_dry_run_before_the_set_up_speaks_of_no_model(
+    db: None, write: Callable[..., Path]
+) -> None:
+    assert "1 created" in run(write("a"), "--dry-run")

@@ -19,6 +19,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from moderation.clip.data import spreadsheet
 from moderation.models import Category, Decision, Product
 from moderation.services.catalogue import intake
 from moderation.services.datasets import dataset
@@ -133,6 +134,41 @@ def test_all_formats_hold_the_same_rows(two: list[Decision], tmp_path: Path) -> 
     ]
 
 
+def test_a_file_for_spreadsheets_runs_no_text_of_a_stranger(decide: Make, tmp_path: Path) -> None:
+    decide("-A1", "confirm", "other_product", text='=HYPERLINK("http://evil")', category="@x")
+    call_command(
+        "export_labels",
+        "--output-dir",
+        str(tmp_path / "out"),
+        "--spreadsheet-safe",
+        stdout=StringIO(),
+    )
+    with (tmp_path / "out" / "labels.spreadsheet.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["product_id"], row["category"]) == ("'-A1", "'@x")
+    assert row["text"] == '\'=HYPERLINK("http://evil")' and row["similarity"] == "0.125"
+    dataset.export(tmp_path / "plain")
+    assert [spreadsheet.plain(row)] == labels(tmp_path / "plain")
+
+
+@pytest.mark.parametrize(("given", "said"), [([], 1), (["--spreadsheet-safe"], 0)])
+def test_the_plain_file_comes_with_a_warning(
+    two: list[Decision], tmp_path: Path, given: list[str], said: int
+) -> None:
+    out = StringIO()
+    call_command("export_labels", "--output-dir", str(tmp_path / "out"), *given, stdout=out)
+    assert out.getvalue().count("begin with = + - @ run as formulas in a spreadsheet") == said
+    assert out.getvalue().count("--spreadsheet-safe") == said
+
+
+@pytest.mark.parametrize("other", [["--format", "jsonl"], ["--snapshot"]])
+def test_no_other_format_is_for_spreadsheets(tmp_path: Path, other: list[str]) -> None:
+    with pytest.raises(CommandError):
+        call_command(
+            "export_labels", "--output-dir", str(tmp_path / "out"), "--spreadsheet-safe", *other
+        )
+
+
 def test_every_format_is_named_in_the_documents() -> None:
     text = (ROOT / "docs" / "integration.md").read_text(encoding="utf-8")
     assert {"csv", "jsonl", "parquet"} <= FORMATS.keys() and DEFAULT == "csv"
@@ -148,6 +184,10 @@ def test_the_manifest_vouches_for_the_files(two: list[Decision], tmp_path: Path)
     assert manifest["labels"] == {
         "file": "labels.csv",
         "sha256": hashlib.sha256(files["labels.csv"]).hexdigest(),
+    }
+    assert manifest["imagefolder"] == {
+        "file": "metadata.parquet",
+        "sha256": hashlib.sha256(files["metadata.parquet"]).hexdigest(),
     }
     assert manifest["counts"]["rows"] == manifest["counts"]["mismatches"] == 1
     assert manifest["filters"] == {"verdict": "confirm"}

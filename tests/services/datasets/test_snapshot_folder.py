@@ -13,10 +13,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from moderation.services.datasets import dataset, snapshots
-from tests.support.factories import MakeItem
+from moderation.services.datasets import dataset, snapshot_photos, snapshots
+from moderation.services.datasets.dataset_manifest import Filters
+from moderation.services.datasets.snapshot_manifest import SnapshotManifest
+from tests.support.factories import MakeItem, MakeProduct
 from tests.support.photos import photo
-from tests.support.snapshot_shop import deciding, products, read
+from tests.support.snapshot_shop import deciding, products, read, unlike
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +43,40 @@ def test_without_images_the_paths_start_in_the_media_folder(
     rows = read(tmp_path / "out")
     assert not (tmp_path / "out" / "images").exists()
     assert all((media / row["image_path"]).is_file() for part in rows.values() for row in part)
+
+
+def test_photos_lie_in_the_folders_of_the_parts_that_show_them(
+    decide: Make, make_product: MakeProduct, tmp_path: Path
+) -> None:
+    for number in range(12):
+        decide(f"A{number}", "confirm" if number % 2 else "dismiss")
+    make_product("B1", image=unlike("B1"))
+    snapshots.build(tmp_path / "out")
+    rows = read(tmp_path / "out")
+    for part in snapshots.PARTS:
+        assert all(row["image_path"].startswith(f"{part}/images/") for row in rows[part])
+    shown = {row["image_path"] for part in rows.values() for row in part}
+    assert shown == {
+        path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.jpg")
+    }
+    train = {row["image_sha256"]: row["image_path"] for row in rows["train"]}
+    listed = {row["image_sha256"]: row["image_path"] for row in rows["listings"]}
+    assert train.keys() & listed.keys() and "B1" in products(rows, "listings")
+    for sha256, path in listed.items():
+        assert path == train.get(sha256, path)
+        assert path.startswith("listings/") or sha256 in train
+
+
+def test_gold_and_test_may_share_a_photo(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").write_bytes(b"photo")
+    manifest = SnapshotManifest(Filters(), 0, True, 0, 0.0, "")
+    parts = {"test": [{"image_path": "images/a.jpg"}], "gold": [{"image_path": "images/a.jpg"}]}
+    snapshot_photos.give_out(parts, tmp_path, manifest)
+    for part, (row,) in parts.items():
+        assert row["image_path"] == f"{part}/images/a.jpg"
+        assert (tmp_path / row["image_path"]).read_bytes() == b"photo"
+    assert manifest.images == {"test/images/a.jpg", "gold/images/a.jpg"}
 
 
 def test_a_lost_or_changed_photo_costs_its_row_and_is_told(

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 
+from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Appeal, Decision, Delivery, Product, ReviewItem, Webhook
 from moderation.services.catalogue import intake
 from moderation.services.integration import appeal_filing, appeals, webhooks
@@ -61,6 +62,9 @@ def test_the_evidence_is_kept_as_it_was(decision: Decision) -> None:
         "category": "Balls",
         "seller": "zoe",
         "text": "A red ball",
+        "text_read": "A red ball",
+        "preparation": PREPARATION,
+        "unreadable": "",
         "image": analysis.image,
         "image_sha256": analysis.image_sha256,
         "content_hash": analysis.content_hash,

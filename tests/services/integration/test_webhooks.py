@@ -13,9 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
@@ -110,6 +108,7 @@ def test_a_decision_arrives_once_and_signed(
         "p_mismatch": decision.analysis.p_mismatch,
         "threshold": 0.99,
         "is_mismatch": True,
+        "readable": True,
         "model_version": "bundled",
         "weights_sha256": version.weights_sha256,
         "image_sha256": decision.analysis.image_sha256,
@@ -543,54 +542,6 @@ def test_a_sender_killed_in_the_middle_loses_nothing(
 
 
 # ── Where messages may go ─────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("8.8.8.8", True),
-        ("2606:4700::1111", True),
-        ("2001:4860:4860::8888", True),
-        ("64:ff9b::808:808", True),  # 8.8.8.8 behind a NAT64
-        ("::ffff:8.8.8.8", True),
-        ("127.0.0.1", False),
-        ("10.1.2.3", False),
-        ("172.16.0.1", False),
-        ("192.168.0.1", False),
-        ("169.254.169.254", False),
-        ("100.64.0.1", False),
-        ("0.0.0.0", False),
-        ("224.0.0.1", False),
-        ("::1", False),
-        ("fd00::1", False),
-        ("fe80::1", False),
-        ("::ffff:127.0.0.1", False),
-        ("2002:7f00:1::", False),
-        ("64:ff9b::a00:1", False),
-        ("64:ff9b:1::808:808", False),
-        ("::7f00:1", False),
-        ("::808:808", False),
-        ("::", False),
-        ("fec0::1", False),
-        ("ff02::1", False),
-        ("100::1", False),
-        ("5f00::1", False),
-        ("2001::1", False),
-        ("2001:db8::1", False),
-        ("3fff::1", False),
-        ("192.0.0.8", False),
-        ("192.0.0.10", False),
-        ("192.0.2.1", False),
-        ("192.88.99.1", False),
-        ("198.18.0.1", False),
-        ("198.51.100.1", False),
-        ("203.0.113.1", False),
-        ("240.0.0.1", False),
-        ("255.255.255.255", False),
-    ],
-)
-def test_which_addresses_are_public(address: str, public: bool) -> None:
-    assert webhook_http.is_public(ip_address(address)) is public
-
-
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "127.1"])
 def test_no_message_goes_into_a_private_network(
     shop: Receiver, hook: Webhook, settings: Any, host: str
@@ -654,12 +605,6 @@ def test_a_numeric_address_keeps_its_port(
     assert webhooks.ping(hook).state == State.SENT
     assert asked == [(host.partition("]")[0].strip("["), port)]
     assert shop.messages[0].headers["host"] == host
-
-
-def test_https_asks_port_443_of_a_numeric_address() -> None:
-    url = urlsplit("https://[2606:4700::1111]/x")
-    connection = webhook_http._Connection(url, ip_address("2606:4700::1111"), timeout=1)
-    assert (connection.host, connection.port) == ("2606:4700::1111", 443)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "https://{at}/x", "http://no.invalid/"])

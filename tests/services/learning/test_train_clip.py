@@ -14,11 +14,14 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from moderation.clip.finetune import auto, read
+from moderation.clip.finetune.run import FinetuneResult
 from moderation.clip.training.progress import Cancelled, Update
 from moderation.models import ModelVersion, TrainingRun
 from moderation.services.learning import training, training_curve, training_result, training_work
+from moderation.services.learning.training_log import Keeper
 from moderation.services.registry import files, registering, versions
-from tests.support.clip_models import photo
+from tests.support.clip_models import build_folder, photo
 from tools.live_project import LiveProject
 
 PAIRS = 120
@@ -30,14 +33,16 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pairs(tmp_path_factory.mktemp("pairs"), PAIRS)
 
 
-def write_pairs(folder: Path, count: int, *, wrong: int = 3) -> Path:
+def write_pairs(
+    folder: Path, count: int, *, wrong: int = 3, text: str = "Product number {}"
+) -> Path:
     """`pairs.csv` with a smooth picture each; every `wrong`-th row is called a mismatch."""
     with (folder / "pairs.csv").open("w", newline="") as file:
         write = csv.writer(file).writerow
         write(["image_path", "text", "label"])
         for number in range(count):
             photo(number).save(folder / f"{number}.jpg")
-            write([f"{number}.jpg", f"Product number {number}", int(number % wrong > 0)])
+            write([f"{number}.jpg", text.format(number), int(number % wrong > 0)])
     return folder / "pairs.csv"
 
 
@@ -99,6 +104,32 @@ def test_the_same_seed_gives_the_same_weights(
     one, two = ModelVersion.objects.filter(source="trained")
     assert one.weights_sha256 == two.weights_sha256
     assert one.name != two.name
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("same_towers", "reads"), [(False, ["en", "de"]), (True, ["en"])])
+def test_a_version_reads_the_language_that_its_towers_were_trained_on(
+    bundled: ModelVersion,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    same_towers: bool,
+    reads: list[str],
+) -> None:
+    monkeypatch.setattr(auto, "MIN_LISTINGS", 50)  # German ones; the real number takes long
+    german = write_pairs(tmp_path, PAIRS, text="Herren Winterjacke mit Kapuze schwarz {}")
+    folder = build_folder(tmp_path / "trained")
+    (folder / "clipmod.json").write_text('{"threshold": 0.2}')
+    run = training.request(mode="full", options={}, by=None, base=bundled)
+    TrainingRun.objects.filter(pk=run.pk).update(status=Status.RUNNING, claimed_by="me")
+
+    version = training_result.register(
+        run,
+        Keeper(run, owner="me"),
+        FinetuneResult(folder, "full", [], same_towers),
+        data=read.read_csvs(german, None, tmp_path, seed=0),
+    )
+
+    assert version is not None and version.languages == reads
 
 
 @pytest.mark.django_db

@@ -17,7 +17,7 @@ from moderation.clip.errors import ModelError
 from moderation.clip.finetune.refusals import DataRefused
 from moderation.clip.training.progress import Update
 from moderation.models import TrainingRun
-from moderation.services.learning import training, training_log, training_work
+from moderation.services.learning import training, training_log, training_sweep, training_work
 from moderation.services.worker import heartbeat
 
 pytestmark = pytest.mark.django_db
@@ -182,7 +182,7 @@ def test_the_worker_leaves_a_training_of_the_terminal_alone(
     assert training.queued() is None
 
     TrainingRun.objects.filter(pk=run.pk).update(claimed_by=a_dead_process())
-    training.sweep()
+    training_sweep.sweep()
     run.refresh_from_db()
     assert (run.status, run.live) == (Status.FAILED, None)
     assert "train_clip --resume" in run.error
@@ -196,7 +196,7 @@ def dies(run: TrainingRun) -> TrainingRun:
         attempts=run.attempts + 1,
         heartbeat_at=timezone.now(),
     )
-    training.sweep()
+    training_sweep.sweep()
     run.refresh_from_db()
     return run
 
@@ -229,9 +229,9 @@ def test_one_that_was_silent_too_long_loses_its_row(
     ask: Callable[..., TrainingRun], working: Callable[..., None]
 ) -> None:
     def work(run: TrainingRun, keeper: training_log.Keeper) -> None:
-        long_ago = timezone.now() - training.SILENCE - timedelta(seconds=1)
+        long_ago = timezone.now() - training_sweep.SILENCE - timedelta(seconds=1)
         TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=long_ago)
-        training.sweep()
+        training_sweep.sweep()
         keeper(Update("Training", 0.5))
         pytest.fail("it went on with a row that another one may have")
 
@@ -262,7 +262,7 @@ def test_a_failed_training_goes_on_when_asked(
 
 def test_this_process_lives(ask: Callable[..., TrainingRun]) -> None:
     run = ask(foreground=True)
-    training.sweep()
+    training_sweep.sweep()
     run.refresh_from_db()
     assert run.status == Status.QUEUED
     assert str(os.getpid()) in run.claimed_by
@@ -333,11 +333,11 @@ def test_one_of_another_hosts_terminal_that_never_began_makes_room(
 ) -> None:
     run = ask(foreground=True)
     TrainingRun.objects.filter(pk=run.pk).update(claimed_by="elsewhere/1/1/")
-    training.sweep()
+    training_sweep.sweep()
     run.refresh_from_db()
     assert run.status == Status.QUEUED
 
-    long_ago = timezone.now() - training.SILENCE - timedelta(seconds=1)
+    long_ago = timezone.now() - training_sweep.SILENCE - timedelta(seconds=1)
     TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=long_ago)
     assert ask().status == Status.QUEUED
     run.refresh_from_db()
@@ -346,11 +346,11 @@ def test_one_of_another_hosts_terminal_that_never_began_makes_room(
 
 def test_one_that_is_taken_up_again_is_not_taken_for_dead(ask: Callable[..., TrainingRun]) -> None:
     run = ask()
-    long_ago = timezone.now() - 2 * training.SILENCE
+    long_ago = timezone.now() - 2 * training_sweep.SILENCE
     TrainingRun.objects.filter(pk=run.pk).update(
         status=Status.FAILED, live=None, heartbeat_at=long_ago, created_at=long_ago
     )
     run = training.resume(run, foreground=True)
-    training.sweep()
+    training_sweep.sweep()
     run.refresh_from_db()
     assert run.status == Status.QUEUED

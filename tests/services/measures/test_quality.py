@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from moderation.clip.statistics.labelled_scores import TOLD_FROM
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
 from moderation.services.measures import quality
 from tests.support.factories import MakeUser
@@ -79,18 +80,18 @@ def test_each_judged_product_stands_for_those_of_its_stratum(judged: Make) -> No
 
 
 def test_weeks_stand_side_by_side_and_few_labels_make_no_figure(judged: Make) -> None:
-    judged(10, judged=10, wrong=5, weeks=2), judged(30, judged=30, wrong=3, p=0.1, weeks=2)
-    judged(10, judged=10, wrong=9), judged(5, judged=5, wrong=0, p=0.1)
+    judged(20, judged=20, wrong=10, weeks=2), judged(30, judged=30, wrong=3, p=0.1, weeks=2)
+    judged(20, judged=20, wrong=18), judged(5, judged=5, wrong=0, p=0.1)
 
     former, between, now = quality.quality().weeks
-    assert former.estimate.recall.value == pytest.approx(5 / 35)
+    assert former.estimate.recall.value == pytest.approx(10 / 40)
     assert between.estimate.precision is None and between.judged == 0
     assert now.estimate.precision.value == pytest.approx(0.9)
-    assert now.estimate.recall is None and now.judged_passed < quality.LEAST_JUDGED
+    assert now.estimate.recall is None and now.judged_passed < TOLD_FROM
 
 
 def test_only_flagged_labels_leave_recall_unknown(judged: Make) -> None:
-    judged(10, judged=10, wrong=5), judged(8, judged=0, wrong=0, p=0.1)
+    judged(20, judged=20, wrong=10), judged(8, judged=0, wrong=0, p=0.1)
 
     overall = quality.quality().overall
     assert overall.precision.value == pytest.approx(0.5)
@@ -102,14 +103,14 @@ def test_what_is_no_fair_sample_does_not_count(judged: Make, anna: User) -> None
     """Neither what people chose to decide, nor what a band decided, nor what nobody could tell."""
     in_the_open = judged(10, judged=10, wrong=10)
     ReviewItem.objects.filter(pk__in=[i.pk for i in in_the_open]).update(in_audit=False)
-    judged(10, judged=4, wrong=1)
+    judged(30, judged=20, wrong=5)
     unclear = judged(1, judged=0, wrong=0)[0]
     Decision.objects.create(
         item=unclear, analysis=unclear.analysis, moderator=anna, verdict="dismiss", reason="unclear"
     )
 
     week = quality.quality().weeks[-1]
-    assert (week.flagged, week.judged) == (21, 4)
+    assert (week.flagged, week.judged) == (41, 20)
     assert week.estimate.precision.value == pytest.approx(0.25)
 
 
@@ -219,6 +220,20 @@ def test_the_page_draws_the_figures_with_their_intervals(judged: Make, lead_clie
     assert html.count("chart-dot") == 9
     assert "No alarm" in html and "75%" in html and "unknown" not in html
     assert ' style="' not in html and "<script>" not in html
+
+
+def test_a_few_judgements_are_no_figures_and_no_all_clear(
+    judged: Make, lead_client: Client
+) -> None:
+    judged(10, judged=1, wrong=0), judged(5, judged=1, wrong=1, p=0.1)
+
+    html = lead_client.get(PAGE).content.decode()
+
+    for name in ("Wrong listings are", "Precision is", "Recall is"):
+        assert f"{name} unknown" in html
+    assert "Judged blind of the flagged products: 1. From 20 on" in html
+    assert "%" not in html.split('class="quality-chart"', 1)[1].split("<section", 1)[0]
+    assert "No alarm" not in html
 
 
 def test_without_an_audit_the_page_says_that_recall_is_unknown_and_what_to_do(

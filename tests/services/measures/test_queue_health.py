@@ -103,9 +103,30 @@ def test_in_and_out(make_item: MakeItem, make_user: MakeUser, decide: Make) -> N
     ],
 )
 def test_the_forecast_is_said_in_words(waiting: int, came: int, went: int, said: str) -> None:
-    flow = Flow(timedelta(days=1), entered=Count(came), left=Count(went))
+    day = timedelta(days=1)
+    flow = Flow(day, entered=Count(came), left=Count(went), lasted=day)
 
     assert queue_health.forecast(Count(waiting), flow) == said
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said", "rates"),
+    [
+        (17, "No forecast yet: the queue is younger than an hour.", "<td>–</td><td>–</td>"),
+        (120, "Never at this rate: 2.0 more come in each hour", "<td>2.5</td>"),
+    ],
+)
+def test_a_young_queue_is_not_measured_by_a_whole_day(
+    make_item: MakeItem, make_user: MakeUser, decide: Make, minutes: int, said: str, rates: str
+) -> None:
+    anna = make_user("anna")
+    items = [opened(make_item(f"A{n}"), ago=timedelta(minutes=minutes)) for n in range(5)]
+    decide(items[0], anna, ago=timedelta(minutes=1))
+
+    page = as_user(anna).get("/admin/health/").content.decode()
+
+    assert said in page
+    assert page.count(rates) == 2
 
 
 def test_what_is_too_many_is_not_counted(

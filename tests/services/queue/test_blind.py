@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from moderation.models import Analysis, Decision, Product, ReviewItem, Webhook
@@ -131,6 +131,30 @@ def test_the_first_verdict_is_kept_back_from_who_may_be_asked(
 
     review.decide(asked.second, moderator=asked.ben, **SAID)
     assert len(listed(asked.ben)) == len(listed(asked.anna)) == len(listed(lead)) == 2
+
+
+@pytest.fixture
+def told(db: None) -> Webhook:
+    return Webhook.objects.create(name="told", url="https://shop.example/")
+
+
+def test_the_log_of_webhooks_keeps_it_back(
+    told: Webhook, asked: Asked, make_user: MakeUser
+) -> None:
+    asked.anna.groups.add(Group.objects.get(name="lead"))
+    leads = [as_user(make_user("lea", group="lead")), as_user(asked.anna)]
+    row = told.deliveries.get()
+    address = f"/admin/moderation/delivery/{row.pk}/change/"
+
+    def listed() -> list[int]:
+        """How many messages each of them finds."""
+        pages = [lead.get("/admin/moderation/delivery/?q=A1") for lead in leads]
+        return [len(page.context["cl"].result_list) for page in pages]
+
+    assert listed() == [0, 1]
+    assert [lead.get(address).status_code for lead in leads] == [302, 200]
+    review.decide(asked.second, moderator=asked.ben, **SAID)
+    assert listed() == [1, 1]
 
 
 def test_the_page_of_a_decision_is_kept_back(asked: Asked) -> None:

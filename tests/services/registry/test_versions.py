@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import IntegrityError
+from django.test import Client
 
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.errors import ModelError, ModelUnavailable
@@ -157,3 +159,97 @@ def test_activating_another_version_retires_the_first(bundled: ModelVersion) -> 
 
     bundled.refresh_from_db()
     assert (bundled.status, versions.current()) == ("available", other)
+
+
+def test_a_version_knows_which_languages_it_reads_where_that_is_known(tmp_path: Path) -> None:
+    folder = build_folder(tmp_path / "unknown")
+    assert registering.register("bundled").languages == ["en"]
+    assert registering.register("openai/clip-vit-base-patch32").languages == ["en"]
+    assert registering.register("google/siglip-base-patch16-256-multilingual").languages == []
+    assert registering.register(str(folder)).languages == []
+
+    about = folder / checkpoint.ABOUT_NAME
+    about.write_text(json.dumps({"languages": ["de", "en"]}))
+    assert registering.register(str(folder)).languages == ["de", "en"]
+    about.write_text(json.dumps({"languages": "de"}))
+    with pytest.raises(ModelError, match=r'clipmod.json: languages must be a list .*\["en"\]'):
+        registering.register(str(folder))
+
+
+# ── Models that do not run ────────────────────────────────────────────────────────────────────
+def _with(folder: Path, **text_config: Any) -> Path:
+    """The folder, whose config.json says something else of the text tower."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config["text_config"] |= text_config
+    path.write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_attention_heads": 0},
+        {"num_attention_heads": "two"},
+        {"hidden_act": "none such"},
+        {"max_position_embeddings": -1},
+        {"layer_norm_eps": None},
+    ],
+)
+def test_a_model_that_does_not_run_is_not_activated(
+    bundled: ModelVersion, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    broken = _with(build_folder(tmp_path / "broken"), **change)
+
+    with pytest.raises(CommandError, match=r"\.$"):
+        call_command("activate_model", str(broken))
+
+    assert versions.current() == bundled
+
+
+def test_nor_by_the_button_of_an_administrator(bundled: ModelVersion, tmp_path: Path) -> None:
+    broken = registering.register(
+        str(_with(build_folder(tmp_path / "broken"), num_attention_heads=0))
+    )
+    root = Client()
+    root.force_login(User.objects.create_superuser("root", password="x"))
+
+    response = root.post(
+        "/admin/moderation/modelversion/",
+        {"action": "activate", "_selected_action": str(broken.pk), "index": "0"},
+        follow=True,
+    )
+
+    assert "Not activated: The model in" in response.content.decode()
+    assert versions.current() == bundled
+
+
+# ── The same weights with another configuration ───────────────────────────────────────────────
+def test_the_same_weights_with_another_configuration_are_another_version(tmp_path: Path) -> None:
+    folder = build_folder(tmp_path / "mine")
+    first = registering.register(str(folder))
+    assert registering.register(str(folder)) == first
+
+    _with(folder, hidden_act="gelu")
+    with pytest.raises(ModelError, match="configuration, tokenizer or preprocessor"):
+        files.folder_of(first)
+    second = registering.register(str(folder))
+
+    assert second != first and second.weights_sha256 == first.weights_sha256
+    assert second.name.startswith(f"{first.name}-")
+
+
+def test_what_was_registered_before_the_files_were_hashed_keeps_its_identity(
+    settings: Any, tmp_path: Path
+) -> None:
+    settings.CLIP_MODEL_NAME = "bundled"
+    bundled, _ = activation.set_up()
+    folder = registering.register(str(build_folder(tmp_path / "mine")))
+    ModelVersion.objects.update(files_sha256="")
+
+    again, why = activation.set_up()
+
+    assert (again, why) == (bundled, "as before")
+    assert registering.register(folder.location) == folder
+    assert ModelVersion.objects.count() == 2
+    assert not ModelVersion.objects.filter(files_sha256="").exists()

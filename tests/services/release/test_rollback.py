@@ -18,7 +18,7 @@ from moderation.services.registry import versions
 from moderation.services.release import promotion, rollback
 from moderation.services.scoring import reanalyze
 from tests.support import factories, judged_shop
-from tests.support.factories import MakeUser, RunWorker
+from tests.support.factories import MakeUser, RunWorker, as_user
 from tests.support.module_rows import module_rows
 from tests.support.photos import photo
 
@@ -212,7 +212,7 @@ def test_a_rollback_that_cannot_go_on_does_not_stop_the_sweeper(
 
     monkeypatch.setattr(tasks.rollback, "unfinished", lambda: True)
     monkeypatch.setattr(tasks, "finish_rollback", broken)
-    monkeypatch.setattr(tasks.claims, "sweep", lambda: swept.append(1))
+    monkeypatch.setattr(tasks.claims, "sweep", lambda **_: swept.append(1))
     with pytest.raises(RuntimeError):
         tasks.sweep()
     assert swept
@@ -248,6 +248,30 @@ def test_only_who_may_promote_rolls_back_and_lost_files_change_nothing(
     with pytest.raises(CommandError):
         call_command("rollback")
     assert versions.current() == third
+
+
+def test_a_version_whose_files_are_damaged_is_not_rolled_back_to(
+    shop: ModelVersion, other: ModelVersion, make_user: MakeUser, tmp_path: Path
+) -> None:
+    lead = make_user("lena", group="lead")
+    third = judged_shop.candidate(tmp_path / "third")
+    for version in (other, third):
+        forced(version, lead)
+    engine.unload()  # as in another process
+    damage(tmp_path / "other" / "model.safetensors")
+    before = picture(), VersionEvent.objects.count()
+
+    with pytest.raises(CommandError, match="other"):
+        call_command("rollback")
+    page = as_user(lead).post(f"/admin/moderation/modelversion/{third.pk}/rollback/", follow=True)
+    assert "Not rolled back: " in page.content.decode()
+    assert versions.current() == third
+    assert (picture(), VersionEvent.objects.count()) == before
+
+
+def damage(path: Path) -> None:
+    """Its second half is lost."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def test_a_rollback_that_was_cut_short_goes_on(

@@ -128,7 +128,7 @@ def test_offsets_move_a_categorys_threshold_and_the_evidence_follows(
     toy = traits(Product(category=toys))
     moved = Thresholds(bundled).of(toy)
 
-    assert moved == pytest.approx(bundled.threshold + 2.0 / 12.66602, abs=1e-4)
+    assert moved == pytest.approx(bundled.threshold + 2.0 / -bundled.platt_a, abs=1e-4)
     expected = Analysis.objects.filter(similarity__lt=moved).count()
     assert threshold_targets.evidence(bundled).effect(bundled.threshold).flagged == pytest.approx(
         expected, abs=2
@@ -143,13 +143,14 @@ def test_an_analysis_is_judged_by_its_categorys_threshold(bundled: ModelVersion)
     bundled.clear_threshold = 0.1
     bundled.save()
     row = Analysis.objects.select_related("product__category", "model_version").get(product=product)
-    results.apply_score(row, 0.3)
+    score = bundled.threshold + 1.0 / -bundled.platt_a  # above its own, below the category's
+    results.apply_score(row, score)
 
     assert row.is_mismatch
-    assert row.threshold_used == pytest.approx(bundled.threshold + 2.0 / 12.66602, abs=1e-4)
-    assert row.p_mismatch == bundled.p_mismatch(0.3, "Toys") > bundled.p_mismatch(0.3)
+    assert row.threshold_used == pytest.approx(bundled.threshold + 2.0 / -bundled.platt_a, abs=1e-4)
+    assert row.p_mismatch == bundled.p_mismatch(score, "Toys") > bundled.p_mismatch(score)
     assert Thresholds(bundled).clear_of(traits(product)) == pytest.approx(
-        0.1 + 2.0 / 12.66602, abs=1e-4
+        0.1 + 2.0 / -bundled.platt_a, abs=1e-4
     )
 
 

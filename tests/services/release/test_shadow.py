@@ -32,7 +32,7 @@ from moderation.services.queue import review
 from moderation.services.registry import activation, files
 from moderation.services.release import shadow
 from moderation.services.scoring import reanalyze
-from tests.support.factories import MakeProduct, MakeUser
+from tests.support.factories import MakeProduct, MakeUser, as_user
 
 pytestmark = pytest.mark.django_db
 
@@ -232,6 +232,31 @@ def test_the_admin_shows_the_report_with_photos(
     assert "<svg" in page
     assert "style=" not in page.split('id="content"')[1]
     assert client.get("/admin/moderation/shadowreport/").status_code == 200
+
+
+def test_examples_that_the_reader_may_be_asked_blind_are_left_out(
+    shop: list[Product], candidate: ModelVersion, make_user: MakeUser
+) -> None:
+    report = shadow.run(candidate)
+    shop[1].refresh_from_db()
+    ReviewItem.objects.create(
+        product=shop[1],
+        analysis=shop[1].analysis,
+        suspicion=0.5,
+        uncertainty=0.5,
+        sampling_probability=1,
+        in_audit=True,
+    )
+    pages = []
+    for group in ("lead", "viewer"):
+        answer = as_user(make_user(group, group=group)).get(
+            f"/admin/moderation/shadowreport/{report.pk}/change/"
+        )
+        pages.append(answer.content.decode())
+    left_out = "Left out: 1 that you may be asked to judge blind."
+    assert [shop[1].image.url in page for page in pages] == [False, True]
+    assert [left_out in page for page in pages] == [True, False]
+    assert all(shop[2].text in page for page in pages)
 
 
 def test_now_is_what_the_active_version_says_at_its_present_threshold(

@@ -27,7 +27,12 @@ def test_it_is_drawn_by_lot_in_the_database(
     monkeypatch.setattr(zero_shot, "SAMPLE", 200)
     # In turns, as an import by shelf would bring them: a fixed step would meet one kind only.
     Product.objects.bulk_create(
-        Product(external_id=f"P{number}", text="A ball", category=categories[number % 4])
+        Product(
+            external_id=f"P{number}",
+            text="A ball",
+            image_sha256=f"{number:064}",
+            category=categories[number % 4],
+        )
         for number in range(4000)
     )
     Product.objects.bulk_create(Product(external_id=f"N{n}", text="A ball") for n in range(50))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -33,7 +35,7 @@ from moderation.services.registry import versions
 from moderation.services.release import evaluation, judged_pairs, shadow, zero_shot
 from moderation.services.rules import photos
 from moderation.services.scoring import scoring_requests
-from tests.support import judged_shop, object_store
+from tests.support import full_disk, judged_shop, object_store
 from tests.support.factories import MakeItem, MakeProduct, MakeUser, RunWorker
 from tests.support.photos import photo
 from tests.support.snapshot_shop import jpeg, unlike
@@ -102,6 +104,22 @@ def test_a_local_photo_is_opened_by_its_path(media: Path) -> None:
     assert photos.source(NAME) == photos.local(NAME) == media / NAME
     assert [path.name for path in (media / NAME).parent.iterdir()] == ["abc.jpg"]
     assert (media / NAME).stat().st_mode & 0o777 == 0o644
+
+
+def test_a_photo_that_finds_no_room_leaves_nothing_behind(
+    media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_disk.fill(monkeypatch)
+    for _ in range(2):
+        with pytest.raises(photos.NotStored, match="File too large"):
+            photos.store(NAME, photo())
+    assert [path for path in media.rglob("*") if path.is_file()] == []
+
+
+def test_a_media_folder_that_cannot_be_written_is_said_to_be_so(settings: Any) -> None:
+    settings.MEDIA_ROOT = "/proc/no-folder-is-made-here"
+    with pytest.raises(photos.NotStored, match="let clipmod write there"):
+        photos.store(NAME, photo())
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -201,3 +219,59 @@ def test_versions_are_compared_on_photos_and_trainings(
     )
     left = judged_pairs.gold_and_audit(unseen_by=[bundled])
     assert {pair.text for pair in left} == {"text 0", "text 2", "text 3"}
+
+
+# ── What is stored is stored ──────────────────────────────────────────────────────────────────
+def named(data: bytes) -> str:
+    return f"products/ab/{hashlib.sha256(data).hexdigest()}.jpg"
+
+
+def test_an_empty_photo_is_repaired_when_it_comes_again(either: str) -> None:
+    data = photo()
+    photos.store(named(data), b"")  # as a full disk left it once
+    photos.store(named(data), data)
+    assert photos.read(named(data)) == data
+
+
+def test_a_damaged_photo_is_repaired_and_a_sound_one_left(media: Path) -> None:
+    data = photo()
+    path = media / named(data)
+    photos.store(named(data), data)
+    path.write_bytes(data[:-1] + b"x")
+    photos.store(named(data), data)
+    assert path.read_bytes() == data
+    before = path.stat().st_ino
+    photos.store(named(data), data)
+    assert path.stat().st_ino == before
+
+
+def test_a_photo_is_on_the_disk_before_it_has_its_name(
+    media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        done.append("folder" if Path(f"/proc/self/fd/{handle}").is_dir() else "file")
+        fsync(handle)
+
+    def named_now(self: Path, target: Path) -> Path:
+        done.append("name")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", named_now)
+    photos.store(NAME, photo())
+    assert done == ["file", "name", "folder", "folder", "folder"]  # ab, products, media
+    photos.store("products/ab/other.jpg", photo())
+    assert done[5:] == ["file", "name", "folder"]
+
+
+def test_a_write_that_fails_leaves_nothing(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(photos.NotStored, match="Input/output error"):
+        photos.store(NAME, photo())
+    assert [path for path in media.rglob("*") if path.is_file()] == []

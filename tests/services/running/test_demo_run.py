@@ -20,6 +20,7 @@ from moderation.clip.finetune.refusals import MIN_OF_EACH
 from moderation.models import Product
 from moderation.services.running import demo
 from tests.support.paths import ROOT
+from tests.support.ports import free_port
 from tools.live_project import LiveProject
 
 pytestmark = [pytest.mark.slow, pytest.mark.any_database]
@@ -27,19 +28,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.any_database]
 
 EDIT = """
 from moderation.models import Product
+Product.objects.filter(external_id="demo-00005").delete()
 Product.objects.filter(external_id="demo-00001").update(seller="edited by hand")
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[LiveProject]:
-    live = LiveProject(tmp_path)
+    live = LiveProject(tmp_path, environment={"AUDIT_SHARE": "0.02"})  # as shipped
     yield live
     live.close()
 
@@ -53,24 +49,36 @@ def test_the_demo_runs_reports_stops_and_runs_again(project: LiveProject) -> Non
     )
 
     shown = log.read_text()
-    assert "180 products analysed" in shown
     planted = re.search(r"(\d+) of 36 planted mismatches caught", shown)
     assert planted is not None
-    listed = re.findall(r"^  (caught|missed)  demo-\d+", shown, re.M)
-    assert len(listed) == 36
-    assert listed.count("caught") == int(planted[1])
+    by_kind = re.findall(r"^  (colour|other type|sibling type) +(\d+) of (\d+)$", shown, re.M)
+    assert len(by_kind) == 3
+    assert sum(int(caught) for _, caught, _ in by_kind) == int(planted[1])
+    assert sum(int(of) for *_, of in by_kind) == 36
+    missed = re.findall(r"^  missed  demo-\d+ .+”: its similarity is .+ is flagged$", shown, re.M)
+    assert len(missed) == 36 - int(planted[1])
+    assert re.search(r"^\d+ of 144 true listings flagged falsely[.:]$", shown, re.M)
+    assert "To see the model learn, put" not in shown
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    samples = re.findall(r"^  (?:caught|missed)(  demo-\d+  .+”)$", readme, re.M)
-    assert samples and all(sample in shown for sample in samples)
-    assert re.search(r"A threshold of 0\.\d\d would flag the 27 most suspicious", shown)
-    lesson = re.search(r"put about 135 of the most suspicious in the queue, (\d+) of them", shown)
-    assert lesson is not None
-    assert int(lesson[1]) > 1.25 * MIN_OF_EACH  # some are kept for judging
-    assert re.search(r"^  python manage.py set_threshold --value 0\.\d{3}$", shown, re.M)
+    counts = re.findall(r"^  ((?:colour|other type|sibling type) +)… (of \d+)$", readme, re.M)
+    assert {(kind.strip(), f"of {of}") for kind, _, of in by_kind} == {
+        (kind.strip(), of) for kind, of in counts
+    }
+    flagged = re.search(r"180 products analysed, (\d+) flagged", shown)
+    assert flagged is not None
+    more = re.search(r"A threshold of 0\.\d\d would flag the (\d+) most suspicious", shown)
+    assert (more is not None) == (int(flagged[1]) < 27), "told where it flags less than that"
+    assert more is None or more[1] == "27"
+    queue = re.search(r"holds (\d+) products, (\d+) of them drawn at random: http", shown)
+    assert queue is not None
+    assert int(queue[1]) == int(flagged[1]) + int(queue[2])
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/admin/login/") as answer:
         assert answer.status == 200
 
     family = psutil.Process(running.pid).children(recursive=True)
+    beside = project.manage("demo", "--port", str(port), "--once", "--verbose")
+    assert "All planted mismatches, and the text that is true" in beside.stdout
+    assert project.rows("SELECT count(*) FROM moderation_heartbeat") == [(1,)]  # no second worker
     running.send_signal(signal.SIGINT)  # Ctrl-C
     assert running.wait(timeout=60) == 0
     assert "clipmod has stopped" in log.read_text()
@@ -78,12 +86,26 @@ def test_the_demo_runs_reports_stops_and_runs_again(project: LiveProject) -> Non
     assert psutil.wait_procs(family, timeout=10)[1] == []
 
     project.manage("shell", "-v", "0", "-c", EDIT)
-    again = project.manage("demo", "--port", str(port), "--once")
-    assert "0 products new, 180 there already" in again.stdout
+    again = project.manage("demo", "--once", "--verbose")  # with a worker: nobody else has one
+    assert "1 products new, 179 there already" in again.stdout
+    listed = re.findall(r"^  (caught|missed)  demo-\d+ .+ true: “.+”$", again.stdout, re.M)
+    assert len(listed) == 36
+    assert listed.count("caught") == int(planted[1])
+    learns = r"put about 135 of the most suspicious in the queue, (\d+) of them"
+    lesson = re.search(learns, again.stdout)
+    assert lesson is not None
+    assert int(lesson[1]) > 1.25 * MIN_OF_EACH  # some are kept for judging
+    set_to = r"^  python manage.py set_threshold --value 0\.\d{3}$"
+    assert re.search(set_to, again.stdout, re.M)
     assert project.rows("SELECT count(*) FROM moderation_product") == [(180,)]
     assert project.rows("SELECT count(*) FROM moderation_analysis") == [(180,)]
     edited = "SELECT seller FROM moderation_product WHERE external_id = 'demo-00001'"
     assert project.rows(edited) == [("edited by hand",)]
+
+    removed = project.manage("demo", "--remove", "--yes").stdout
+    assert removed.startswith("Removed of the demo shop: products 180, analyses 180, ")
+    assert project.rows("SELECT count(*) FROM moderation_product") == [(0,)]
+    assert project.manage("demo", "--remove", "--yes").stdout == "There is no demo shop.\n"
 
 
 def test_bringing_the_demo_in_again_keeps_what_people_edited(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import signal
-import socket
 from collections.abc import Callable
 
 import pytest
+from django.core.management import CommandError, call_command
 
+from moderation.services.running.site import Site
+from tests.support.ports import free_port
 from tools.live_project import LiveProject
 
 pytestmark = [pytest.mark.slow, pytest.mark.any_database]
@@ -28,11 +30,10 @@ PRODUCTION = {"DEBUG": "false", "SECRET_KEY": "k" * 50, "ALLOWED_HOSTS": "shop.e
 def test_it_is_up_with_any_host_and_settings(
     make_project: Callable[..., LiveProject], host: str, environment: dict[str, str], status: int
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     project = make_project(**environment)
-    serving = project.start("serve", "--host", host, "--port", str(port))
+    public = [] if host == "127.0.0.1" else ["--public"]
+    serving = project.start("serve", "--host", host, "--port", str(port), *public)
     project.wait_until(
         lambda: f"clipmod runs at http://127.0.0.1:{port}/" in project.logs(),
         seconds=120,
@@ -44,3 +45,21 @@ def test_it_is_up_with_any_host_and_settings(
     connection.close()
     serving.send_signal(signal.SIGINT)
     assert serving.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "shop.example"])
+def test_it_is_not_reached_by_other_machines_without_a_word(host: str) -> None:
+    with pytest.raises(CommandError, match="--public"):
+        call_command("serve", "--host", host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_this_machine_alone_reaches_it_without_one(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[str] = []
+    monkeypatch.setattr(Site, "start", lambda site: served.append(site.host))
+    monkeypatch.setattr(Site, "wait_until_up", lambda site: None)
+    monkeypatch.setattr(Site, "run", lambda site: None)
+    call_command("serve", "--host", host)
+    assert served == [host]

@@ -11,9 +11,18 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from moderation.models import Analysis, Category, Embedding, ModelVersion, Product, ReviewItem
+from moderation.models import (
+    Analysis,
+    Category,
+    Embedding,
+    Heartbeat,
+    ModelVersion,
+    Product,
+    ReviewItem,
+)
 from moderation.services.catalogue import intake
 from moderation.services.encoding import engine
 from moderation.services.registry import activation
@@ -191,9 +200,11 @@ def test_an_answer_without_a_standing_claim_is_not_written(
     assert (row.status, row.claim_token, row.similarity) == ("running", other, None)
 
 
-def test_the_sweeper_returns_expired_leases_only(make_product: MakeProduct) -> None:
+def test_the_sweeper_leaves_a_living_worker_what_it_holds(make_product: MakeProduct) -> None:
     make_product("A1")
     make_product("A2")
+    heartbeat.beat("elsewhere/1/1")
+    heartbeat.beat("elsewhere/2/2")
     next(claims.claim_batches(size=1, owner="elsewhere/1/1"))
     next(claims.claim_batches(size=1, owner="elsewhere/2/2"))
     expired = Analysis.objects.order_by("id").first()
@@ -208,12 +219,30 @@ def test_the_sweeper_returns_expired_leases_only(make_product: MakeProduct) -> N
     ]
 
 
+def test_the_sweeper_does_not_wait_for_the_lease_of_a_silent_host(
+    make_product: MakeProduct, settings: Any
+) -> None:
+    settings.WORKER_STALE_SECONDS = 60
+    make_product("A1")
+    make_product("A2")
+    for silent, owner in ((59, "elsewhere/1/1"), (61, "elsewhere/2/2")):
+        next(claims.claim_batches(size=1, owner=owner))
+        heartbeat.beat(owner)
+        Heartbeat.objects.filter(worker=owner).update(
+            heartbeat_at=Now() - timedelta(seconds=silent)
+        )
+
+    assert claims.sweep() == 1
+    assert Analysis.objects.get(status="running").claimed_by == "elsewhere/1/1"
+
+
 def test_the_sweeper_does_not_wait_for_the_lease_of_a_dead_process_of_this_host(
     make_product: MakeProduct,
 ) -> None:
     make_product("A1")
-    host = heartbeat.me().split("/")[0]
-    next(claims.claim_batches(size=1, owner=f"{host}/999999999/1"))
+    machine = heartbeat.me().split("/")[0]
+    heartbeat.beat(f"{machine}/999999999/1")
+    next(claims.claim_batches(size=1, owner=f"{machine}/999999999/1"))
 
     assert claims.sweep() == 1
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 
 import psutil
@@ -124,6 +125,30 @@ def test_an_idle_cluster_whose_worker_died_holding_the_queue_is_restarted(
 
     project.wait_until(lambda: project.count(LIVE) == 0, seconds=120, what="the new one was done")
     assert_each_analysed_once(project, 4)
+
+
+@pytest.mark.any_database
+def test_a_host_that_stood_still_for_a_while_is_not_restarted(project: LiveProject) -> None:
+    """As a virtual machine does that is moved: its heartbeat is old, and nothing is amiss."""
+    fill(project, 3)
+    supervisor = project.start("worker")
+    project.wait_until(lambda: project.count(LIVE) == 0, seconds=90, what="the worker was idle")
+    before = [process.pid for process in project.workers()]
+    host = [
+        psutil.Process(supervisor.pid),
+        *psutil.Process(supervisor.pid).children(recursive=True),
+    ]
+    for process in host:
+        process.suspend()
+    time.sleep(1.3 * int(project.environment["WORKER_STALE_SECONDS"]))
+    host[0].resume()
+    time.sleep(3)  # the supervisor happens to wake before the others
+    for process in host:
+        process.resume()
+    time.sleep(5)
+
+    assert "is restarted" not in project.logs()
+    assert [process.pid for process in project.workers()] == before
 
 
 @pytest.mark.any_database

@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from django.db.models import QuerySet
 
 from moderation.models import Analysis, ModelVersion, Product, ReviewItem, VersionEvent
+from moderation.services.encoding import engine
 from moderation.services.registry import activation, files, versions
 from moderation.services.release import promotion, rollback
 from moderation.services.scoring import reanalyze
@@ -28,6 +29,7 @@ Kind = VersionEvent.Kind
 def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """No version here has weights, and none is loaded."""
     monkeypatch.setattr(files, "folder_of", lambda version: None)
+    monkeypatch.setattr(engine, "try_out", lambda version: None)
 
 
 def version(name: str, **fields: Any) -> ModelVersion:
@@ -135,6 +137,7 @@ def test_what_changed_while_it_was_compared_is_compared_again(
         ModelVersion.objects.filter(name=changed).update(threshold=0.9)
         return SimpleNamespace(passed=True)
 
+    monkeypatch.setattr(promotion.engine, "try_out", lambda _version: None)  # it has no files
     monkeypatch.setattr(promotion, "compare", compare)
     with pytest.raises(promotion.PromotionError, match=sentence):
         promotion.promote(fresh)
@@ -153,6 +156,7 @@ def test_a_blank_reason_forces_nothing(
         active=former,
         evaluation=SimpleNamespace(pk=1),
     )
+    monkeypatch.setattr(promotion.engine, "try_out", lambda _version: None)  # it has no files
     monkeypatch.setattr(promotion, "compare", lambda *sides, progress: refused)
 
     with pytest.raises(promotion.GateRefused):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Analysis, Category, ModelVersion, Product, ReviewItem
 from moderation.services.catalogue import intake
 from moderation.services.encoding import engine
@@ -63,6 +64,18 @@ def test_a_row_from_vectors_is_the_worker_s_row(scored: list[Product]) -> None:
             assert one["score"] == pytest.approx(other["score"], abs=0.005)
         assert new == old
     assert Analysis.objects.count() == 6
+
+
+def test_what_was_read_otherwise_is_scored_again_by_what_is_read_now(
+    scored: list[Product],
+) -> None:
+    Analysis.objects.update(preparation="", similarity=0.9)
+    found = reanalyze.run(Job(Which.STALE, versions.current()))
+    assert (found.scored, found.derived) == (3, 0)
+    for product in scored:
+        new = row(product)
+        assert new["preparation"] == PREPARATION
+        assert new["similarity"] != 0.9
 
 
 def test_the_queue_is_in_step(scored: list[Product]) -> None:

@@ -12,6 +12,7 @@ from django.test import Client
 from django_q.models import OrmQ
 
 from moderation import tasks
+from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Analysis, Category, ModelVersion, Product
 from moderation.services.registry import activation, versions
 from moderation.services.rules.thresholds import Thresholds, traits
@@ -110,6 +111,22 @@ def test_scores_of_another_version_are_stale_but_not_what_this_one_cannot_read(
         error="The image is truncated.",
     )
     assert stale.count(other) == len(shop) - 1
+
+
+def test_scores_of_texts_that_were_read_otherwise_are_stale(
+    shop: list[Product], bundled: ModelVersion
+) -> None:
+    """Rows of before there was a preparation say so by an empty one; a threshold mends nothing."""
+    first = [product.analysis_id for product in shop[:5]]
+    Analysis.objects.filter(pk__in=first).update(preparation="")
+
+    assert stale.count(bundled) == 5
+    found = reanalyze.look(reanalyze.Job(reanalyze.Which.STALE, bundled, threshold=0.4))
+    assert (found.asked, found.derived) == (5, len(shop) - 5)
+    stale.refresh(bundled)
+    pending = Analysis.objects.pending()
+    assert sorted(row.product_id for row in pending) == [product.pk for product in shop[:5]]
+    assert {row.preparation for row in pending} == {PREPARATION}
 
 
 def test_products_that_wait_for_the_worker_are_not_counted(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from moderation.clip.backends.device import cpu_cores
+from moderation.clip.backends.core_count import cpu_cores
 from moderation.clip.data.product_rows import Rows, difference_hash, squashed
 from moderation.clip.errors import ImageError, ModelError
 from moderation.clip.finetune.data import LabelledPairs, Listings

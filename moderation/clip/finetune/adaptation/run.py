@@ -149,15 +149,23 @@ def _pretrain_settings(step: Step, *, count: int, side: int) -> PretrainSettings
     wishes = step.settings
     batch = wishes.batch_size or 128
     steps = max(20, round((wishes.epochs or 24) * count / batch))
+    size = _image_size(step.folder)
     return PretrainSettings(
         steps=steps if wishes.epochs is not None else min(steps, 600),
         seed=wishes.seed,
         batch_size=batch,
         lanes=2 if step.device == "cpu" else 1,
         learning_rate=wishes.learning_rate or 4e-4,
+        head_rate=1.0,
+        text_rate=1.0,
+        weight_decay=0.1,
+        clip=1.0,
+        warmup=0.04,
         ema=0.99,
-        patch_drop=0.5,
+        min_zoom=0.72,
+        dropped=families.of(step.folder).dropped,
         full_from=0.7,
-        image_size=_image_size(step.folder),
+        early_size=size,
+        image_size=size,
         stored_side=side,
     )

@@ -118,7 +118,7 @@ class Adaptation(Pretraining):
         with torch.inference_mode():
             for start in range(0, len(texts), 2048):
                 self.alive()
-                found.append(encode_texts(model, texts[start : start + 2048], self.tokenizer))
+                found.append(encode_texts(model, texts[start : start + 2048], self.tokens))
             return unit(torch.cat(found)).cpu().numpy()
 
     # ── Steps ─────────────────────────────────────────────────────────────────────────────────
@@ -171,7 +171,7 @@ class Adaptation(Pretraining):
         image, text = self.encode(pictures, texts, lane=lane, done=done)
         with torch.no_grad():
             image_before = unit(encode_images(self.base, self.normalised(pictures)))
-            text_before = unit(encode_texts(self.base, texts, lane.tokenizer))
+            text_before = unit(encode_texts(self.base, texts, self.tokens))
         return drift(image, image_before) + drift(text, text_before)
 
     def _decided_loss(self, lane: Lane, done: float) -> torch.Tensor:
@@ -187,7 +187,7 @@ class Adaptation(Pretraining):
                 if len(found)
             ]
         )
-        pixels = self.varied(self.decided_pixels[torch.from_numpy(rows)], lane)
+        pixels = self.varied(self.decided_pixels[torch.from_numpy(rows)], lane, done=done)
         texts = [self.decided.texts[row] for row in rows]
         image, text = self.encode(pixels, texts, lane=lane, done=done)
         scale, bias = self.loss_weights["scale"].exp(), self.loss_weights["bias"]

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from moderation.clip import families
+from moderation.clip.backends.core_count import cpu_cores
 from moderation.clip.backends.cores import CorePool
-from moderation.clip.backends.device import cpu_cores
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.finetune.decisions.task import DecisionTask
 from moderation.clip.finetune.settings import Recipe
 from moderation.clip.finetune.step import Step
 from moderation.clip.pictures.images import open_image
 from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
+from moderation.clip.texts.tokens import Tokens
 from moderation.clip.training.model_parts import unit
 from moderation.clip.training.progress import ProgressHeartbeat, part
 from moderation.clip.training.weights import Weights
@@ -43,8 +44,8 @@ class Towers(DecisionTask):
         self.family = families.of(folder)
         self.model = checkpoint.load_model(folder).to(device)  # eval: trained without dropout
         self.pixels = Pixels(self.family.load_transform(folder))
-        self.tokenizer = checkpoint.load_tokenizer(folder)
-        self.tokenizer.enable_truncation(self.family.text_length(self.model.config))
+        most = self.family.text_length(self.model.config)
+        self.tokens = Tokens(checkpoint.load_tokenizer(folder), most=most)
         self.weights = {}
         for name, weight in self.model.named_parameters():
             weight.requires_grad_(self.family.learns(name, self.model.config, mode=recipe.mode))
@@ -111,15 +112,15 @@ class Towers(DecisionTask):
         import torch
 
         unique = list(dict.fromkeys(texts))
-        ids = [encoding.ids for encoding in self.tokenizer.encode_batch(unique)]
-        inputs = self.family.text_inputs(self.model.config, ids)  # [u, t] each
+        rows = self.tokens.rows(unique)
+        inputs = self.family.text_inputs(self.model.config, rows)  # [u, t] each
         with self._precision():
             found = self.family.text_features(
                 self.model, *(torch.from_numpy(one).to(self.device) for one in inputs)
             )
         place = {text: row for row, text in enumerate(unique)}
-        rows = torch.tensor([place[text] for text in texts], device=self.device)
-        return unit(found)[rows]
+        order = torch.tensor([place[text] for text in texts], device=self.device)
+        return unit(found)[order]
 
     def _precision(self) -> contextlib.AbstractContextManager[None]:
         import torch

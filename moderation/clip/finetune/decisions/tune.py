@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from moderation.clip.backends.device import cpu_cores
+from moderation.clip.backends.core_count import cpu_cores
 from moderation.clip.finetune.decisions.guard import ZeroShot
 from moderation.clip.finetune.decisions.head import Head
 from moderation.clip.finetune.decisions.interpolate import Interpolation, interpolate

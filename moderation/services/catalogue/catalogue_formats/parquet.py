@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from . import COLUMNS, FORMATS, CatalogueFileError, Content, Format, Record
+from moderation.clip.data.tables.delimited import Fits, column_name, column_title
+
+from . import FORMATS, CatalogueFileError, Content, Format, Record, Wanted
 
 
-def parquet_content(path: Path) -> Content:
-    """Raises `CatalogueFileError` for what is not a whole Parquet file."""
+def parquet_content(path: Path, fits: Fits) -> Content:
+    """Raises `CatalogueFileError` for what is not a whole Parquet file, here or while walking."""
+    with _opened(path) as file:
+        own = list(file.schema_arrow.names)
+    names = [column_name(name) for name in own]
+
+    def records(wanted: Wanted) -> Iterator[Record]:
+        used = {own[names.index(column)]: column for column in wanted.used if column in names}
+        number = 0
+        with _opened(path) as file:
+            for batch in file.iter_batches(batch_size=1000, columns=list(used)):
+                # Whole numbers with gaps stay whole numbers instead of becoming 7.0.
+                frame = batch.to_pandas(integer_object_nulls=True).astype(object)
+                columns = [used[name] for name in frame.columns]
+                for values in frame.itertuples(index=False, name=None):
+                    number += 1
+                    yield number, dict(zip(columns, values, strict=True))
+
+    titles = [column_title(name) for name in own]
+    return Content(names, titles, records)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The file; what pyarrow says of damage, now or later, becomes a sentence."""
     from pyarrow import ArrowException, parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
-            names = list(file.schema_arrow.names)
-    except (ArrowException, OSError) as error:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
+    except (ArrowException, OSError, UnicodeDecodeError) as error:
+        why = " ".join(str(error).split())
         raise CatalogueFileError(
-            f"{path.name} is not a whole Parquet file ({error}); write it again."
+            f"{path.name} is not a whole Parquet file ({why}); write it again."
         ) from error
 
-    def records() -> Iterator[Record]:
-        number = 0
-        with parquet.ParquetFile(path) as file:
-            ours = [column for column in COLUMNS if column in names]
-            for batch in file.iter_batches(batch_size=1000, columns=ours):
-                # Whole numbers with gaps stay whole numbers instead of becoming 7.0.
-                frame = batch.to_pandas(integer_object_nulls=True).astype(object)
-                for values in frame.itertuples(index=False, name=None):
-                    number += 1
-                    yield number, dict(zip(frame.columns, values, strict=True))
 
-    return Content(names, records)
-
-
-FORMATS.append(Format("Parquet", (".parquet",), parquet_content, is_text=False))
+FORMATS.append(Format("Parquet", (".parquet",), parquet_content))

@@ -16,9 +16,15 @@ Row = Mapping[str, str | int | float | None]
 Write = Callable[[Row], None]
 OpenFile = Callable[[Path, Mapping[str, str]], AbstractContextManager[Write]]
 
-# Name, which is the file's ending too -> how it is opened.
+# Name -> how it is opened.
 FORMATS: dict[str, OpenFile] = {}
+# Name -> the file's, where the program that reads it looks for that one.
+FILES: dict[str, str] = {}
 DEFAULT = "csv"
+
+
+def file_name(format: str) -> str:
+    return FILES.get(format, f"labels.{format}")
 
 
 import_all(__name__)
