@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis.strategies import just
 from knox.models import AuthToken
 from schemathesis.config._checks import POSITIVE_DATA_ACCEPTANCE_EXPECTED_STATUSES
@@ -204,6 +204,7 @@ for kind in ("jpeg", "png", "webp", "gif"):
     schemathesis.openapi.media_type(f"image/{kind}", just(photo(format=kind)))
 
 
+FORM = "multipart/form-data"
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 NOTHING_TO_BREAK = {
     *("/clip/health", "/clip/categories"),
@@ -224,6 +225,7 @@ REQUESTS = [
 @pytest.mark.parametrize(("mode", "path", "method"), REQUESTS)
 def test_answers_are_as_described(
     schema: Any,
+    document: dict[str, Any],
     token: str,
     mode: schemathesis.GenerationMode,
     path: str,
@@ -242,8 +244,9 @@ def test_answers_are_as_described(
     )
     @given(case=schema[path][method].as_strategy(generation_mode=mode))
     def check(case: Any) -> None:
-        if mode is NEGATIVE and case.media_type == "multipart/form-data":
+        if mode is NEGATIVE and case.media_type == FORM:
             case.body = _filled_in(case.body)
+            assume(_can_be_sent(case.body, texts=_texts_of_form(document, path)))
         response = case.call(headers=headers)
         case.body = _without_files(case.body)
         case.validate_response(response, headers=headers)
@@ -256,6 +259,23 @@ def _filled_in(form: Any) -> Any:
     if not isinstance(form, dict):
         return form
     return {name: value for name, value in form.items() if value not in ("", [""])}
+
+
+def _can_be_sent(form: Any, *, texts: set[str]) -> bool:
+    """Whether a form can carry what breaks it: a number in place of a text arrives as a text.
+
+    Schemathesis looks at that itself, but not where the form has a list too.
+    """
+    return not isinstance(form, dict) or all(
+        isinstance(form.get(name, ""), str | bytes) for name in texts
+    )
+
+
+def _texts_of_form(document: dict[str, Any], path: str) -> set[str]:
+    """The names of the fields of that address's form that are texts."""
+    form = document["paths"][path]["post"]["requestBody"]["content"][FORM]["schema"]
+    schema = document["components"]["schemas"][form["$ref"].rpartition("/")[2]]
+    return {name for name, about in schema["properties"].items() if about.get("type") == "string"}
 
 
 def _without_files(body: Any) -> Any:

@@ -38,6 +38,8 @@ def since_previous_release() -> Iterator[tuple[str, Operation, ProjectState]]:
                 is_judged = ("moderation", table_of(operation)) in tables
             if is_judged:
                 yield name, operation, before
+            before = before.clone()
+            operation.state_forwards("moderation", before)
 
 
 def says(migration: migrations.Migration, name: str) -> bool:
