@@ -13,6 +13,7 @@ from .photos import PhotoHost, ProductPhoto
 from .review import ReviewItem
 from .rights import GivenRight
 from .similar import PhotoSignature, SimilarGroup
+from .sources import CatalogueSource, SourceListing, SourceRun
 from .tokens import ApiToken, Scope, TokenScope
 from .training import TrainingRun
 from .versions import AutomaticAction, Evaluation, ModelVersion, ShadowReport, VersionEvent
@@ -24,6 +25,7 @@ __all__ = [
     "Appeal",
     "AutomaticAction",
     "CacheEntry",
+    "CatalogueSource",
     "Category",
     "Decision",
     "Delivery",
@@ -45,6 +47,8 @@ __all__ = [
     "ShadowReport",
     "SimilarGroup",
     "Skip",
+    "SourceListing",
+    "SourceRun",
     "TokenScope",
     "TrainingRun",
     "VersionEvent",
