@@ -10,6 +10,7 @@ from moderation.clip.texts import language
 from moderation.clip.texts.prepare import PREPARATION, prepare
 
 from .catalog import Product
+from .further_photos import FurtherPhoto
 from .querysets import AnalysisQuerySet
 from .versions import ModelVersion
 
@@ -81,6 +82,12 @@ class Analysis(models.Model):
         "whether it fits. The first is the title, whose similarity is the score. Empty where it "
         "was read as a whole; null where that is not known.",
     )
+    photos = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Of a listing with several photos: those after the main one, as they were then, "
+        "each with its similarity and whether it fits, where that was asked for.",
+    )
 
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
@@ -124,6 +131,17 @@ class Analysis(models.Model):
         Empty where that was erased.
         """
         return default_storage.url(self.image) if self.image else ""
+
+    @property
+    def further_photos(self) -> tuple[FurtherPhoto, ...]:
+        """The photos after the main one, in their order."""
+        return tuple(FurtherPhoto(**photo) for photo in self.photos or ())
+
+    @property
+    def misfit(self) -> FurtherPhoto | None:
+        """Of the further photos that do not fit the text the worst; None where all may."""
+        wrong = [one for one in self.further_photos if one.fits is False]
+        return min(wrong, key=lambda one: one.similarity or 0.0, default=None)
 
     @property
     def why_unreadable(self) -> str:

@@ -63,9 +63,10 @@ class Category(models.Model):
             raise ValidationError(f"There is the category “{twin}” already; choose another name.")
 
 
-def content_hash(*, text: str, image_sha256: str) -> str:
-    """SHA-256 over what a moderator judges: the text and the bytes of the photo."""
-    return hashlib.sha256(f"{image_sha256}\n{text}".encode()).hexdigest()
+def content_hash(*, text: str, image_sha256: str, photos_hash: str = "") -> str:
+    """SHA-256 over what a moderator judges: the text and the bytes of the photos."""
+    further = f"\n{photos_hash}" if photos_hash else ""
+    return hashlib.sha256(f"{image_sha256}{further}\n{text}".encode()).hexdigest()
 
 
 class Product(models.Model):
@@ -88,6 +89,14 @@ class Product(models.Model):
     seller = models.CharField(max_length=100, blank=True, db_index=True)
     source = models.CharField(max_length=10, choices=Source, default=Source.ADMIN)
     image_sha256 = models.CharField(max_length=64, editable=False, db_index=True)
+    photos_hash = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="SHA-256 over the further photos that are here; empty: there are none.",
+    )
     content_hash = models.CharField(max_length=64, editable=False)
     analysis = models.ForeignKey(
         "moderation.Analysis",
@@ -129,5 +138,7 @@ class Product(models.Model):
         return current if current and current.content_hash == self.content_hash else None
 
     def refresh_content_hash(self) -> None:
-        """Bring `content_hash` in line with the text and the photo's hash."""
-        self.content_hash = content_hash(text=self.text, image_sha256=self.image_sha256)
+        """Bring `content_hash` in line with the text and the photos' hashes."""
+        self.content_hash = content_hash(
+            text=self.text, image_sha256=self.image_sha256, photos_hash=self.photos_hash
+        )

@@ -41,6 +41,10 @@ class Decision(models.Model):
     verdict = models.CharField(max_length=10, choices=Verdict)
     reason = models.CharField(max_length=20, choices=Reason, blank=True)
     wrong_side = models.CharField(max_length=5, choices=Side, blank=True)
+    photo = models.PositiveSmallIntegerField(
+        null=True,
+        help_text="The position of the further photo that it speaks of; empty: the main photo.",
+    )
     note = models.CharField(max_length=500, blank=True)
     seconds = models.FloatField(
         null=True, help_text="Seconds between showing the item and the decision."
@@ -91,6 +95,11 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.moderator}"
+
+    @property
+    def photo_number(self) -> int:
+        """The place of the photo that it speaks of, as people count: the main photo is 1."""
+        return (self.photo or 0) + 1
 
 
 class Skip(models.Model):

@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from .analysis import Analysis
 from .catalog import Product
+from .further_photos import FurtherPhoto
 from .querysets import ReviewItemQuerySet
 
 
@@ -24,6 +25,7 @@ class ReviewItem(models.Model):
         AUDIT = "audit", "Random audit of what passed"
         REOPENED = "reopened", "Decided before, then changed"
         UNREADABLE = "unreadable", "Cannot be read by the model"
+        PHOTO = "photo", "A further photo does not fit"
 
     class Pick(models.TextChoices):
         """By which part of the queue's mixture an item came into somebody's hands."""
@@ -163,6 +165,11 @@ class ReviewItem(models.Model):
 
     def __str__(self) -> str:
         return f"Review of {self.product_id} ({self.get_state_display().lower()})"
+
+    @property
+    def asks_of(self) -> FurtherPhoto | None:
+        """The further photo that it was opened for; None: the main one."""
+        return self.analysis.misfit if self.stratum == self.Stratum.PHOTO else None
 
     @property
     def is_blind(self) -> bool:

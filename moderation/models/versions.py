@@ -62,6 +62,11 @@ class ModelVersion(models.Model):
         blank=True,
         help_text="A similarity below it is a clear mismatch; empty: no such band.",
     )
+    photo_threshold = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="A similarity of a further photo below it flags the listing; empty: none does.",
+    )
     thresholds_from = models.JSONField(
         default=dict, blank=True, help_text="The target that the thresholds were chosen by."
     )
