@@ -87,7 +87,10 @@ def made(
         twins = [other for other in by_title[row["text"]] if other != place]
         if twins:
             further.append(Further("other photo", False, place, draw.choice(twins)))
-        for kind, others in (("of any goods", range(len(rows))), ("alike", by_source[row["source"]])):
+        for kind, others in (
+            ("of any goods", range(len(rows))),
+            ("alike", by_source[row["source"]]),
+        ):
             wrong = draw.choice([o for o in others if rows[o]["category"] != row["category"]])
             further.append(Further(f"wrong, {kind}", True, place, wrong))
     return further, pictures

@@ -56,7 +56,7 @@ def shown_stamp(item: ReviewItem) -> str:
 
 
 class DecisionForm(forms.Form):
-    """One decision. `cleaned_data` holds verdict, reason, wrong_side, note and seconds."""
+    """One decision. `cleaned_data` holds the arguments of `review.decide`."""
 
     answer = forms.CharField(
         error_messages={"required": "Choose a reason: press one of the answer buttons."}
@@ -74,6 +74,12 @@ class DecisionForm(forms.Form):
         error_messages={
             "max_length": "The note has %(show_value)d characters; at most 500 are kept."
         },
+    )
+    photo = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=1000,
+        error_messages={"invalid": "photo must be the number of a photo, such as 2."},
     )
     also = forms.TypedMultipleChoiceField(
         required=False, coerce=int, error_messages={"invalid_choice": "A similar item is unknown."}
@@ -111,7 +117,7 @@ class DecisionForm(forms.Form):
 
     def decision(self) -> dict[str, Any]:
         """The arguments for `review.decide`."""
-        fields = ("verdict", "reason", "wrong_side", "note", "seconds", "also")
+        fields = ("verdict", "reason", "wrong_side", "note", "photo", "seconds", "also")
         return {field: self.cleaned_data[field] for field in fields}
 
     def sentence(self) -> str:

@@ -80,7 +80,8 @@ def _decide(turn: Turn, pk: int) -> HttpResponse:
     def decide() -> str:
         decision = review.decide(item, moderator=turn.moderator, **wanted)
         verdict = "Mismatch" if decision.verdict == CONFIRM else "Let pass"
-        message = f"{verdict}: {decision.get_reason_display().lower()}."
+        which = f" (photo {decision.photo_number})" if decision.analysis.further_photos else ""
+        message = f"{verdict}: {decision.get_reason_display().lower()}{which}."
         if wanted["also"]:
             followed = decision.propagated.count()
             message += f" {followed} of {len(wanted['also'])} similar items followed."

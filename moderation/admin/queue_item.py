@@ -13,6 +13,7 @@ from moderation.services.queue import blind, review, review_claims, similar
 from moderation.services.rules import texts_read
 
 from .decision_form import CONFIRM, DISMISS, answers, shown_stamp
+from .queue_strip import strip
 from .why import why
 
 # Read with the item, in one query.
@@ -34,19 +35,22 @@ def is_in_hand(item: ReviewItem, *, moderator: User) -> bool:
 def item_context(item: ReviewItem, *, moderator: User, keys: Mapping[str, str]) -> dict[str, Any]:
     """The context of item.html for an item that was read with `BY_ITEM`."""
     in_hand = is_in_hand(item, moderator=moderator)
+    is_kept_back = item.is_blind or (not in_hand and blind.is_model_kept_back(item, user=moderator))
+    photos = strip(item, tells=not is_kept_back)
     context: dict[str, Any] = {
         "item": item,
+        "strip": photos,
+        "asks_of": None if is_kept_back else item.asks_of,
+        "shown_image": next((p.url for p in photos if p.is_shown), item.analysis.image_url),
         "in_hand": in_hand,
         "keys": keys,
         "text_read": texts_read.read_otherwise(item.analysis),
         "text_parts": texts_read.parts_of(item.analysis),
-        "is_kept_back": item.is_blind,
-        "why": why(item),
+        "is_kept_back": is_kept_back,
+        "why": None if is_kept_back else why(item),
         "shows_guesses": margins.trusts_guess(item.analysis),
     }
     if not in_hand:
-        if blind.is_model_kept_back(item, user=moderator):
-            context |= {"is_kept_back": True, "why": None}
         said = item.decisions.standing().select_related("moderator")
         return context | {
             "decision": None if blind.is_kept_back(item, user=moderator) else said.first(),

@@ -98,7 +98,8 @@ class DecisionAdmin(ExportsLabels, KeysetAdmin, ReadOnlyAdmin):
     )
     actions = ("export_labels",)
     fields = (
-        *("product", "verdict", "reason", "wrong_side", "note", "moderator", "seconds", "mode"),
+        *("product", "verdict", "reason", "wrong_side", "photo_number", "note"),
+        *("moderator", "seconds", "mode"),
         *("stratum", "picked_by", "sampling_probability"),
         *("analysis", "corrects", "stands", "created_at"),
     )
@@ -111,7 +112,12 @@ class DecisionAdmin(ExportsLabels, KeysetAdmin, ReadOnlyAdmin):
 
     @admin.display(description="Photo")
     def photo(self, row: Decision) -> SafeString:
-        return cells.thumbnail(row.analysis.image_url)
+        further = {one.position: one.image_url for one in row.analysis.further_photos}
+        return cells.thumbnail(further.get(row.photo or 0, row.analysis.image_url))
+
+    @admin.display(description="Number of the photo")
+    def photo_number(self, row: Decision) -> int:
+        return row.photo_number
 
     @admin.display(description="Product")
     def product(self, row: Decision) -> SafeString:

@@ -8,10 +8,30 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from moderation.models import Analysis, Product, ProductPhoto
+from moderation.models import Analysis, FurtherPhoto, Product, ProductPhoto
 from moderation.services.rules import photos as storage
 
 from .answers import VERDICT_EXAMPLE, HiddenSigns, MatchAnswer, PartAnswer, rounded
+
+
+class FurtherPhotoAnswer(serializers.Serializer[FurtherPhoto]):
+    """A photo after the main one. It is judged where the model has a threshold for such photos."""
+
+    number = serializers.IntegerField(help_text="Its place; the main photo is 1.")
+    image = serializers.SerializerMethodField()
+    similarity_score = serializers.SerializerMethodField()
+    fits = serializers.BooleanField(
+        allow_null=True, help_text="False where it does not fit the text; null: not judged."
+    )
+
+    @extend_schema_field(serializers.URLField())
+    def get_image(self, photo: FurtherPhoto) -> str:
+        """The whole address of the photo."""
+        return absolute(self, photo.image_url)
+
+    @extend_schema_field(serializers.FloatField(allow_null=True))
+    def get_similarity_score(self, photo: FurtherPhoto) -> float | None:
+        return rounded(photo.similarity)
 
 
 class AnalysisAnswer(serializers.ModelSerializer[Analysis]):
@@ -36,6 +56,7 @@ class AnalysisAnswer(serializers.ModelSerializer[Analysis]):
         "version of the text preparation.",
     )
     parts = serializers.SerializerMethodField()
+    photos = serializers.SerializerMethodField()
     error = serializers.CharField(help_text="Why it failed, or why it is tried again; or empty.")
 
     class Meta:
@@ -57,6 +78,7 @@ class AnalysisAnswer(serializers.ModelSerializer[Analysis]):
             "text_hidden_signs",
             "text_read",
             "parts",
+            "photos",
             "error",
             "created_at",
             "finished_at",
@@ -86,6 +108,12 @@ class AnalysisAnswer(serializers.ModelSerializer[Analysis]):
             return None
         names = ("text", "similarity_score", "fits")
         return [dict(zip(names, part, strict=True)) for part in row.parts]
+
+    @extend_schema_field(FurtherPhotoAnswer(many=True))
+    def get_photos(self, row: Analysis) -> Any:
+        """The photos after the main one, as they were then; empty where there were none."""
+        found = [FurtherPhotoAnswer(one, context=self.context) for one in row.further_photos]
+        return [one.data for one in found]
 
     @extend_schema_field(serializers.ChoiceField(["high", "medium", "low"], allow_null=True))
     def get_confidence(self, row: Analysis) -> str | None:
@@ -164,7 +192,7 @@ class ProductAnswer(serializers.ModelSerializer[Product]):
     def get_analysis(self, product: Product) -> Any:
         # Of a product that was not asked for by `products.shown_products` nobody knows it.
         current = None if getattr(product, "is_kept_back", True) else product.present_analysis
-        return None if current is None else AnalysisAnswer(current).data
+        return None if current is None else AnalysisAnswer(current, context=self.context).data
 
     @extend_schema_field(serializers.URLField(allow_null=True))
     def get_image(self, product: Product) -> str | None:
@@ -182,6 +210,7 @@ ANALYSIS_EXAMPLE: dict[str, Any] = {
     "id": 17,
     "status": "done",
     **VERDICT_EXAMPLE,
+    "photos": [],
     "top_matches": [{"category": "Mugs", "score": 0.8731}],
     "text": "Red cotton T-shirt with a round neck",
     "text_hidden_signs": [],

@@ -23,6 +23,9 @@ class DecisionAnswer(serializers.ModelSerializer[Decision]):
     product_id = serializers.CharField(source="item.product.external_id")
     reason = serializers.ChoiceField(Decision.Reason.choices, allow_blank=True)
     wrong_side = serializers.ChoiceField(Decision.Side.choices, allow_blank=True)
+    photo = serializers.IntegerField(
+        source="photo_number", help_text="Which photo it speaks of; the main one is 1."
+    )
     corrects = serializers.IntegerField(
         source="corrects_id",
         allow_null=True,
@@ -33,14 +36,15 @@ class DecisionAnswer(serializers.ModelSerializer[Decision]):
     image_sha256 = serializers.CharField(source="analysis.image_sha256")
     content_hash = serializers.CharField(
         source="analysis.content_hash",
-        help_text="SHA-256 of `image_sha256`, a line feed and the text: what was judged.",
+        help_text="SHA-256 of `image_sha256`, a line feed and the text: what was judged. Of a "
+        "listing with several photos the others are in it, too.",
     )
 
     class Meta:
         model = Decision
         fields = [
-            *("id", "review_id", "product_id", "verdict", "reason", "wrong_side", "note", "mode"),
-            *("corrects", "moderator_id", "decided_at", "image_sha256", "content_hash"),
+            *("id", "review_id", "product_id", "verdict", "reason", "wrong_side", "photo", "note"),
+            *("mode", "corrects", "moderator_id", "decided_at", "image_sha256", "content_hash"),
         ]
         read_only_fields = fields
 
@@ -56,6 +60,7 @@ class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
     text = serializers.CharField(source="analysis.text")
     text_hidden_signs = HiddenSigns(source="analysis.text")
     image = serializers.SerializerMethodField()
+    photos = serializers.SerializerMethodField()
     category = serializers.CharField(source="product.category.name", default="", read_only=True)
     seller = serializers.CharField(source="product.seller")
     is_blind = serializers.BooleanField(help_text="Judged by photo and text alone.")
@@ -68,8 +73,16 @@ class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
     class Meta:
         model = ReviewItem
         fields = [
-            *("id", "state", "product_id", "text", "text_hidden_signs", "image", "category"),
-            *("seller", "is_blind", "analysis", "claimed_by", "is_escalated", "escalation_note"),
+            *("id", "state", "product_id", "text", "text_hidden_signs", "image", "photos"),
+            *(
+                "category",
+                "seller",
+                "is_blind",
+                "analysis",
+                "claimed_by",
+                "is_escalated",
+                "escalation_note",
+            ),
             *("decision", "opened_at"),
         ]
         read_only_fields = fields
@@ -79,10 +92,17 @@ class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
         """The whole address of the photo."""
         return absolute(self, item.analysis.image_url)
 
+    @extend_schema_field(serializers.ListField(child=serializers.URLField()))
+    def get_photos(self, item: ReviewItem) -> list[str]:
+        """Where there are several: the whole addresses of all, the main one first."""
+        further = item.analysis.further_photos
+        addresses = [item.analysis.image_url, *(one.image_url for one in further)]
+        return [absolute(self, address) for address in addresses] if further else []
+
     @extend_schema_field(AnalysisAnswer(allow_null=True))
     def get_analysis(self, item: ReviewItem) -> Any:
         kept_back = blind.is_model_kept_back(item, user=self._user())
-        return None if kept_back else AnalysisAnswer(item.analysis).data
+        return None if kept_back else AnalysisAnswer(item.analysis, context=self.context).data
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_claimed_by(self, item: ReviewItem) -> str | None:
@@ -122,6 +142,7 @@ DECISION_EXAMPLE: dict[str, Any] = {
     "verdict": "confirm",
     "reason": "other_product",
     "wrong_side": "image",
+    "photo": 1,
     "note": "",
     "mode": "api",
     "corrects": None,
@@ -137,6 +158,7 @@ REVIEW_EXAMPLE: dict[str, Any] = {
     "text": "Red cotton T-shirt with a round neck",
     "text_hidden_signs": [],
     "image": "https://moderation.example.org/media/products/5f/5f0c.jpg",
+    "photos": [],
     "category": "T-shirts",
     "seller": "anna",
     "is_blind": False,

@@ -32,6 +32,13 @@ class DecideForm(serializers.Serializer[Any]):
     reason = OneOfField(Decision.Reason.choices)
     wrong_side = OneOfField(Decision.Side.choices, required=False, allow_blank=True, default="")
     note = TextField(max_length=500, required=False, allow_blank=True, default="")
+    photo = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=1000,
+        help_text="The number of the photo that does not fit, the main one being 1. Left out, and "
+        "where all fit: the one that the review was opened for.",
+    )
 
     def validate(self, form: dict[str, Any]) -> dict[str, Any]:
         allowed = Decision.Verdict(form["verdict"]).reasons
@@ -82,12 +89,22 @@ class ReviewDecide(ReviewAction):
     )
     def post(self, request: Request, pk: int) -> Response:
         form = checked(DecideForm, request.data)
-        key, wish = idempotency.key_of(request), {"item_id": pk, **form}
+        key, wish = idempotency.key_of(request), _wish(pk, form)
         moderator = person(request)
         decision = idempotency.made_before(moderator, key, wish)
         if decision is None:
             decision = _decided(find(pk), moderator=moderator, key=key, wish=wish, form=form)
         return Response(DecisionAnswer(decision).data, status=201)
+
+
+def _wish(pk: int, form: dict[str, Any]) -> dict[str, Any]:
+    """What a decision made of this form has, by its attributes."""
+    wish = {"item_id": pk, **form}
+    if "photo" in wish:
+        wish["photo_number"] = wish.pop("photo")
+        if wish["verdict"] == Decision.Verdict.DISMISS:
+            del wish["photo_number"]  # then it is about the photo that was asked of
+    return wish
 
 
 def _decided(

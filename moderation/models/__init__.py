@@ -3,11 +3,12 @@
 from .analysis import Analysis, Embedding, Heartbeat, WorkPause
 from .appeal import Appeal
 from .cache import CacheEntry
-from .catalog import Category, Product
+from .catalog import Category, Product, content_hash
 from .decision import Decision, Skip
 from .erasure import Erasure
 from .explanation import Explanation
 from .folded import key_of
+from .further_photos import FurtherPhoto, photos_hash
 from .outgoing import Delivery, Webhook
 from .photos import PhotoHost, ProductPhoto
 from .review import ReviewItem
@@ -33,6 +34,7 @@ __all__ = [
     "Erasure",
     "Evaluation",
     "Explanation",
+    "FurtherPhoto",
     "GivenRight",
     "Heartbeat",
     "ModelVersion",
@@ -54,5 +56,7 @@ __all__ = [
     "VersionEvent",
     "Webhook",
     "WorkPause",
+    "content_hash",
     "key_of",
+    "photos_hash",
 ]

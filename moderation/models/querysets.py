@@ -115,10 +115,11 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
     def labels(self) -> DecisionQuerySet:
         """What counts as a label: verdicts of people that stand and say whether the pair matches.
 
-        The model's own word (a band's automatic action) is none. What was taken over for a similar
-        item is one, though a copy: `by_people` leaves it out.
+        The pair is that of the main photo: what was said of a further one is no label of it. The
+        model's own word (a band's automatic action) is none either. What was taken over for a
+        similar item is one, though a copy: `by_people` leaves it out.
         """
-        return self.standing().exclude(mode="automatic").telling()
+        return self.standing().filter(photo=None).exclude(mode="automatic").telling()
 
     def telling(self) -> DecisionQuerySet:
         """Without those whose reason leaves open whether photo and text match."""

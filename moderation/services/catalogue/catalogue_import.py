@@ -166,7 +166,8 @@ class _Job:
             if not isinstance(arrival, BadRow):
                 listing, photo = arrival
                 by_address = len(listing.addresses or ())
-                left_out = len(candidate.row.photos) - by_address - (photo is not None)
+                files = (photo is not None) + len(listing.files)
+                left_out = len(candidate.row.photos) - by_address - files
                 self.report.photos_good += 1
                 self.report.photos_to_fetch += by_address
                 self.report.photos_left_out += left_out

@@ -171,11 +171,11 @@ def _blank_products(keys: Sequence[int]) -> None:
     products = Product.objects.in_bulk(keys)
     for product in products.values():
         product.external_id, product.text = f"erased-{uuid.uuid4()}", said
-        product.seller = product.image_sha256 = product.content_hash = ""
+        product.seller = product.image_sha256 = product.content_hash = product.photos_hash = ""
         product.image.name = ""
     Product.objects.bulk_update(
         products.values(),
-        ["external_id", "text", "seller", "image", "image_sha256", "content_hash"],
+        ["external_id", "text", "seller", "image", "image_sha256", "photos_hash", "content_hash"],
     )
     analyses = Analysis.objects.filter(among("product", keys))
     Explanation.objects.filter(analysis__in=analyses).delete()
@@ -186,6 +186,7 @@ def _blank_products(keys: Sequence[int]) -> None:
         content_hash="",
         top_categories=[],
         parts=None,
+        photos=None,
         error="",
     )
     ProductPhoto.objects.filter(among("product", keys)).delete()

@@ -74,8 +74,8 @@ class ImportReport:
             )
         if self.photos_left_out:
             told.append(
-                f"Further photos that are left out: {self.photos_left_out:,}; of those that are "
-                f"files only the main one is taken, and of a listing at most {addresses.MOST}."
+                f"Further photos that are left out: {self.photos_left_out:,}; they are missing, "
+                f"cannot be read, or are more than the {addresses.MOST} of a listing."
             )
         return tuple(told)
 

@@ -38,8 +38,9 @@ class Outcome(StrEnum):
 class Listing:
     """A product as it arrives. `image` is the bytes of a file, `addresses` where photos lie.
 
-    Of several photos the first is the main one; a file comes before all addresses. None keeps what
-    the product has: its photos, category or seller.
+    Of several photos the first is the main one; a file comes before all addresses, and `files`,
+    checked and stored already, between the two. None keeps what the product has: its photos,
+    category or seller.
     """
 
     external_id: str
@@ -48,6 +49,7 @@ class Listing:
     category: str | None = ""
     seller: str | None = ""
     addresses: tuple[str, ...] | None = None
+    files: tuple[Photo, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def check(listing: Listing) -> Listing:
         category=category,
         seller=seller,
         addresses=_addresses(listing.addresses),
+        files=listing.files,
     )
 
 
@@ -178,7 +181,8 @@ def store(listing: Listing, *, source: str) -> tuple[Product, Outcome]:
     changed = fill(product, listing, photo=photo, category=category_named(listing.category or ""))
     if changed or created:
         product.save()
-    wanted = Wanted(product, listing.addresses, has_file=photo is not None)
+    has_file = photo is not None
+    wanted = Wanted(product, listing.addresses, has_file=has_file, files=listing.files)
     changed = bool(rows.follow([wanted])) or changed
     if changed and not created:
         rows.resume([product.pk])

@@ -21,6 +21,7 @@ _TAKEN_OVER = [
     "text",
     "image",
     "image_sha256",
+    "photos_hash",
     "content_hash",
     "category",
     "seller",
@@ -120,7 +121,8 @@ def store_many(
         if not fill(product, listing, photo=photo, category=category):
             outcome = Outcome.UNCHANGED
         stored.append((product, outcome))
-        wanted.append(Wanted(product, listing.addresses, has_file=photo is not None))
+        has_file = photo is not None
+        wanted.append(Wanted(product, listing.addresses, has_file=has_file, files=listing.files))
     if dry_run:
         others = rows.differ(wanted)
     else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..rules.photos import NotStored
@@ -69,21 +71,32 @@ class RowIntake:
     def look(
         self, candidate: Candidate, *, known: dict[str, Photo], keep: bool
     ) -> Arrival | BadRow:
-        """Read the main photo of a row (in a thread), or take its address, with the others."""
+        """Read the photos of a row (in a thread), or take their addresses."""
         row, listing = candidate.row, candidate.listing
         main = row.photos[0] if row.photos else ""
         by_address = tuple(filter(addresses.is_address, row.photos))[: addresses.MOST]
         try:
-            if by_address:
-                listing = intake.check(replace(listing, addresses=by_address))
+            listing = intake.check(replace(listing, addresses=by_address))
             if addresses.is_address(main):
                 return listing, None
-            return listing, self.folder.take(main, known=known.get(listing.external_id), keep=keep)
+            photo = self.folder.take(main, known=known.get(listing.external_id), keep=keep)
+            others = row.photos[1 : addresses.MOST - len(by_address)]
+            return replace(listing, files=self._files(others, keep=keep)), photo
         except IntakeError as error:
             return self._refused(row, error)
         except NotStored as error:
             self.stopped = str(error)
             return _bad(row, self.file.column_of("image_path"), str(error))
+
+    def _files(self, names: Sequence[str], *, keep: bool) -> tuple[Photo, ...]:
+        """The further photos that are files; one that cannot be used is left out."""
+        found: dict[str, Photo] = {}
+        for name in names:
+            if not addresses.is_address(name):
+                with contextlib.suppress(IntakeError):
+                    photo = self.folder.take(name, known=None, keep=keep)
+                    found.setdefault(photo.sha256, photo)
+        return tuple(found.values())
 
     def _refused(self, row: ListingRow, error: IntakeError) -> BadRow:
         """With the file's own name for the column at fault."""

@@ -49,7 +49,9 @@ def of(products: Sequence[int]) -> Traces:
 
 def _files(products: Sequence[int]) -> list[tuple[str, str]]:
     columns = ("image", "image_sha256")
+    analyses = Analysis.objects.filter(among("product", products)).exclude(photos=None)
     return [
+        *((one.image, one.image_sha256) for row in analyses for one in row.further_photos),
         *Product.objects.filter(among("pk", products)).values_list(*columns),
         *Analysis.objects.filter(among("product", products)).values_list(*columns),
         *ProductPhoto.objects.filter(among("product", products)).values_list(*columns),

@@ -5,6 +5,8 @@ Which decisions become labels, and how honest each is:
 - A person's decision that stands (neither undone nor corrected) gives one row, with the photo and
   text as they were judged. Where one content of a product was decided more than once, the newest
   counts; filters choose among these, so no filter brings back a verdict that was overruled.
+- Of a listing with several photos each judged pair is a row of its own: `photo` is the number of
+  the photo that was judged, the main one being 1.
 - What a band's automatic action confirmed is the model's own word, and no label.
 - "Cannot be told from the photo" is no evidence of a match: those rows are excluded and counted.
 - A confirmed mismatch stays a 0 also where the photo is unusable or the text too vague: the pair

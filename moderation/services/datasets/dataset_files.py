@@ -29,6 +29,7 @@ COLUMNS = {
     "sampling_probability": "float64",
     "content_hash": "string",
     "image_sha256": "string",
+    "photo": "int8",
 }
 # The earliest date a zip archive can hold: no clock in the bytes.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)

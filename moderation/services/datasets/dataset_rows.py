@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef
+from django.db.models.functions import Coalesce
 
 from moderation.models import Decision
 from moderation.models.querysets import DecisionQuerySet
@@ -21,16 +22,20 @@ def label_of(verdict: str) -> int:
 
 def _newest() -> DecisionQuerySet:
     by_hand = Decision.objects.standing().exclude(mode=Decision.Mode.AUTOMATIC)
+    by_hand = by_hand.alias(which=Coalesce("photo", 0))
     newer = by_hand.filter(
         analysis__product=OuterRef("analysis__product"),
         analysis__content_hash=OuterRef("analysis__content_hash"),
+        which=OuterRef("which"),
         pk__gt=OuterRef("pk"),
     )
     return by_hand.filter(~Exists(newer))
 
 
 def chosen(filters: Filters) -> DecisionQuerySet:
-    """The newest verdict of a person on each content, where it passes the filters.
+    """The newest verdict of a person on each pair, where it passes the filters.
+
+    A pair is a text and one photo; of a listing with several photos there may be several.
 
     A verdict that a person took over for a similar item is one too; its `mode` says so. None on
     listings that were withdrawn. Raises `UnknownName`.
@@ -52,7 +57,7 @@ def chosen(filters: Filters) -> DecisionQuerySet:
 
 
 def walk(decisions: DecisionQuerySet) -> Iterator[Mapping[str, Any]]:
-    """Plain rows, oldest decision first, a few at a time."""
+    """Plain rows, oldest decision first, a few at a time, each with the photo that it speaks of."""
     first = (
         Decision.objects.filter(
             analysis__product=OuterRef("analysis__product"),
@@ -61,11 +66,11 @@ def walk(decisions: DecisionQuerySet) -> Iterator[Mapping[str, Any]]:
         .order_by("pk")
         .values("pk")[:1]
     )
-    return (
+    rows = (
         decisions.order_by("pk")
         .values(
             *("pk", "verdict", "reason", "wrong_side", "moderator_id", "mode", "created_at"),
-            *("stratum", "picked_by", "sampling_probability", "item_id"),
+            *("stratum", "picked_by", "sampling_probability", "item_id", "photo"),
             text=F("analysis__text"),
             image=F("analysis__image"),
             image_sha256=F("analysis__image_sha256"),
@@ -80,7 +85,23 @@ def walk(decisions: DecisionQuerySet) -> Iterator[Mapping[str, Any]]:
             in_audit=F("item__in_audit"),
             second_of=F("item__second_of"),
             second=F("item__second_opinion"),
+            photos=F("analysis__photos"),
             first_decision=first,
         )
         .iterator(chunk_size=2000)
     )
+    return map(_with_its_photo, rows)
+
+
+def _with_its_photo(row: dict[str, Any]) -> dict[str, Any]:
+    """The row of a decision on a further photo has that one's file and score.
+
+    `photo` is then its number, the main one being 1.
+    """
+    position, further = row["photo"], row.pop("photos")
+    if position is None:
+        return {**row, "photo": 1}
+    about = next((one for one in further or () if one["position"] == position), None)
+    own = {name: about[name] if about else None for name in ("image", "image_sha256", "similarity")}
+    own["image"], own["image_sha256"] = own["image"] or "", own["image_sha256"] or ""
+    return {**row, **own, "photo": position + 1, "p_mismatch": None, "threshold_used": None}

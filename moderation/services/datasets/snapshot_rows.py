@@ -60,14 +60,18 @@ def _opinions() -> dict[int, Mapping[str, Any]]:
     is_paired = Q(item__second_of__isnull=False) | Q(item__second_opinion__isnull=False)
     paired = Decision.objects.standing().by_people().filter(is_paired)
     rows = paired.order_by("pk").values(
-        "item_id", "moderator_id", "verdict", "reason", content_hash=F("analysis__content_hash")
+        *("item_id", "moderator_id", "verdict", "reason", "photo"),
+        content_hash=F("analysis__content_hash"),
     )
     return {row["item_id"]: row for row in rows.iterator()}
 
 
 def _is_of_another(other: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
     """Whether somebody else said it, of the same photo and text."""
-    same_content = other["content_hash"] == row["content_hash"]
+    same_content = (other["content_hash"], other["photo"] or 0) == (
+        row["content_hash"],
+        row["photo"] - 1,
+    )
     return bool(same_content and other["moderator_id"] != row["moderator_id"])
 
 
@@ -97,8 +101,8 @@ def _source(row: Mapping[str, Any], stratum: str, *, is_gold: bool) -> str:
         return "audit"
     if stratum == ReviewItem.Stratum.REOPENED:
         return "reopened"
-    if stratum == ReviewItem.Stratum.UNREADABLE:
-        return "unreadable"
+    if stratum in (ReviewItem.Stratum.UNREADABLE, ReviewItem.Stratum.PHOTO):
+        return str(stratum)
     if row["picked_by"] == ReviewItem.Pick.UNCERTAIN:
         return "uncertain"
     return "flagged"
@@ -119,6 +123,7 @@ def listings(
         Decision.objects.standing()
         .filter(
             verdict=Decision.Verdict.CONFIRM,
+            photo=None,
             analysis__content_hash=F("analysis__product__content_hash"),
         )
         .values_list("analysis__product_id", flat=True)

@@ -32,6 +32,7 @@ def of(decision: Decision) -> dict[str, Any]:
         "verdict": decision.verdict,
         "reason": decision.reason,
         "wrong_side": decision.wrong_side,
+        "photo": decision.photo_number,
         "note": decision.note,
         "mode": decision.mode,
         "stratum": decision.stratum,

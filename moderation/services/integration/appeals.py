@@ -170,6 +170,7 @@ def _overturn(appeal: Appeal, *, by: User, reason: str, wrong_side: str) -> None
         verdict=opposite(previous),
         reason=reason,
         wrong_side=wrong_side,
+        photo=previous.photo,
         note=f"Appeal {appeal.reference}: {appeal.answer}"[:_NOTE_LENGTH],
         mode=Decision.Mode.APPEAL,
         stratum=previous.stratum,

@@ -38,6 +38,7 @@ def of_decision(decision: Decision, *, event_id: UUID) -> dict[str, Any]:
             "verdict": decision.verdict,
             "reason": decision.reason,
             "wrong_side": decision.wrong_side,
+            "photo": decision.photo_number,
             "mode": decision.mode,
             "decided_at": _text(decision.created_at),
             "moderator_id": decision.moderator_id,

@@ -32,6 +32,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "undo": ("Undo what you did last, up to ten acts", "u"),
     "group": ("Decide the similar items too", "g"),
     "zoom": ("Enlarge the photo, and back", "z"),
+    "photos": ("The next photo of the listing", "v"),
     "image": ("Wrong is the photo", "p"),
     "text": ("Wrong is the text", "t"),
     "both": ("Wrong are both", "b"),

@@ -40,6 +40,7 @@ def decide(
     reason: str = "",
     wrong_side: str = "",
     note: str = "",
+    photo: int | None = None,
     seconds: float | None = None,
     also: Sequence[int] = (),
     act: uuid.UUID | None = None,
@@ -51,6 +52,9 @@ def decide(
     `also` are the keys of similar items that the same verdict holds for: those of the same group
     that are still free are closed too, marked as taken over. One undo takes back a whole `act`.
 
+    `photo` is the number of the photo that does not fit, the main one being 1; without it, and
+    where all fit, the decision is about the one that the item was opened for.
+
     A claim that ran out is no obstacle. Raises `AlreadyDecided` where somebody else took the item
     or it left the queue, and `ReviewError` for a wrong reason or an item that this person may not
     decide.
@@ -59,7 +63,7 @@ def decide(
     item = ReviewItem.objects.get(pk=item.pk)
     _check_allowed(item, moderator=moderator)
     with transaction.atomic():
-        similar = _similar(item, also)
+        similar = _similar(item, also) if photo in (None, 1) else []
         contents = _locked_contents([item, *similar])
         _close(item, moderator=moderator, contents=contents)
         _ask_second_of_gold(item, external_id=contents[item.product_id][1])
@@ -70,6 +74,7 @@ def decide(
             reason=reason,
             wrong_side=wrong_side,
             note=note,
+            photo=_position(item, photo if verdict == Decision.Verdict.CONFIRM else None),
             seconds=seconds,
             mode=mode,
             act=act or (uuid.uuid4() if similar else None),
@@ -95,7 +100,8 @@ def _note(decision: Decision, followers: Sequence[Decision]) -> None:
 
 
 def _ask_second_of_gold(item: ReviewItem, *, external_id: str) -> None:
-    if item.second_of_id is None and sampling.drawn_for_gold(external_id):
+    is_first = item.second_of_id is None and item.stratum != sampling.PHOTO
+    if is_first and sampling.drawn_for_gold(external_id):
         review_queue.ask_second(item)
 
 
@@ -108,6 +114,19 @@ def _recorded(item: ReviewItem, **said: Any) -> Decision:
         sampling_probability=item.sampling_probability,
         **{"picked_by": item.picked_by or ReviewItem.Pick.CHOSEN, **said},
     )
+
+
+def _position(item: ReviewItem, number: int | None) -> int | None:
+    """Of the further photo that is meant; None: the main one. Raises `ReviewError`."""
+    if number is None:
+        return item.asks_of.position if item.asks_of else None
+    if number == 1:
+        return None
+    numbers = [one.number for one in item.analysis.further_photos]
+    if number not in numbers:
+        there = f"photos 1 to {numbers[-1]}" if numbers else "one photo"
+        raise ReviewError(f"There is no photo {number}: the listing has {there}.")
+    return number - 1
 
 
 def _similar(item: ReviewItem, also: Sequence[int]) -> list[ReviewItem]:

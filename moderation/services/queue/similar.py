@@ -27,6 +27,7 @@ from ..encoding import similar_photos
 from ..encoding.embeddings import Known
 from ..queries.one_parameter import among
 from ..registry import versions
+from ..rules import sampling
 from ..worker.patience import GONE, in_a_line
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ def assign_pending(*, limit: int, seconds: float) -> int:
 
 
 def _ungrouped() -> ReviewItemQuerySet:
-    return ReviewItem.objects.open().judged_openly().filter(group=None).select_related("analysis")
+    by_main_photo = ReviewItem.objects.open().judged_openly().exclude(stratum=sampling.PHOTO)
+    return by_main_photo.filter(group=None).select_related("analysis")
 
 
 def _place(items: ReviewItemQuerySet, *, deadline: float | None = None) -> int:

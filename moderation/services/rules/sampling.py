@@ -20,8 +20,10 @@ from moderation.models import Analysis, ModelVersion, ReviewItem
 
 FLAGGED, AUDIT = ReviewItem.Stratum.FLAGGED, ReviewItem.Stratum.AUDIT
 REOPENED, UNREADABLE = ReviewItem.Stratum.REOPENED, ReviewItem.Stratum.UNREADABLE
-# These come in by no draw, and the model said nothing of them: no figure is estimated from them.
-BY_NO_DRAW = [REOPENED, UNREADABLE]
+PHOTO = ReviewItem.Stratum.PHOTO
+# These come in by no draw, and of their main photo the model said nothing or that it fits: no
+# figure is estimated from them.
+BY_NO_DRAW = [REOPENED, UNREADABLE, PHOTO]
 
 NEAR_FACTOR = 4.0
 # Near: P(mismatch) is at least this share of its value at the threshold ...
@@ -47,6 +49,7 @@ class Entry:
 # is no random draw, so nothing is estimated from these.
 REOPENED_ENTRY = Entry(REOPENED, 1.0, in_audit=False)
 UNREADABLE_ENTRY = Entry(UNREADABLE, 1.0, in_audit=False)
+PHOTO_ENTRY = Entry(PHOTO, 1.0, in_audit=False)
 
 
 def random_number(external_id: str) -> float:
@@ -98,7 +101,9 @@ def entry(row: Analysis, *, external_id: str, near: float) -> Entry | None:
         return None
     is_near = row.similarity < row.threshold_used + near
     share = min(1.0, settings.AUDIT_SHARE * (NEAR_FACTOR if is_near else 1.0))
-    return Entry(AUDIT, share, in_audit=True) if number < share else None
+    if number < share:
+        return Entry(AUDIT, share, in_audit=True)
+    return PHOTO_ENTRY if row.misfit else None
 
 
 def entry_of_unreadable() -> Entry | None:
@@ -138,6 +143,13 @@ def suspicion(row: Analysis) -> float:
     return -(row.similarity or 0.0)
 
 
+def _just_flagged(row: Analysis) -> float:
+    """The suspicion of a listing at the threshold: after all that the main photo flags."""
+    threshold = row.threshold_used or 0.0
+    p = row.model_version.p_mismatch(threshold)
+    return -threshold if p is None else p
+
+
 def uncertainty(row: Analysis) -> float:
     """How little the model knows, 0 to 1: 4p(1 - p), or nearness to the threshold without P."""
     if row.p_mismatch is not None:
@@ -151,6 +163,8 @@ def placed(item: ReviewItem, row: Analysis, entry: Entry) -> ReviewItem:
     """The item as this analysis and this way in make it; not saved."""
     item.analysis = row
     item.suspicion, item.uncertainty = suspicion(row), uncertainty(row)
+    if entry.stratum == PHOTO:
+        item.suspicion, item.uncertainty = _just_flagged(row), 0.0
     item.stratum, item.in_audit = entry.stratum, entry.in_audit
     item.sampling_probability = entry.sampling_probability
     return item

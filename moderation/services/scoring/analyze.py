@@ -21,7 +21,7 @@ from moderation.clip import scoring
 from moderation.clip.errors import ImageError, ModelError, Unread
 from moderation.models import Analysis, ModelVersion, Product
 
-from ..encoding import embeddings, text_parts
+from ..encoding import embeddings, further_photos, text_parts
 from ..encoding.engine import TOP_CATEGORIES, Engine, active_categories, engine_for
 from ..queue import explain, review_queue, similar
 from ..registry import questions, versions
@@ -176,6 +176,8 @@ def _score(engine: Engine, batch: Sequence[Analysis]) -> tuple[Counter[str], dic
             engine.rank(vector, categories, top_k=TOP_CATEGORIES) if categories else []
         )
     text_parts.fill(engine, batch, images)
+    done = [row for row in batch if row.status == Analysis.Status.DONE]
+    further_photos.fill(engine, done, texts)
     return outcomes, not_read
 
 

@@ -29,17 +29,17 @@ from . import results
 _COLUMNS = """
 INSERT INTO moderation_analysis (
     product_id, text, image, image_sha256, content_hash, top_categories, precision,
-    preparation, parts, model_version_id, threshold_override, similarity, p_mismatch,
+    preparation, parts, photos, model_version_id, threshold_override, similarity, p_mismatch,
     threshold_used, is_mismatch, unreadable, created_at, finished_at, status, attempts,
     claimed_by, error
 )"""
 _SCORED = f"""{_COLUMNS}
 SELECT p.id, p.text, p.image, p.image_sha256, p.content_hash, %s, %s, %s,
-    %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'done', 0, '', ''
+    %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'done', 0, '', ''
 FROM moderation_product p WHERE p.id = %s AND p.content_hash = %s"""
 _JUDGED_AGAIN = f"""{_COLUMNS}
 SELECT p.id, known.text, known.image, p.image_sha256, p.content_hash, known.top_categories,
-    known.precision, known.preparation, %s, %s, %s, known.similarity, %s, %s, %s, %s, %s, %s,
+    known.precision, known.preparation, %s, %s, %s, %s, known.similarity, %s, %s, %s, %s, %s, %s,
     'done', 0, '', ''
 FROM moderation_analysis known JOIN moderation_product p
     ON p.id = known.product_id AND p.content_hash = known.content_hash
@@ -64,6 +64,8 @@ class NewAnalysis(NamedTuple):
     top_categories: str = "[]"  # JSON
     precision: str = ""
     parts: str | None = None  # JSON
+    photos: str | None = None  # JSON
+    has_misfit: bool = False  # among the further photos
 
 
 def write(
@@ -108,11 +110,11 @@ def _insert(
     for a in answers:
         verdict = (a.p_mismatch, a.threshold_used, a.is_mismatch, a.unreadable, stamp, stamp)
         if a.known_from is None:
-            ranked = (a.top_categories, a.precision, PREPARATION, a.parts)
+            ranked = (a.top_categories, a.precision, PREPARATION, a.parts, a.photos)
             key = (a.product_id, a.content_hash)
             scored.append((*ranked, *head, a.similarity, *verdict, *key))
         else:
-            judged_again.append((a.parts, *head, *verdict, a.known_from))
+            judged_again.append((a.parts, a.photos, *head, *verdict, a.known_from))
     with connection.cursor() as cursor:
         for sql, rows in ((_SCORED, scored), (_JUDGED_AGAIN, judged_again)):
             if rows:
@@ -142,7 +144,7 @@ def _concerned(
 
 def _enters(answer: NewAnalysis, *, near: float) -> bool:
     """Whether the product is flagged, or cannot be read and is wanted, or passed and is drawn."""
-    if answer.is_mismatch:
+    if answer.is_mismatch or answer.has_misfit:
         return True
     if answer.unreadable:
         return sampling.entry_of_unreadable() is not None

@@ -25,6 +25,7 @@ from django.db.models import Exists, Max, OuterRef, QuerySet
 from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Analysis, Category, ModelVersion, Product
 
+from ..encoding import further_photos
 from ..queries.one_parameter import among
 from ..registry import versions
 from . import analyze, bulk_results, rescore
@@ -185,11 +186,16 @@ def _step(job: Job, case: Case, judge: Rescorer) -> _Step:
         return _Step.NOTHING if job.is_about_thresholds else _Step.ASK
     if newest.preparation != PREPARATION:
         return _Step.SCORE  # the model would read the text otherwise by now
+    limit = job.version.photo_threshold
+    if further_photos.is_unasked(newest.photos, threshold=limit):
+        return _Step.SCORE
     if newest.threshold_used != case.threshold and not newest.unreadable:
         return _Step.DERIVE
     if not job.is_about_thresholds:
         return _Step.SCORE
     if case.current_id != newest.pk or judge.is_recalibrated(case):
+        return _Step.DERIVE
+    if further_photos.is_outdated(newest.photos, threshold=limit):
         return _Step.DERIVE
     return _Step.NOTHING
 

@@ -13,14 +13,15 @@ from django.db.models import F, Max, QuerySet
 
 from moderation.clip import prompts, scoring
 from moderation.clip.checkpoints import checkpoint
-from moderation.models import Analysis, ModelVersion, Product
+from moderation.models import Analysis, FurtherPhoto, ModelVersion, Product
 
-from ..encoding import embeddings, text_parts
+from ..encoding import embeddings, further_photos, text_parts
 from ..encoding.engine import TOP_CATEGORIES, active_categories, engine_for
 from ..queries.one_parameter import among
 from ..registry import files
 from ..rules import reading
 from ..rules.thresholds import Thresholds, columns
+from . import rescore_photos
 from .bulk_results import NewAnalysis
 
 SAME_P = 1e-6  # what a database computes differs from this process in the last digits
@@ -38,6 +39,7 @@ class Newest(NamedTuple):
     unreadable: str
     preparation: str
     parts: text_parts.Stored | None
+    photos: further_photos.Stored | None
 
 
 class Case(NamedTuple):
@@ -53,12 +55,14 @@ class Case(NamedTuple):
     was_flagged: bool
     newest: Newest | None
     threshold: float  # the one that holds for it
+    further: tuple[FurtherPhoto, ...] = ()
 
 
 _FIELDS = (
     *("pk", "external_id", "content_hash", "image_sha256", "text", "category__name"),
-    *("analysis_id", "analysis__is_mismatch"),
+    *("analysis_id", "analysis__is_mismatch", "photos_hash"),
 )
+_OF_PRODUCT = len(_FIELDS)
 
 
 def cases(
@@ -84,9 +88,14 @@ def cases(
     fields = ("product_id", *Newest._fields)
     rows = Analysis.objects.filter(among("pk", list(keys))).order_by().values_list(*fields)
     newest = {row[0]: Newest(*row[1:]) for row in rows}
+    further = further_photos.present_of([row[0] for row in found if row[_OF_PRODUCT - 1]])
     return [
         Case._make(
-            (*row[:7], bool(row[7]), newest.get(row[0]), limits.of(row[8:], override=threshold))
+            (
+                *(*row[:7], bool(row[7]), newest.get(row[0])),
+                limits.of(row[_OF_PRODUCT:], override=threshold),
+                tuple(further.get(row[0], ())),
+            )
         )
         for row in found
     ]
@@ -119,11 +128,14 @@ class Rescorer:
         if newest is None or (newest.similarity is None and not newest.unreadable):
             return None
         if newest.similarity is None:
-            return self._unread(case, newest.unreadable)._replace(known_from=newest.pk)
-        parts = text_parts.judged_again(newest.parts, threshold=case.threshold)
-        return self._answer(case, newest.similarity)._replace(
-            known_from=newest.pk, parts=None if parts is None else json.dumps(parts)
-        )
+            answer = self._unread(case, newest.unreadable)
+        else:
+            parts = text_parts.judged_again(newest.parts, threshold=case.threshold)
+            stored = None if parts is None else json.dumps(parts)
+            answer = self._answer(case, newest.similarity)._replace(parts=stored)
+        limit = self.version.photo_threshold
+        photos = further_photos.judged_again(newest.photos, threshold=limit)
+        return rescore_photos.told(answer, photos)._replace(known_from=newest.pk)
 
     def _unread(self, case: Case, code: str) -> NewAnalysis:
         return NewAnalysis(
@@ -155,6 +167,8 @@ class Rescorer:
         """
         images, has_image = self.known.matrix("image", [case.image_sha256 for case in cases])
         found = self._judged(cases, images, has_image)
+        limit = self.version.photo_threshold
+        found = list(rescore_photos.look(cases, found, known=self.known, threshold=limit))
         places = [place for place, answer in enumerate(found) if answer is not None]
         if not places:
             return found

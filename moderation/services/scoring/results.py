@@ -25,6 +25,7 @@ RESULT_FIELDS = [
     "precision",
     "preparation",
     "parts",
+    "photos",
     "finished_at",
     "claim_token",
     "lease_expires_at",

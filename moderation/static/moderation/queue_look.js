@@ -70,6 +70,22 @@ export function setUpLook({ queue, finish, isIdle }) {
     true, // the event does not bubble
   );
 
+  // ── Several photos: the chosen one is large, and a mismatch is said of it ─────────────────
+  queue.addEventListener("change", ({ target }) => {
+    if (!target.matches("[data-photo]")) return;
+    const photo = queue.querySelector(".photo");
+    photo.href = target.dataset.photo;
+    photo.querySelector("img").src = target.dataset.photo;
+    const said = queue.querySelector("[data-shown-photo]");
+    if (said) said.textContent = target.value;
+  });
+  function nextPhoto() {
+    const all = [...queue.querySelectorAll("[data-photo]")];
+    const next = all[(all.findIndex((one) => one.checked) + 1) % all.length];
+    next.checked = true;
+    next.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
   // ── Mouse ─────────────────────────────────────────────────────────────────────────────────
   queue.addEventListener("click", (event) => {
     const { target } = event;
@@ -80,6 +96,7 @@ export function setUpLook({ queue, finish, isIdle }) {
       event.preventDefault();
       toggle(document.getElementById(chooser.dataset.choose));
     }
+    if (target.closest("[data-next-photo]")) nextPhoto();
     if (target.closest("[data-zoom]") && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       toggleZoom(queue);

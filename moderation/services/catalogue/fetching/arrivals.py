@@ -52,7 +52,7 @@ Answer = Fetched | NotModified | NotFetched
 
 
 def settle(answers: Sequence[tuple[ProductPhoto, Answer]]) -> None:
-    """Write down what came, and request analyses of what is new.
+    """Write down what came, and request analyses of listings that show something new.
 
     An answer about an address that the row has no longer is dropped.
     """
@@ -70,10 +70,14 @@ def settle(answers: Sequence[tuple[ProductPhoto, Answer]]) -> None:
                 _apply(row, answer)
                 present.append(row)
         ProductPhoto.objects.bulk_update(present, _FIELDS)
-        main = [row for row in present if row.position == 0 and row.state == State.FETCHED]
-        for row in main:
-            rows.take_as_main(row)
-        new = [row.product for row in main if row.product.present_analysis is None]
+        for row in present:
+            if row.position == 0 and row.state == State.FETCHED:
+                rows.take_as_main(row)
+        settled = list({row.product_id: row.product for row in present}.values())
+        with_further = {row.product_id for row in present if row.position}
+        rows.take_further([one for one in settled if one.pk in with_further])
+        held = rows.still_to_come([product.pk for product in settled])
+        new = [one for one in settled if one.pk not in held and one.present_analysis is None]
         if new:
             analyze.request(new)
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
+from django.utils import timezone
 
-from moderation.models import Product, ProductPhoto
+from moderation.models import Product, ProductPhoto, photos_hash
 
 from ...queries.one_parameter import among
 from . import hosts
 from .addresses import host_of
+
+if TYPE_CHECKING:
+    from ..intake import Photo
 
 State = ProductPhoto.State
 
@@ -33,12 +38,13 @@ _OF_ADDRESS = (
 class Wanted:
     """The photos that a listing names. `addresses` None: those that it has stay.
 
-    `has_file`: the main photo came as a file, and the addresses follow it.
+    `has_file`: the main photo came as a file, and the others follow it: `files`, then addresses.
     """
 
     product: Product
     addresses: tuple[str, ...] | None
     has_file: bool
+    files: tuple[Photo, ...] = ()
 
 
 @dataclass
@@ -56,8 +62,8 @@ class _Plan:
 def follow(wanted: Sequence[Wanted]) -> set[int]:
     """Let the rows of these saved products be what is wanted (in a transaction).
 
-    Returns the keys of the products whose photos are others now. The main photo of those is taken
-    over where its file is here already.
+    Returns the keys of the products whose photos are others now. What is here of those already is
+    taken over.
     """
     plans = _plans(wanted)
     ProductPhoto.objects.filter(
@@ -71,7 +77,9 @@ def follow(wanted: Sequence[Wanted]) -> set[int]:
     for row in (*made, *changed):
         if row.position == 0 and row.state == State.FETCHED:
             take_as_main(row)
-    return {one.product.pk for one in wanted if plans[one.product.external_id]}
+    others = [one.product for one in wanted if plans[one.product.external_id]]
+    take_further(others)
+    return {product.pk for product in others}
 
 
 def differ(wanted: Sequence[Wanted]) -> set[str]:
@@ -88,6 +96,36 @@ def take_as_main(row: ProductPhoto) -> bool:
     product.refresh_content_hash()
     product.save(update_fields=["image", "image_sha256", "content_hash", "updated_at"])
     return True
+
+
+def take_further(products: Sequence[Product]) -> None:
+    """Make the further photos that are here part of what these saved products show."""
+    here = ProductPhoto.objects.filter(
+        among("product", [product.pk for product in products]), position__gt=0
+    ).exclude(image_sha256="")
+    shas: dict[int, list[str]] = defaultdict(list)
+    for product_id, sha256 in here.order_by("position").values_list("product", "image_sha256"):
+        shas[product_id].append(sha256)
+    changed = []
+    for product in products:
+        seen = photos_hash(shas.get(product.pk, ()))
+        if product.photos_hash != seen:
+            product.photos_hash, product.updated_at = seen, timezone.now()
+            product.refresh_content_hash()
+            changed.append(product)
+    Product.objects.bulk_update(changed, ["photos_hash", "content_hash", "updated_at"])
+
+
+def still_to_come(products: Sequence[int]) -> set[int]:
+    """Those of these products of which the host of the main photo has others to send at once.
+
+    They are scored when all are here, and not once for each.
+    """
+    main = ProductPhoto.objects.filter(product=OuterRef("product"), position=0)
+    expected = _waiting(products).filter(
+        position__gt=0, attempts=0, due_at__lte=Now(), host=Subquery(main.values("host")[:1])
+    )
+    return set(expected.order_by().values_list("product", flat=True))
 
 
 def suspend(products: Sequence[int]) -> None:
@@ -120,9 +158,12 @@ def _plan(one: Wanted, present: Mapping[int, ProductPhoto]) -> _Plan:
         return plan
     plan.gone = [row for position, row in present.items() if position not in target]
     known = {row.url: _about(row) for row in present.values() if row.url}
-    for position, address in target.items():
+    for position, named in target.items():
         row = present.get(position) or ProductPhoto(product=one.product, position=position)
-        about = known.get(address) or _unknown(address, one.product)
+        if isinstance(named, str):
+            about = known.get(named) or _unknown(named, one.product)
+        else:
+            about = _file(named.name, named.sha256)
         if row.pk is not None and _about(row) == about:
             continue
         for name, value in about.items():
@@ -132,11 +173,12 @@ def _plan(one: Wanted, present: Mapping[int, ProductPhoto]) -> _Plan:
     return plan
 
 
-def _target(one: Wanted, present: Mapping[int, ProductPhoto]) -> dict[int, str] | None:
-    """Position -> address, "" for a file; None where nothing was said of them."""
+def _target(one: Wanted, present: Mapping[int, ProductPhoto]) -> dict[int, str | Photo] | None:
+    """Position -> address or file, "" for that of the product; None: nothing was said of them."""
     if one.addresses is not None:
-        addresses = ("", *one.addresses) if one.has_file else one.addresses
-        return {} if addresses == ("",) else dict(enumerate(addresses))
+        own: tuple[str | Photo, ...] = ("", *one.files) if one.has_file else ()
+        named = (*own, *one.addresses)
+        return {} if named == ("",) else dict(enumerate(named))
     if one.has_file and present:  # the file is the main photo now, and the others stay
         return {position: "" if position == 0 else row.url for position, row in present.items()}
     return None
@@ -150,5 +192,8 @@ def _unknown(address: str, product: Product) -> dict[str, object]:
     """What is known of an address that is new, or of the file that the product has."""
     if address:
         return _about(ProductPhoto(url=address, host=host_of(address), due_at=Now()))
-    name, sha256 = product.image.name or "", product.image_sha256
+    return _file(product.image.name or "", product.image_sha256)
+
+
+def _file(name: str, sha256: str) -> dict[str, object]:
     return _about(ProductPhoto(image=name, image_sha256=sha256, state=State.FETCHED))
