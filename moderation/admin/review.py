@@ -83,7 +83,7 @@ class DecisionAdmin(ExportsLabels, KeysetAdmin, ReadOnlyAdmin):
     """
 
     list_display = (
-        *("created_at", "photo", "product", "verdict_cell", "reason", "wrong_side"),
+        *("created_at", "thumbnail", "product", "verdict_cell", "reason", "wrong_side"),
         *("moderator", "seconds", "stands"),
     )
     list_display_links = ("created_at",)
@@ -111,7 +111,7 @@ class DecisionAdmin(ExportsLabels, KeysetAdmin, ReadOnlyAdmin):
         return Decision.objects.standing().filter(pk__in=queryset.values("pk"))
 
     @admin.display(description="Photo")
-    def photo(self, row: Decision) -> SafeString:
+    def thumbnail(self, row: Decision) -> SafeString:
         further = {one.position: one.image_url for one in row.analysis.further_photos}
         return cells.thumbnail(further.get(row.photo or 0, row.analysis.image_url))
 

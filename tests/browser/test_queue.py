@@ -16,6 +16,7 @@ from moderation.models import Decision, Explanation, ReviewItem, SimilarGroup, S
 from moderation.services.queue import review
 from tests.services.queue.test_review import change_text, score_again
 from tests.support.factories import MakeItem, MakeUser
+from tests.support.several_photos import make_misfit
 
 pytestmark = [
     pytest.mark.browser,
@@ -525,3 +526,23 @@ def test_on_a_phone_what_the_model_read_stands_clear_of_the_title(
     title, read = box(page, ".listing-text"), box(page, ".listing-read")
     assert title["height"] > 40  # two lines
     assert read["y"] >= title["y"] + title["height"]
+
+
+def test_the_next_photo_is_shown_large_and_a_mismatch_is_said_of_it(
+    bundled: Any, open_page: Callable[..., Page]
+) -> None:
+    item = make_misfit("A1", misfit=3, of=4)
+    urls = [item.analysis.image_url, *(one.image_url for one in item.analysis.further_photos)]
+    page = open_page()
+    large = page.locator(".photo img")
+    expect(large).to_have_attribute("src", urls[2])
+    press(page, "v")
+    expect(large).to_have_attribute("src", urls[3])
+    press(page, "v")
+    expect(large).to_have_attribute("src", urls[0])
+    page.get_by_alt_text("Photo 2 of 4").click()
+    expect(large).to_have_attribute("src", urls[1])
+    expect(page.locator("[data-shown-photo]")).to_have_text("2")
+    press(page, "1")
+    assert verdicts(page, count=1) == [("confirm", "other_product")]
+    assert Decision.objects.get().photo_number == 2

@@ -20,6 +20,13 @@ def photo(
     return buffer.getvalue()
 
 
+def jpeg(image: Image.Image) -> bytes:
+    """The bytes of a picture."""
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
 def odd_but_shown() -> list[bytes]:
     """A JPEG without its end mark and a PNG whose text has a wrong checksum: browsers show both."""
     png = photo(format="PNG")

@@ -56,29 +56,34 @@ def fill(engine: Engine, rows: Sequence[Analysis], texts: Mapping[str, np.ndarra
         for row, of in of_rows.items():
             row.photos = stored(of)
         return
-    read = {row: of for row, of in of_rows.items() if row.text in texts}
-    telling = _not_shared([one for of in read.values() for one in of])
-    vectors = embeddings.image_vectors(
-        engine, [(sha, photos.source(name)) for sha, name in telling.items()]
-    )
-    usable = {sha: one for sha, one in vectors.items() if not isinstance(one, ImageError)}
+    read = [one for row, of in of_rows.items() if row.text in texts for one in of]
+    vectors = seen(engine, read)
     for row, of in of_rows.items():
         text = texts.get(row.text)
-        judged_of = of if text is None else judged(of, text, usable, threshold=threshold)
-        row.photos = stored(judged_of)
+        row.photos = stored(of if text is None else judged(of, text, vectors, threshold=threshold))
+
+
+def seen(engine: Engine, of: Iterable[FurtherPhoto]) -> dict[str, np.ndarray]:
+    """SHA-256 -> unit vector [d] of those that tell something of their listing and can be read."""
+    names = {one.image_sha256: one.image for one in of}
+    telling = sorted(names.keys() - shared(names)) if names else []
+    vectors = embeddings.image_vectors(
+        engine, [(sha, photos.source(names[sha])) for sha in telling]
+    )
+    return {sha: one for sha, one in vectors.items() if not isinstance(one, ImageError)}
+
+
+def similarities(of: Photos, text: np.ndarray, vectors: Mapping[str, np.ndarray]) -> list[float]:
+    """To a text's unit vector [d], of the photos that have a vector."""
+    known = (vectors[one.image_sha256] for one in of if one.image_sha256 in vectors)
+    return [_similarity(vector, text) for vector in known]
 
 
 def _is_of(row: Analysis, of: Photos) -> bool:
-    seen = photos_hash(one.image_sha256 for one in of)
+    further = photos_hash(one.image_sha256 for one in of)
     return row.content_hash == content_hash(
-        text=row.text, image_sha256=row.image_sha256, photos_hash=seen
+        text=row.text, image_sha256=row.image_sha256, photos_hash=further
     )
-
-
-def _not_shared(of: Iterable[FurtherPhoto]) -> dict[str, str]:
-    """SHA-256 -> name of those photos that few listings have."""
-    names = {one.image_sha256: one.image for one in of}
-    return {sha: names[sha] for sha in names.keys() - shared(names)}
 
 
 def shared(shas: Collection[str]) -> set[str]:

@@ -40,6 +40,8 @@ class Before:
         share = self.drawn.get(item.pk)
         if share is None and item.stratum == sampling.REOPENED and not row.is_mismatch:
             return sampling.REOPENED_ENTRY
+        if share is None and row.misfit and not row.is_mismatch:
+            return sampling.PHOTO_ENTRY
         if row.unreadable:
             return sampling.entry_of_unreadable()
         if row.is_mismatch:

@@ -227,3 +227,41 @@ def test_many_at_once_become_the_same_as_one_by_one() -> None:
         stored = intake_bulk.store_many([(moved[0], None)], source="import", dry_run=is_dry)
         assert [outcome for _, outcome in stored] == [Outcome.UPDATED]
     assert ProductPhoto.objects.filter(url__endswith="new.jpg").count() == 1
+
+
+# ── Several photos ────────────────────────────────────────────────────────────────────────────
+def test_a_listing_is_scored_once_all_that_its_host_sends_are_here() -> None:
+    take(f"{SHOP}/1.jpg", f"{SHOP}/2.jpg", f"{SHOP}/3.jpg")
+    answer(0)
+    answer(1, mark=2)
+    assert asked() == 0
+    answer(2, mark=3)
+    assert asked() == 1 and product().photos_hash
+
+
+def test_a_further_photo_that_is_not_there_keeps_nobody_waiting() -> None:
+    take(f"{SHOP}/1.jpg", f"{SHOP}/2.jpg")
+    answer(0)
+    miss(1, again=True)
+    assert asked() == 1 and product().photos_hash == ""
+
+
+def test_one_of_another_host_is_not_waited_for() -> None:
+    take(f"{SHOP}/1.jpg", "https://slow.example/2.jpg")
+    answer(0)
+    assert asked() == 1
+    answer(1, mark=2)
+    assert asked() == 1  # the request that nobody had claimed is of the new content now
+    assert Analysis.objects.get().content_hash == product().content_hash
+
+
+def test_a_further_photo_that_changes_is_another_content() -> None:
+    take(f"{SHOP}/1.jpg", f"{SHOP}/2.jpg")
+    answer(0)
+    answer(1, mark=2)
+    before = product().content_hash
+    ProductPhoto.objects.filter(position=1).update(state=State.WAITING)
+    answer(1, mark=3)
+    assert product().content_hash != before
+    take(f"{SHOP}/1.jpg")
+    assert product().photos_hash == ""
