@@ -33,7 +33,7 @@ def decide(anna: User, item: ReviewItem, **form: Any) -> Decision:
 def test_one_photo_has_no_strip(make_item: MakeItem, anna: User) -> None:
     make_item("A1")
     page = html(anna)
-    assert "strip-photo" not in page and "the one that is shown large" not in page
+    assert "strip-photo" not in page and "the large one" not in page
 
 
 def test_the_photo_that_does_not_fit_is_large_and_marked(bundled: Any, anna: User) -> None:
