@@ -172,6 +172,11 @@ class ReviewItem(models.Model):
         return self.analysis.misfit if self.stratum == self.Stratum.PHOTO else None
 
     @property
+    def asked_image_url(self) -> str:
+        """The address of the photo that it was opened for."""
+        return (self.asks_of or self.analysis).image_url
+
+    @property
     def is_blind(self) -> bool:
         """Whether the moderator must not see what the model, or somebody before, said of it."""
         return self.state == self.State.OPEN and (self.in_audit or self.second_of_id is not None)

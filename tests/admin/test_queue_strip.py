@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from knox.models import AuthToken
 
-from moderation.models import Decision, ReviewItem
+from moderation.models import Category, Decision, Product, ReviewItem
 from moderation.services.queue import similar
-from tests.support.factories import MakeItem, as_user
+from tests.support.factories import MakeItem, RunWorker, as_user
 from tests.support.several_photos import make_misfit, take
 
 pytestmark = pytest.mark.django_db
@@ -111,6 +111,24 @@ def test_the_api_names_the_photos_and_takes_the_number_of_one(bundled: Any) -> N
         headers=key,
     )
     assert other.status_code == 422
+
+
+def test_where_only_a_further_photo_changed_the_page_says_so(
+    bundled: Any, anna: User, run_worker: RunWorker
+) -> None:
+    decide(anna, make_misfit("A1", of=3), answer="confirm:other_product", photo="1")
+    take("A1", main=0, further=(1, 5))
+    run_worker()
+    assert "Its further photos changed since this listing was decided" in html(anna)
+
+
+def test_the_grid_shows_the_photo_that_was_asked_of(bundled: Any, anna: User) -> None:
+    item = make_misfit("A1", misfit=3)
+    category = Category.objects.create(name="Jackets")
+    Product.objects.update(category=category)
+    page = as_user(anna).get(f"{QUEUE}grid/?category={category.pk}").content.decode()
+    assert page.count(item.analysis.further_photos[1].image_url) == 2
+    assert item.analysis.image_url not in page
 
 
 def test_a_listing_of_which_all_photos_fit_is_not_in_the_queue(bundled: Any) -> None:

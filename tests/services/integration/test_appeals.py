@@ -78,6 +78,7 @@ def test_the_evidence_is_kept_as_it_was(decision: Decision) -> None:
         "verdict": "confirm",
         "reason": "other_colour",
         "wrong_side": "image",
+        "photo": 1,
         "note": "It is orange.",
         "mode": "queue",
         "stratum": "flagged",

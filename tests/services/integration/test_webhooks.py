@@ -101,6 +101,7 @@ def test_a_decision_arrives_once_and_signed(
         "verdict": "confirm",
         "reason": "other_colour",
         "wrong_side": "image",
+        "photo": 1,
         "mode": "queue",
         "decided_at": decision.created_at.isoformat().replace("+00:00", "Z"),
         "moderator_id": decision.moderator_id,
