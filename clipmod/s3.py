@@ -50,7 +50,7 @@ class Bucket:
 def bucket(
     address: str, *, endpoint: str, browser_endpoint: str, region: str, is_https: bool
 ) -> Bucket | None:
-    """The bucket of the settings; None where photos lie on a disk. Raises `ImproperlyConfigured`."""
+    """That of the settings; None where photos lie on a disk. Raises `ImproperlyConfigured`."""
     if not address:
         return None
     name, _, prefix = address.removeprefix("s3://").partition("/")

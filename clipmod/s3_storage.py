@@ -17,14 +17,15 @@ from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from django.core.exceptions import SuspiciousFileOperation, SuspiciousOperation
 from django.core.files.base import ContentFile, File
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
 
 # As many threads may read at once and none waits for a connection, or throws one away.
 CONNECTIONS = 32
-# A server that is away is known to be in a quarter of a minute at most, and at once where it refuses.
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 4, 15, 3
+# At most: a quarter of a minute for a server that is away, half a one for one that is silent.
+_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 4, 10, 3
 _ADDRESSES_KEPT = 4096
 
 
@@ -99,8 +100,9 @@ class PhotoBucket(S3Storage):
     def url(self, name: str, *_: Any, **__: Any) -> str:
         """An address that anybody may use for `querystring_expire` seconds, or half of them.
 
-        For half of them it stays the same, so that a browser finds the photo in its cache. Keys that
-        are lent, as to a role, end an address with them: it changes when they do.
+        For half of them it stays the same, so that a browser finds the photo in its cache. An
+        address ends with the keys that signed it, where they are lent, as to a role: it changes
+        when they do.
         """
         client = self._client(self.public_endpoint_url)
         period = int(time.time() // max(1, self.querystring_expire // 2))
@@ -116,6 +118,12 @@ class PhotoBucket(S3Storage):
                     ExpiresIn=self.querystring_expire,
                 )
             )
+
+    def _normalize_name(self, name: str) -> str:
+        try:
+            return str(super()._normalize_name(name))
+        except SuspiciousOperation as error:
+            raise SuspiciousFileOperation(str(error)) from error
 
     def _place(self, name: str) -> dict[str, str]:
         return {"Bucket": self.bucket_name, "Key": self._normalize_name(clean_name(name))}
