@@ -126,6 +126,8 @@ class PhotoBucket(S3Storage):
             raise SuspiciousFileOperation(str(error)) from error
 
     def _place(self, name: str) -> dict[str, str]:
+        if not name:
+            raise FileNotFoundError(errno.ENOENT, "a photo without a name", name)
         return {"Bucket": self.bucket_name, "Key": self._normalize_name(clean_name(name))}
 
     def _client(self, endpoint: str | None = None) -> Any:

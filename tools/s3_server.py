@@ -65,7 +65,7 @@ class S3Server:
         (self.folder / name).mkdir(parents=True)
 
 
-def options(server: S3Server, *, address: str, url_seconds: int = 3600) -> dict[str, Any]:
+def storage(server: S3Server, *, address: str, url_seconds: int = 3600) -> dict[str, Any]:
     """The entry of STORAGES for a bucket of this server."""
     from clipmod import s3
 

@@ -29,6 +29,10 @@ class NotStored(Exception):
     """A photo that could not be kept, as on a full disk; `str()` says why and what to do."""
 
 
+class StoreAway(NotStored):
+    """Not for want of room here: where photos lie elsewhere, that does not take it now."""
+
+
 def url(name: str) -> str:
     """The address at which browsers find the photo."""
     return default_storage.url(name)
@@ -114,13 +118,14 @@ def store(name: str, data: bytes) -> None:
             default_storage.delete(name)
         default_storage.save(name, ContentFile(data))
     except OSError as error:
-        advice = (
-            "make room on the disk of the media folder, or let clipmod write there"
-            if local("")
-            else "see that it answers, and that clipmod may write there"
-        )
+        why = f"The photo cannot be stored ({error.strerror or error}); "
+        if not local(""):
+            raise StoreAway(
+                f"{why}see that it answers and lets clipmod write, and send it again."
+            ) from error
         raise NotStored(
-            f"The photo cannot be stored ({error.strerror or error}); {advice}, and send it again."
+            f"{why}make room on the disk of the media folder, or let clipmod write there, and "
+            "send it again."
         ) from error
 
 
