@@ -117,9 +117,10 @@ def _plain(asked: Counter[str]) -> Any:
     from django.conf import settings
     from storages.backends.s3 import S3Storage
 
-    options = dict(settings.STORAGES["default"]["OPTIONS"])
-    del options["public_endpoint_url"]
-    storage = S3Storage(**options)
+    ours: Any = settings.STORAGES["default"]["OPTIONS"]
+    storage = S3Storage(
+        **{name: one for name, one in ours.items() if name != "public_endpoint_url"}
+    )
     _count(storage.connection.meta.client, asked)
     return storage
 
