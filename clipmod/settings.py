@@ -10,7 +10,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from clipmod import env, logs, stores, third_party
+from clipmod import env, logs, s3, stores, third_party
 from moderation.clip import configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -119,8 +119,43 @@ MEDIA_URL = f"{_PATH}/media/"
 MEDIA_ROOT = _folder("MEDIA_ROOT", BASE_DIR / "media")
 # Uploaded catalogues between dry run and import; never inside MEDIA_ROOT, which is public.
 IMPORT_DIR = _folder("IMPORT_DIR", BASE_DIR / "var" / "imports")
+MEDIA_URL_STORAGE = env.matching(
+    "MEDIA_URL_STORAGE",
+    "",
+    pattern=s3.ADDRESS,
+    what="s3://bucket or s3://bucket/prefix, or leave it empty for the folder MEDIA_ROOT",
+)
+_BUCKET = s3.bucket(
+    MEDIA_URL_STORAGE,
+    endpoint=env.matching(
+        "MEDIA_S3_ENDPOINT",
+        "",
+        pattern=s3.ENDPOINT,
+        what="the address of an S3 server, such as https://minio.internal:9000",
+    ),
+    browser_endpoint=env.matching(
+        "MEDIA_S3_BROWSER_ENDPOINT",
+        "",
+        pattern=s3.ENDPOINT,
+        what="the address at which browsers reach it, such as https://photos.shop.example",
+    ),
+    region=env.matching(
+        "MEDIA_S3_REGION", "", pattern=s3.REGION, what="a region, such as eu-central-1"
+    ),
+    is_https=HTTPS,
+)
+MEDIA_S3_URL_SECONDS = env.integer("MEDIA_S3_URL_SECONDS", 3600, low=60, high=604_800)
+_AWS_KEY = {
+    "access_key": env.secret_text("AWS_ACCESS_KEY_ID"),
+    "secret_key": env.secret_text("AWS_SECRET_ACCESS_KEY"),
+    "session_token": env.secret_text("AWS_SESSION_TOKEN"),
+}
+if _BUCKET:
+    SERVE_MEDIA = False  # they come from there, and a former folder is not the site's any more
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": s3.storage(_BUCKET, **_AWS_KEY, url_seconds=MEDIA_S3_URL_SECONDS)
+    if _BUCKET
+    else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -278,7 +313,7 @@ LOGIN_URL = "admin:login"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "data:", "blob:"],
+        "img-src": [SELF, "data:", "blob:", *([_BUCKET.origin] if _BUCKET else [])],
         "object-src": [NONE],
         "base-uri": [SELF],
         "form-action": [SELF],

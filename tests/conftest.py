@@ -27,7 +27,7 @@ from tests.support.module_rows import PLAIN_QUEUE
 from tests.support.paths import CATALOGUE
 from tools.live_project import LiveProject
 
-pytest_plugins = ["tests.support.whole_runs"]
+pytest_plugins = ["tests.support.whole_runs", "tests.support.buckets"]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from moderation.clip.errors import ModelError
 from moderation.models import Erasure, Product
 from moderation.services.catalogue import erasure, withdrawal
+from moderation.services.rules.photos_away import PhotosAway
 
 from .person import person
 
@@ -55,8 +56,8 @@ class WaysOut(admin.ModelAdmin):
         if "reason" in request.POST:
             try:
                 report = erasure.erase(keys, reason=request.POST["reason"], by=person(request))
-            except erasure.NoReason as missing:
-                error = str(missing)
+            except (erasure.NoReason, PhotosAway) as reason:
+                error = str(reason)
             else:
                 self._say(request, report)
                 return None

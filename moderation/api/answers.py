@@ -23,7 +23,7 @@ _PROBLEMS = {
     415: "The Content-Type is not read here.",
     422: "The Idempotency-Key was used for another request.",
     429: "Too many requests; `Retry-After` says how many seconds to wait.",
-    503: "No model can run, or too many requests wait for it.",
+    503: "No model can run, too many requests wait for it, or the photos' storage is away.",
     507: "The server's disk is full or cannot be written; nothing was stored.",
 }
 _EVERYWHERE = (401, 403, 429)

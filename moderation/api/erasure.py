@@ -85,7 +85,7 @@ class ProductErase(ApiView):
         tags=["products"],
         parameters=[PRODUCT_ID],
         request=ErasureForm,
-        responses=responses({200: ErasureAnswer}, 400, 404, 413, 415),
+        responses=responses({200: ErasureAnswer}, 400, 404, 413, 415, 503),
         examples=[_EXAMPLE],
     )
     def post(self, request: Request, product_id: str) -> Response:

@@ -18,7 +18,7 @@ from rest_framework.settings import api_settings
 from moderation.clip.errors import BatcherFull, ModelError
 from moderation.services.catalogue.intake import IntakeError
 from moderation.services.rules import full_disk
-from moderation.services.rules.photos import NotStored
+from moderation.services.rules.photos import NotStored, StoreAway
 from moderation.services.rules.photos_away import PhotosAway
 
 TOKEN_HINT = "Send a token as “Authorization: Token …”; `manage.py create_token` makes one."
@@ -101,9 +101,9 @@ def _known(error: Exception) -> Exception:
     match error:
         case IntakeError():
             return invalid(error.field, str(error))
-        case NotStored():
+        case NotStored() if not isinstance(error, StoreAway):
             return InsufficientStorage(str(error))
-        case ModelError() | BatcherFull() | PhotosAway():
+        case ModelError() | BatcherFull() | PhotosAway() | StoreAway():
             return ServiceUnavailable(str(error))
         case RequestDataTooBig():
             return PayloadTooLarge("The form's text fields are too large; send less text.")

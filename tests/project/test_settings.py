@@ -60,6 +60,13 @@ def start(tmp_path: Path, code: str = "", **variables: str) -> subprocess.Comple
         ("FETCH_ALLOW", "https://cdn.shop.internal", "set it to names of hosts"),
         ("FETCH_PROXY", "proxy.internal:3128", "set it to the address of a proxy, such as http"),
         ("FETCH_CONTACT", "the operators", "set it to an address of a page or of e-mail"),
+        ("MEDIA_URL_STORAGE", "https://shop.s3.amazonaws.com", "set it to s3://bucket or"),
+        ("MEDIA_URL_STORAGE", "s3://shop/../other", "set it to s3://bucket or"),
+        ("MEDIA_URL_STORAGE", "s3://shop", "MEDIA_S3_REGION is not set; set it to the bucket's"),
+        ("MEDIA_S3_ENDPOINT", "minio:9000", "set it to the address of an S3 server, such as"),
+        ("MEDIA_S3_BROWSER_ENDPOINT", "https://x.example/photos", "at which browsers reach it"),
+        ("MEDIA_S3_REGION", "Europe (Frankfurt)", "set it to a region, such as eu-central-1"),
+        ("MEDIA_S3_URL_SECONDS", "604801", "between 60 and 604800"),
         ("GROUP_LABEL_WEIGHT", "0", "set it to a number between 0.01 and 1"),
         ("CLIP_REPLAY_CSV", "nowhere.csv", "there is no such file"),
     ],
@@ -135,6 +142,72 @@ def test_a_start_imports_no_torch(tmp_path: Path) -> None:
     answer = start(tmp_path, code)
 
     assert answer.stdout.strip() == "[]", answer.stdout + answer.stderr
+
+
+IN_A_BUCKET = {"MEDIA_URL_STORAGE": "s3://shop/photos", "MEDIA_S3_REGION": "eu-central-1"}
+
+
+def test_a_start_with_photos_in_a_bucket_imports_no_boto3(tmp_path: Path) -> None:
+    code = (
+        "import sys, clipmod.urls; "
+        "print([m for m in ('boto3', 'botocore', 'storages') if m in sys.modules])"
+    )
+    answer = start(tmp_path, code, **IN_A_BUCKET)
+
+    assert answer.stdout.strip() == "[]", answer.stdout + answer.stderr
+
+
+def test_half_a_key_of_aws_stops_the_start(tmp_path: Path) -> None:
+    answer = start(tmp_path, **IN_A_BUCKET, AWS_ACCESS_KEY_ID="AKIA0000")
+
+    assert "AWS_SECRET_ACCESS_KEY is not set, and the other half of the key is" in answer.stderr
+    assert "AKIA0000" not in answer.stderr
+
+
+def test_photos_from_http_on_a_site_of_https_stop_the_start(tmp_path: Path) -> None:
+    minio = {"MEDIA_URL_STORAGE": "s3://shop", "MEDIA_S3_ENDPOINT": "http://minio:9000"}
+    answer = start(tmp_path, **minio, HTTPS="true")
+    assert "set MEDIA_S3_BROWSER_ENDPOINT to an address of the object store" in answer.stderr
+    minio["MEDIA_S3_BROWSER_ENDPOINT"] = "https://photos.shop.example"
+    assert start(tmp_path, **minio, HTTPS="true").returncode == 0
+
+
+PHOTOS = (
+    "from django.conf import settings as s\n"
+    "from django.core.files.storage import default_storage as d\n"
+    "from django.urls import resolve, Resolver404\n"
+    "try: resolve('/media/a.jpg'); print('served')\n"
+    "except Resolver404: print('not served')\n"
+    "print(s.CONTENT_SECURITY_POLICY['DIRECTIVES']['img-src'][-1]); print(d.url('a.jpg'))"
+)
+
+
+def test_photos_in_a_bucket_are_shown_from_there_and_not_served(tmp_path: Path) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "AKIA0000", "AWS_SECRET_ACCESS_KEY": "s3cret"}
+    for name, value in keys.items():
+        (tmp_path / name).write_text(f"{value}\n")
+    files = {f"{name}_FILE": str(tmp_path / name) for name in keys}
+
+    answer = start(tmp_path, PHOTOS, **IN_A_BUCKET, **files)
+    served, origin, address = answer.stdout.splitlines()
+    assert (served, origin) == ("not served", "https://shop.s3.eu-central-1.amazonaws.com")
+    assert address.startswith(f"{origin}/photos/a.jpg?") and "AKIA0000" in address
+    assert "s3cret" not in answer.stdout
+
+    there = {"MEDIA_URL_STORAGE": "s3://shop", "MEDIA_S3_ENDPOINT": "http://minio:9000/"}
+    served, origin, address = start(tmp_path, PHOTOS, **there, **files).stdout.splitlines()
+    assert (served, origin) == ("not served", "http://minio:9000")
+    assert address.startswith("http://minio:9000/shop/a.jpg?")
+
+    dotted = {**IN_A_BUCKET, "MEDIA_URL_STORAGE": "s3://photos.shop.example"}
+    _, origin, address = start(tmp_path, PHOTOS, **dotted, **files).stdout.splitlines()
+    assert origin == "https://s3.eu-central-1.amazonaws.com"
+    assert address.startswith(f"{origin}/photos.shop.example/a.jpg?")
+
+
+def test_photos_in_a_folder_are_as_they_were(tmp_path: Path) -> None:
+    served, source, address = start(tmp_path, PHOTOS).stdout.splitlines()
+    assert (served, source, address) == ("served", "blob:", "/media/a.jpg")
 
 
 def test_nothing_imports_torchvision() -> None:

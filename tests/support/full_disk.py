@@ -11,7 +11,7 @@ from threading import Lock
 import pytest
 from django.db import connection
 
-from moderation.services.rules import photos
+from moderation.services.rules import photo_files
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def limited(room: int) -> Iterator[None]:
 def fill(monkeypatch: pytest.MonkeyPatch, *, room: int = 100, after: int = 0) -> None:
     """From now on no photo of more than `room` bytes is written, but for the first `after`."""
     written = []
-    write = photos._write
+    write = photo_files.write
     # The limit is the process's, and photos are written by several threads: of two at once the
     # later one would put back what the other had set.
     one_at_a_time = Lock()
@@ -42,7 +42,7 @@ def fill(monkeypatch: pytest.MonkeyPatch, *, room: int = 100, after: int = 0) ->
             with limited(room):
                 write(path, data)
 
-    monkeypatch.setattr(photos, "_write", write_or_fail)
+    monkeypatch.setattr(photo_files, "write", write_or_fail)
 
 
 @contextmanager

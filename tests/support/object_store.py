@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.files.base import ContentFile, File
@@ -33,7 +34,12 @@ class ObjectStore(Storage):
         return name in self.files
 
     def size(self, name: str) -> int:
+        if name not in self.files:
+            raise FileNotFoundError(name)
         return len(self.files[name])
+
+    def names(self) -> Iterator[str]:
+        yield from list(self.files)
 
     def url(self, name: str | None) -> str:
         return f"https://photos.example/{filepath_to_uri(name)}"

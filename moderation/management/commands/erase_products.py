@@ -9,6 +9,7 @@ from moderation.management.people import add_by, person
 from moderation.management.progress import progress_bar
 from moderation.models import Product
 from moderation.services.catalogue import erasure
+from moderation.services.rules.photos_away import PhotosAway
 
 
 class Command(BaseCommand):
@@ -47,7 +48,7 @@ class Command(BaseCommand):
         try:
             with progress_bar("Erasing", unit="products") as progress:
                 report = erasure.erase(keys, reason=reason, by=user, progress=progress)
-        except erasure.NoReason as error:
+        except (erasure.NoReason, PhotosAway) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Erased: {', '.join(report.counts())}.")
 

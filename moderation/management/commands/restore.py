@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from moderation.management.progress import progress_bar
 from moderation.services.rules.photos import NotStored
+from moderation.services.rules.photos_away import PhotosAway
 from moderation.services.running import backup_restore
 from moderation.services.running.backup_files import BackupError
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         try:
             with progress_bar("Reading", unit="files") as progress:
                 manifest = backup_restore.restore(options["folder"], progress=progress)
-        except (BackupError, NotStored) as error:
+        except (BackupError, NotStored, PhotosAway) as error:
             raise CommandError(str(error)) from error
         rows = sum(manifest.rows.values())
         self.stdout.write(

@@ -19,7 +19,7 @@ from moderation import acts
 from moderation.models import ModelVersion, Product
 
 from ..registry import versions
-from ..rules import full_disk
+from ..rules import full_disk, many_photos
 from . import dry_run_texts, intake_bulk
 from .catalogue_file import CatalogueFile, open_catalogue
 from .catalogue_photos import PhotoFolder
@@ -142,7 +142,7 @@ class _Job:
         reader = RowIntake(self.file, self.folder)
         self.report.photos_good = self.report.photos_to_fetch = done = 0
         self.report.photos_left_out = 0
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(many_photos.threads(THREADS)) as pool:
             for chunk in self.file.chunks(CHUNK):
                 rows = [reader.check(row) for row in chunk]
                 candidates = [row for row in rows if not isinstance(row, BadRow)]

@@ -7,6 +7,7 @@ database refuses any other change of a decision; of one on an erased product it 
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,11 +37,13 @@ from moderation.models import (
 
 from ..datasets import holding
 from ..queries.one_parameter import among
-from ..rules import photos
+from ..rules import many_photos, photos_away
 from . import traces, withdrawal
 from .traces import Traces
 
 _CHUNK = 200
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
@@ -59,14 +62,17 @@ class Report:
     appeals: int = 0
     deliveries: int = 0
     photos: int = 0
+    photos_left: int = 0
     vectors: int = 0
     data_sets: list[holding.DataSet] = field(default_factory=list)
 
     def counts(self) -> list[str]:
         """For people."""
+        left = f"photos that could not be deleted: {self.photos_left:,}, whose names are in the log"
         return [
             f"products: {self.products:,}",
             f"photos: {self.photos:,}",
+            *([left] if self.photos_left else ()),
             f"vectors: {self.vectors:,}",
             f"content of analyses: {self.analyses:,}",
             f"of decisions: {self.decisions:,}",
@@ -89,22 +95,31 @@ def erase(
 ) -> Report:
     """Erase products, given by their keys, a few in each transaction; again does the rest.
 
-    Raises `NoReason`.
+    Raises `NoReason`, and `PhotosAway` where an object store does not answer.
     """
     reason = " ".join(reason.split())
     if not reason:
         raise NoReason("The reason is missing; say why, such as “request of the seller”.")
+    photos_away.check_store()
     keys = _not_erased(products)
     report = Report(products=len(keys), data_sets=_data_sets(keys))
     withdrawal.withdraw(keys, by=by)
     for done, chunk in enumerate(_chunks(keys)):
         found = _erase(chunk, report, reason=reason[:500], by=by)
-        for name in found.files:
-            photos.remove(name)
+        _remove(found, report)
         if progress:
             progress(min((done + 1) * _CHUNK, len(keys)), len(keys))
     caches["answers"].clear()
     return report
+
+
+def _remove(found: Traces, report: Report) -> None:
+    """After the rows, which may still come to be kept; a file is left rather than a row."""
+    left = many_photos.remove(found.files)[1]
+    report.photos -= len(left)
+    report.photos_left += len(left)
+    if left:
+        logger.error("Photos that are erased could not be deleted: %s", ", ".join(left))
 
 
 def _not_erased(products: Sequence[int]) -> list[int]:

@@ -25,13 +25,14 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from moderation.clip.atomic import filled
 from moderation.models import Decision, ReviewItem
 
-from ..rules import photos, photos_away
+from ..rules import many_photos, photos, photos_away
 from . import imagefolder
 from .dataset_files import COLUMNS, zip_folder
 from .dataset_manifest import Filters, Manifest, sha256_of, utc_text
@@ -111,8 +112,10 @@ def _write(
         writers = [files.enter_context(FORMATS[format](labels, COLUMNS))]
         if with_images:
             writers.append(files.enter_context(imagefolder.metadata_file(folder, COLUMNS)))
-        for done, decision in enumerate(walk(decisions), 1):
-            if row := _label(decision, manifest, folder=folder):
+        ask: Callable[[str], Any] = photos.read if with_images else photos.exists
+        rows = many_photos.beside(walk(decisions), partial(_asked_for, manifest), ask=ask)
+        for done, (decision, photo) in enumerate(rows, 1):
+            if row := _label(decision, manifest, folder=folder, photo=photo):
                 for write in writers:
                     write(row)
             if progress and (done % 100 == 0 or done == total):
@@ -127,12 +130,25 @@ def _write(
     return manifest
 
 
-def _label(decision: Mapping[str, Any], manifest: Manifest, *, folder: Path) -> Row | None:
+def _asked_for(manifest: Manifest, decision: Mapping[str, Any]) -> str | None:
+    """The photo of a decision, where it gives a label and is not copied yet."""
+    is_wanted = Decision.Reason.are_labels(decision["reason"])
+    return decision["image"] if is_wanted and _copy(decision) not in manifest.images else None
+
+
+def _copy(decision: Mapping[str, Any]) -> str:
+    sha256 = decision["image_sha256"]
+    return f"images/{sha256[:2]}/{sha256}{Path(decision['image']).suffix}"
+
+
+def _label(
+    decision: Mapping[str, Any], manifest: Manifest, *, folder: Path, photo: Callable[[], Any]
+) -> Row | None:
     """The row of a decision, its photo copied; None (and a count) where it gives no label."""
     if not Decision.Reason.are_labels(decision["reason"]):
         manifest.unclear += 1
         return None
-    image_path = _photo(decision, manifest, folder=folder)
+    image_path = _photo(decision, manifest, folder=folder, photo=photo)
     if image_path is None:
         manifest.without_photo.append(decision["product_id"])
         return None
@@ -152,19 +168,21 @@ def _label(decision: Mapping[str, Any], manifest: Manifest, *, folder: Path) -> 
     return {column: row[column] for column in COLUMNS}
 
 
-def _photo(decision: Mapping[str, Any], manifest: Manifest, *, folder: Path) -> str | None:
+def _photo(
+    decision: Mapping[str, Any], manifest: Manifest, *, folder: Path, photo: Callable[[], Any]
+) -> str | None:
     """The `image_path` of the row, or None where the photo that was judged is not there."""
     stored, sha256 = decision["image"], decision["image_sha256"]
     if not manifest.with_images:
-        if not photos.exists(stored):
+        if not photo():
             photos_away.check_names([stored])
             return None
         return stored
-    name = f"images/{sha256[:2]}/{sha256}{Path(stored).suffix}"
+    name = _copy(decision)
     if name in manifest.images:
         return name
     try:
-        data = photos.read(stored)
+        data = photo()
     except OSError:
         photos_away.check_names([stored])
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from moderation.clip.data import grouping
 from moderation.clip.errors import ImageError
 from moderation.clip.pictures import images
 
-from ..rules import photos, photos_away
+from ..rules import many_photos, photos, photos_away
 from .dataset import Progress
 from .snapshot_manifest import SnapshotManifest
 
@@ -39,7 +38,7 @@ def take(
         return _photo(*photo, folder=folder if manifest.with_images else None)
 
     signatures: dict[str, np.ndarray] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(many_photos.threads()) as pool:
         for done, (sha256, found) in enumerate(
             zip(wanted, pool.map(taken, wanted.items()), strict=True), 1
         ):

@@ -20,7 +20,7 @@ from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Embedding, ModelVersion
 
 from ..queries.one_parameter import among
-from ..rules import photos_away
+from ..rules import many_photos, photos_away
 from .head_maps import Ancestor, lineage
 
 if TYPE_CHECKING:
@@ -111,9 +111,9 @@ def image_vectors(
     files = dict(photos)
     vectors: dict[str, np.ndarray | ImageError] = {**known_of(engine).find("image", list(files))}
     missing = [sha for sha in files if sha not in vectors]
-    for sha, encoded in zip(
-        missing, engine.encoder.encode_files([files[sha] for sha in missing]), strict=True
-    ):
+    with many_photos.ahead([files[sha] for sha in missing]) as sources:
+        found = engine.encoder.encode_files(sources)
+    for sha, encoded in zip(missing, found, strict=True):
         vectors[sha] = encoded if isinstance(encoded, ImageError) else rounded(encoded)
     _store(engine, "image", {sha: vectors[sha] for sha in missing})
     photos_away.check(

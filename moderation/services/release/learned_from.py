@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +26,7 @@ from moderation.clip.errors import ImageError
 from moderation.clip.pictures.images import open_image
 from moderation.models import ModelVersion, TrainingRun
 
-from ..rules import photos, photos_away
+from ..rules import many_photos, photos, photos_away
 from ..rules.photos import Source
 
 logger = logging.getLogger(__name__)
@@ -193,7 +192,7 @@ def _find(run: TrainingRun, name: str) -> Source | None:
 
 def _signatures(paths: Sequence[Source]) -> dict[Source, np.ndarray]:
     """What near-duplicates are found by, of each photo that can be read."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(many_photos.threads()) as pool:
         found = dict(zip(paths, pool.map(_signature, paths), strict=True))
     lost = [path for path, signature in found.items() if signature is None]
     photos_away.check([(path, bad) for path in lost if (bad := photos.trouble(path))])

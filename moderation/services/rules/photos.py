@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
@@ -22,11 +20,17 @@ from django.core.files.storage import default_storage
 from moderation.clip.errors import ImageError, Unread
 from moderation.clip.pictures.sources import MAX_BYTES, name_of, opened, unread
 
+from . import photo_files
+
 Source = Path | BinaryIO  # what decodes pictures takes it; both have a `name`, the last of the path
 
 
 class NotStored(Exception):
     """A photo that could not be kept, as on a full disk; `str()` says why and what to do."""
+
+
+class StoreAway(NotStored):
+    """Not for want of room here: where photos lie elsewhere, that does not take it now."""
 
 
 def url(name: str) -> str:
@@ -36,7 +40,7 @@ def url(name: str) -> str:
 
 def source(name: str) -> Source:
     """The photo for whatever decodes it: nothing is read yet, and it need not exist."""
-    return local(name) or cast(BinaryIO, _Remote(name))
+    return local(name) or cast(BinaryIO, Remote(name))
 
 
 def read(name: str) -> bytes:
@@ -55,7 +59,7 @@ def is_stored(source: object) -> bool:
     if isinstance(source, Path):
         place = local("")
         return place is not None and source.is_relative_to(place)
-    return isinstance(source, _Remote)
+    return isinstance(source, Remote)
 
 
 def trouble(source: Source) -> ImageError | None:
@@ -83,16 +87,19 @@ def holds(name: str, data: bytes) -> bool:
     """Whether these bytes are stored under this name, whole.
 
     A name without a hash in it is not doubted. Elsewhere than on this disk the size is asked, which
-    fetches nothing: what is there came in one piece.
+    fetches nothing: what is there came in one piece. Raises `OSError` where that does not answer.
     """
-    if not exists(name):
-        return False
-    if PurePosixPath(name).stem != hashlib.sha256(data).hexdigest():
-        return True
+    says_its_content = PurePosixPath(name).stem == hashlib.sha256(data).hexdigest()
     path = local(name)
-    if path is None:
-        return default_storage.size(name) == len(data)
-    return path.stat().st_size == len(data) and path.read_bytes() == data
+    if path is not None:
+        if not (exists(name) and says_its_content):
+            return exists(name)
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    try:
+        size = default_storage.size(name)
+    except FileNotFoundError:
+        return False
+    return size == len(data) or not says_its_content
 
 
 def store(name: str, data: bytes) -> None:
@@ -105,66 +112,35 @@ def store(name: str, data: bytes) -> None:
             return
         path = local(name)
         if path is not None:
-            _write(path, data)
+            photo_files.write(path, data)
             return
-        if exists(name):
-            default_storage.delete(name)  # else the new one would get another name
+        if default_storage.get_available_name(name) != name:  # it replaces nothing
+            default_storage.delete(name)
         default_storage.save(name, ContentFile(data))
     except OSError as error:
+        why = f"The photo cannot be stored ({error.strerror or error}); "
+        if not local(""):
+            raise StoreAway(
+                f"{why}see that it answers and lets clipmod write, and send it again."
+            ) from error
         raise NotStored(
-            f"The photo cannot be stored ({error.strerror or error}); make room on the disk of "
-            "the media folder, or let clipmod write there, and send it again."
+            f"{why}make room on the disk of the media folder, or let clipmod write there, and "
+            "send it again."
         ) from error
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Written to the disk aside and renamed: nothing that dies here leaves a half photo of a name.
+def names() -> Iterator[str]:
+    """The names of all files beside and below the photos, one after the other, never all at once.
 
-    Not the process, and not the machine: the bytes are on the disk before the name is.
+    Raises `OSError` where they lie elsewhere and that does not answer.
     """
-    made = next((above for above in path.parents if above.exists()), path.parent)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    aside = Path(name)
-    try:
-        with open(handle, "wb") as file:  # noqa: PTH123 - it is a number, no path
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        aside.chmod(0o644)
-        aside.replace(path)
-        for folder in (path.parent, *path.parent.parents):  # up to the one that was there
-            _sync(folder)
-            if folder == made:
-                break
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def names() -> Iterator[str] | None:
-    """The names of all files beside and below the photos; None where they lie elsewhere."""
     place = local("")
-    return None if place is None else _names_below(place)
-
-
-def _names_below(place: Path) -> Iterator[str]:
-    for folder, _, files in os.walk(place, followlinks=True):
-        for file in files:
-            yield Path(folder, file).relative_to(place).as_posix()
+    return photo_files.names_below(place) if place else cast(Any, default_storage).names()
 
 
 def remove(name: str) -> bool:
-    """Delete the photo; False where there is none."""
-    if not exists(name):
+    """Delete the photo; False where there is none. Raises `OSError` where that is not known."""
+    if not (exists(name) if local("") else default_storage.exists(name)):
         return False
     default_storage.delete(name)
     return True
@@ -191,7 +167,7 @@ def local(name: str) -> Path | None:
 
 
 @dataclass(frozen=True)
-class _Remote:
+class Remote:
     """A stream, as decoding a picture takes one; it keeps nothing, so thousands may wait."""
 
     stored: str
@@ -210,7 +186,8 @@ class _Remote:
                 f"The image {self.name} does not exist; check its path.", code="missing"
             ) from error
         except Exception as error:  # each kind of storage has errors of its own
+            why = getattr(error, "strerror", None) or type(error).__name__
             raise Unread(
-                f"The image {self.name} cannot be fetched ({type(error).__name__}); the storage "
-                "has a fault, or cannot be reached."
+                f"The image {self.name} cannot be fetched ({why}); the storage has a fault, or "
+                "cannot be reached."
             ) from error

@@ -6,7 +6,8 @@ either, a drive is not mounted; then all that needs photos waits, says so, and g
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from moderation.clip.errors import ClipError, ImageError, Unread
@@ -20,6 +21,26 @@ _ASKED = 8
 
 class PhotosAway(ClipError):
     """No photo can be read now; `str(error)` says why, and can be shown to anybody."""
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Around what asks an object store for several photos: raises `PhotosAway` where it fails."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if photos.local(""):
+            raise
+        raise _away(error.strerror or str(error)) from error
+
+
+def check_store() -> None:
+    """Before what cannot be undone: raises `PhotosAway` where an object store does not answer."""
+    if not photos.local(""):
+        with asking():
+            next(photos.names(), None)
 
 
 def check(unusable: Sequence[tuple[Any, ImageError]], *, read: Sequence[Any] = ()) -> None:
@@ -36,16 +57,20 @@ def check(unusable: Sequence[tuple[Any, ImageError]], *, read: Sequence[Any] = (
     if not unread or (len(faults) < 2 and not _all_away(unread, read=read)):
         return
     why = str(faults[0]).rstrip(".") if faults else "none that was asked for is there"
-    raise PhotosAway(
-        f"{BEGINNING}: {why}. See that the media folder is mounted, or that the object store "
-        "answers; all goes on by itself then."
-    )
+    raise _away(why)
 
 
 def check_names(names: Iterable[str]) -> None:
     """The same of photos by their names: those that the storage does not give now."""
     sources = [photos.source(name) for name in names]
     check([(source, bad) for source in sources if (bad := photos.trouble(source))])
+
+
+def _away(why: str) -> PhotosAway:
+    return PhotosAway(
+        f"{BEGINNING}: {why}. See that the media folder is mounted, or that the object store "
+        "answers; all goes on by itself then."
+    )
 
 
 def _all_away(unread: Collection[photos.Source], *, read: Sequence[Any]) -> bool:

@@ -6,7 +6,7 @@ the photos are copied. The folder gets its name when it is whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +17,7 @@ from django.utils import timezone
 from moderation.clip.atomic import filled
 
 from ..datasets.dataset_manifest import utc_text
-from ..rules import photos, photos_away
+from ..rules import many_photos, photos, photos_away
 from . import backup_database, backup_files
 from .backup_files import CHECKPOINTS, MEDIA, BackupError, Manifest, Progress
 
@@ -53,17 +53,19 @@ def _photos(
     folder: Path, manifest: Manifest, *, is_copied: bool, progress: Progress | None
 ) -> None:
     named = backup_database.named_photos()
-    manifest.lost = sorted(name for name in named if not photos.exists(name))
+    with photos_away.asking():
+        manifest.lost = many_photos.lost(named)
     photos_away.check_names(manifest.lost)
     there = {name: sha for name, sha in named.items() if name not in set(manifest.lost)}
     if not is_copied:
         manifest.listed = there
         return
-    wanted = sorted({*there, *(photos.names() or ())})
-    for done, name in enumerate(wanted, 1):
+    with photos_away.asking():
+        wanted = sorted({*there, *photos.names()})
+    for done, (name, read) in enumerate(many_photos.beside(wanted, str, ask=photos.read), 1):
         path = f"{MEDIA}/{name}"
         try:
-            with _opened(name) as file:
+            with _opened(name, read) as file:
                 manifest.files[path] = backup_files.copy(file, folder / path)
         except FileNotFoundError:
             if name in there:
@@ -75,9 +77,12 @@ def _photos(
             progress(done, len(wanted))
 
 
-def _opened(name: str) -> BinaryIO:
+def _opened(name: str, read: Callable[[], bytes]) -> BinaryIO:
     path = photos.local(name)
-    return path.open("rb") if path else BytesIO(photos.read(name))
+    if path:
+        return path.open("rb")
+    with photos_away.asking():
+        return BytesIO(read())
 
 
 def _checkpoints(folder: Path, manifest: Manifest) -> None:

@@ -7,6 +7,7 @@ The database comes last and in one piece, so that a restore which failed can be 
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from ..rules import photos
+from ..rules import many_photos, photos, photos_away
 from . import backup_check, backup_database, backup_files, backup_move
 from .backup_files import CHECKPOINTS, MEDIA, POSTGRESQL, BackupError, Manifest, Progress
 
@@ -22,11 +23,13 @@ from .backup_files import CHECKPOINTS, MEDIA, POSTGRESQL, BackupError, Manifest,
 def restore(folder: Path, *, progress: Progress | None = None) -> Manifest:
     """Check the backup, put it back, and count the rows again.
 
-    A backup of SQLite goes into PostgreSQL too, not the other way. Raises `BackupError`.
+    A backup of SQLite goes into PostgreSQL too, not the other way. Raises `BackupError`, and
+    `NotStored` or `PhotosAway` where photos have no place.
     """
     folder = folder.absolute()
     manifest = backup_check.verify(folder, progress=progress)
-    _check_target(manifest)
+    with photos_away.asking():
+        _check_target(manifest)
     try:
         _files(folder, manifest)
         rows = _database(folder / manifest.database, manifest)
@@ -73,8 +76,13 @@ def _check_target(manifest: Manifest) -> None:
         raise BackupError(f"The backup is of a newer clipmod (it has {newer[0]}); install that.")
     if manifest.listed is not None:
         _check_listed(manifest.listed)
-    elif any(photos.names() or ()):
-        raise BackupError("The media folder is not empty; empty it, or set MEDIA_ROOT to another.")
+    elif any(photos.names()):
+        raise BackupError(
+            "The media folder is not empty; empty it, or set MEDIA_ROOT to another."
+            if photos.local("")
+            else "There are photos in the bucket already; set MEDIA_URL_STORAGE to a prefix that "
+            "has none."
+        )
     if not backup_files.is_empty(Path(settings.CLIP_CHECKPOINT_DIR)):
         raise BackupError(
             "The folder of trained models is not empty; empty it, or set CLIP_CHECKPOINT_DIR."
@@ -88,7 +96,7 @@ def _is_replaced(app: str, name: str) -> bool:
 
 
 def _check_listed(listed: dict[str, str]) -> None:
-    missing = [name for name in listed if not photos.exists(name)]
+    missing = many_photos.lost(listed)
     if missing:
         raise BackupError(
             "The backup has a list of photos and not the photos; put them into the media folder "
@@ -98,16 +106,22 @@ def _check_listed(listed: dict[str, str]) -> None:
 
 # ── Photos and models ─────────────────────────────────────────────────────────────────────────
 def _files(folder: Path, manifest: Manifest) -> None:
+    kept: list[tuple[Path, str]] = []
     for name in manifest.files:
         kind, _, rest = name.partition("/")
         source = backup_files.inside(folder, name)
         if kind == MEDIA:
-            _photo(source, rest)
+            kept.append((source, rest))
         elif kind == CHECKPOINTS:
             with source.open("rb") as file:
                 backup_files.copy(
                     file, backup_files.inside(Path(settings.CLIP_CHECKPOINT_DIR), rest)
                 )
+    with ThreadPoolExecutor(many_photos.threads(1)) as pool:
+        try:
+            list(pool.map(lambda one: _photo(*one), kept))
+        finally:
+            pool.shutdown(cancel_futures=True)  # nothing is written any more when it is cleared
 
 
 def _photo(source: Path, name: str) -> None:
@@ -122,6 +136,9 @@ def _photo(source: Path, name: str) -> None:
 
 def _clear(manifest: Manifest) -> None:
     """Take away what was written, and nothing else."""
+    if not photos.local(""):
+        parts = (name.partition("/") for name in manifest.files)
+        many_photos.remove(name for kind, _, name in parts if kind == MEDIA)
     roots = {MEDIA: photos.local(""), CHECKPOINTS: Path(settings.CLIP_CHECKPOINT_DIR)}
     for name in manifest.files:
         kind, _, rest = name.partition("/")

@@ -29,7 +29,7 @@ from moderation.models import (
 )
 
 from ..encoding import embeddings
-from ..rules import photos
+from ..rules import many_photos
 from . import demo, demo_logins
 from .erasing import decisions_erasable
 
@@ -77,7 +77,7 @@ def remove() -> Removed:
         _erase(products, removed.counts)
         _sweep(traces, removed.counts)
         demo_logins.remove(removed.counts, removed.kept)
-    _files(traces, removed.counts)
+    _files(traces, removed.counts, removed.kept)
     return removed
 
 
@@ -157,7 +157,9 @@ def _made_for_it(categories: Iterable[int]) -> QuerySet[Category]:
     )
 
 
-def _files(traces: _Traces, counts: Counter[str]) -> None:
-    for name in _unused("image", traces.photos):
-        counts["photos"] += photos.remove(name)
+def _files(traces: _Traces, counts: Counter[str], kept: list[str]) -> None:
+    gone, left = many_photos.remove(_unused("image", traces.photos))
+    counts["photos"] += gone
+    if left:
+        kept.append(f"Photos that could not be deleted, as their storage fails: {len(left)}.")
     counts["drawings"] += demo.erase_drawn()
