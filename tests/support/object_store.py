@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
+from django.utils import timezone
 from django.utils.encoding import filepath_to_uri
 
 BACKEND = f"{__name__}.ObjectStore"
@@ -16,6 +18,7 @@ class ObjectStore(Storage):
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self.times: dict[str, datetime] = {}
 
     def _open(self, name: str, mode: str = "rb") -> File[bytes]:
         if name not in self.files:
@@ -23,7 +26,7 @@ class ObjectStore(Storage):
         return ContentFile(self.files[name], name)
 
     def _save(self, name: str, content: File[Any]) -> str:
-        self.files[name] = content.read()
+        self.files[name], self.times[name] = content.read(), timezone.now()
         return name
 
     def delete(self, name: str) -> None:
@@ -31,6 +34,9 @@ class ObjectStore(Storage):
 
     def exists(self, name: str) -> bool:
         return name in self.files
+
+    def get_modified_time(self, name: str) -> datetime:
+        return self.times[name]
 
     def size(self, name: str) -> int:
         return len(self.files[name])

@@ -98,9 +98,10 @@ def erase(
     report = Report(products=len(keys), data_sets=_data_sets(keys))
     withdrawal.withdraw(keys, by=by)
     for done, chunk in enumerate(_chunks(keys)):
+        began = timezone.now()
         found = _erase(chunk, report, reason=reason[:500], by=by)
         for name in found.files:
-            photos.remove(name)
+            photos.remove_untouched(name, since=began)  # else another listing came with it
         if progress:
             progress(min((done + 1) * _CHUNK, len(keys)), len(keys))
     caches["answers"].clear()
@@ -136,6 +137,7 @@ def _erase(keys: Sequence[int], report: Report, *, reason: str, by: User | None)
         _count(keys, found, report)
         found.vectors().delete()
         found.signatures().delete()
+        found.views().delete()
         Erasure.objects.bulk_create([Erasure(product_id=key, reason=reason, by=by) for key in keys])
         _blank_what_was_said(keys)
         _blank_products(keys)
