@@ -60,5 +60,6 @@ class Run:
             self.problems.append(f"Not all {period.words} were looked through: {in_a_line(error)}")
 
     def as_json(self, *, finished: bool) -> dict[str, Any]:
-        """For its row in the log."""
-        return {"counts": dict(self.counts), "problems": self.problems, "finished": finished}
+        """For its row in the log, which holds plain values alone."""
+        counts = {Kind(kind).value: number for kind, number in self.counts.items()}
+        return {"counts": counts, "problems": self.problems, "finished": finished}
