@@ -11,12 +11,11 @@ from moderation.models import Analysis
 YEAR = timedelta(days=365)
 
 
-def age(model: type[Model], *fields: str, by: timedelta = YEAR, **which: object) -> None:
-    """Move these moments of all rows, or of `which`, into the past."""
-    rows = model._default_manager.filter(**which)
-    rows.update(**{name: F(name) - by for name in fields})
+def age(model: type[Model], *fields: str, by: timedelta = YEAR) -> None:
+    """Move these moments of all rows into the past."""
+    model._default_manager.update(**{name: F(name) - by for name in fields})
 
 
-def age_analyses(**which: object) -> None:
-    """All analyses, or `which`, were made and finished a year ago."""
-    age(Analysis, "created_at", "finished_at", **which)
+def age_analyses() -> None:
+    """All analyses were made and finished a year ago."""
+    age(Analysis, "created_at", "finished_at")

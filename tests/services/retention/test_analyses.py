@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection, transaction
+from django.db.models import ForeignObjectRel
 from django.utils import timezone
 
 from moderation.models import (
@@ -16,6 +19,7 @@ from moderation.models import (
     ModelVersion,
     PhotoSignature,
     Product,
+    ReviewItem,
 )
 from moderation.services.catalogue import intake
 from moderation.services.encoding import embeddings
@@ -125,8 +129,41 @@ def test_whoever_lets_something_else_refer_to_analyses_looks_here() -> None:
     known = {"Product.analysis", "ReviewItem.analysis", "Decision.analysis"}
     goes_along = {"Explanation.analysis"}
     found = {
-        f"{one.related_model.__name__}.{one.field.name}"
+        f"{one.related_model._meta.object_name}.{one.field.name}"
         for one in Analysis._meta.get_fields(include_hidden=True)
-        if one.auto_created and not one.concrete
+        if isinstance(one, ForeignObjectRel)
     }
     assert found == known | goes_along
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_opens_an_item_of_one_at_that_moment_is_waited_for(
+    make_product: MakeProduct, run_worker: RunWorker
+) -> None:
+    """Whoever makes an item holds the product; what it is about stays then."""
+    ModelVersion.objects.update(threshold=-1.0)
+    product = make_product("A1")
+    run_worker()
+    old = Analysis.objects.get(product=product)
+    intake.take(intake.Listing("A1", "A second text", image=None), source="api")
+    run_worker()
+    age_analyses()
+    is_held, may_go_on = threading.Event(), threading.Event()
+
+    def open_an_item() -> None:
+        try:
+            with transaction.atomic():
+                Product.objects.select_for_update().get(pk=product.pk)
+                ReviewItem.objects.create(product=product, analysis=old, suspicion=0.5)
+                is_held.set()
+                may_go_on.wait(10)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=open_an_item)
+    thread.start()
+    assert is_held.wait(10)
+    threading.Timer(0.5, may_go_on.set).start()
+    assert remove() == 0
+    thread.join()
+    assert ReviewItem.objects.get().analysis == old

@@ -48,7 +48,7 @@ def module_photos(
         judged_shop.taken_in(40)
         engine.engine_for(bundled)
         factories.run_worker()
-        similar = sorted(Analysis.objects.values_list("similarity", flat=True))
+        similar = sorted(row.similarity or 0.0 for row in Analysis.objects.all())
         for place in (10, 20):
             ModelVersion.objects.filter(pk=bundled.pk).update(threshold=similar[place])
             bundled.refresh_from_db()

@@ -93,7 +93,7 @@ def test_a_replaced_photo_goes_with_its_last_analysis(
     """Also one that was fetched from an address: its file is a photo as any other."""
     product = make_product("A1")
     run_worker()
-    name = product.image.name
+    name = str(product.image)
     intake.take(intake.Listing("A1", product.text, image=photo("blue")), source="api")
     run_worker()
     old(media / name)

@@ -15,6 +15,7 @@ from moderation.models import (
     VersionEvent,
 )
 from moderation.services.encoding import embeddings
+from moderation.services.registry import versions
 from moderation.services.retention import vectors
 from tests.support.factories import MakeProduct, RunWorker
 from tests.support.old_rows import age
@@ -99,7 +100,7 @@ def test_what_a_training_starts_from_keeps_them(db: None) -> None:
 def test_what_clip_model_path_names_keeps_them(db: None, settings: Any, tiny_folder: Any) -> None:
     settings.CLIP_MODEL_PATH = str(tiny_folder)
     version("active", status=Status.ACTIVE)
-    made = vectors.versions.current()
+    made = versions.current()
     ModelVersion.objects.filter(pk=made.pk).update(name="configured")
     Embedding.objects.create(
         content_hash="b" * 64, tower="text", model_version=made, precision="fp32", vector=b"1"
