@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,13 @@ from moderation.services.registry import versions
 from moderation.services.release import judged, judged_pairs, known_scores, promotion, rollback
 from moderation.services.retention import analyses
 from moderation.services.scoring import reanalyze, stale
+from moderation.services.worker import heartbeat
 from tests.support import factories, judged_shop
 from tests.support.factories import MakeUser
 from tests.support.module_rows import module_rows
 from tests.support.old_rows import age_analyses
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_heartbeats")]
 
 AUDITED = {"AUDIT_SHARE": 0.2, "AUDIT_FLAGGED_SHARE": 0.3}
 
@@ -43,7 +45,8 @@ def module_photos(
 ) -> Iterator[Path]:
     """Forty products, scored three times; some are flagged, some drawn, some decided."""
     photos = tmp_path_factory.mktemp("photos")
-    with module_rows(django_db_blocker, photos, **AUDITED):
+    with module_rows(django_db_blocker, photos, **AUDITED), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heartbeat, "beating", lambda *_, **__: nullcontext())
         bundled = factories.activate_bundled()
         judged_shop.taken_in(40)
         engine.engine_for(bundled)
