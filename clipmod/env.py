@@ -34,6 +34,13 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
     return default if value is None else value
 
 
+def days(name: str, default: int) -> int:
+    """For so many days something is kept; 0, or an empty variable, is for ever."""
+    if not os.environ.get(name, "0").strip():
+        return 0
+    return integer(name, default, low=0, high=36_500)
+
+
 def number(name: str, default: float, *, low: float, high: float) -> float:
     """A number from `low` to `high`, both included."""
     value = _number(name, float, "a number", low, high)

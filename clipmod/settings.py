@@ -250,6 +250,15 @@ FETCH_CONNECTIONS = env.integer("FETCH_CONNECTIONS", 4, low=1, high=64)
 FETCH_REQUESTS_PER_SECOND = env.number("FETCH_REQUESTS_PER_SECOND", 20, low=0.01, high=10_000)
 FETCH_MAX_ATTEMPTS = env.integer("FETCH_MAX_ATTEMPTS", 6, low=1, high=30)
 
+# ── How long what is kept, in days; 0: for ever ───────────────────────────────────────────────
+KEEP_ANALYSES_DAYS = env.days("KEEP_ANALYSES_DAYS", 0)
+KEEP_UNUSED_PHOTOS_DAYS = env.days("KEEP_UNUSED_PHOTOS_DAYS", 0)
+KEEP_DELIVERIES_DAYS = env.days("KEEP_DELIVERIES_DAYS", 0)
+KEEP_VECTORS_DAYS = env.days("KEEP_VECTORS_DAYS", 90)
+KEEP_TASK_RESULTS_DAYS = env.days("KEEP_TASK_RESULTS_DAYS", 90)
+KEEP_SOURCE_RUNS_DAYS = env.days("KEEP_SOURCE_RUNS_DAYS", 0)
+RETENTION_HOUR = env.integer("RETENTION_HOUR", 3, low=0, high=23)
+
 # ── The model hub ─────────────────────────────────────────────────────────────────────────────
 HF_HOME = env.text("HF_HOME")
 # The hub library reads the variable itself and takes an empty one for the current folder.

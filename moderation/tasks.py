@@ -19,6 +19,7 @@ from moderation.services.measures import prepare
 from moderation.services.queue import explain, similar
 from moderation.services.registry import activation, version_log, versions
 from moderation.services.release import evaluation, promotion, rollback, shadow
+from moderation.services.retention import nights
 from moderation.services.rules.photos_away import PhotosAway
 from moderation.services.scoring import analyze, claims, stale
 from moderation.services.worker import heartbeat, pause
@@ -34,6 +35,8 @@ GROUPED_PER_SWEEP, SECONDS_TO_GROUP = 1000, 3.0
 SECONDS_WITHOUT_PHOTOS = 3.0
 # The shop may be slow; other work waits meanwhile.
 SECONDS_TO_SEND = 20.0
+# At each sweep; so a night's work takes no worker from analyses.
+SECONDS_TO_REMOVE = 3.0
 
 
 Task = TypeVar("Task", bound=Callable[[], int])
@@ -121,6 +124,9 @@ def sweep() -> int:
             webhooks.send_due(seconds=SECONDS_TO_SEND)
     with heartbeat.beating(heartbeat.me(), doing="counting for the pages"):
         prepare.prepare_figures()
+    if nights.this_worker.is_due():
+        with heartbeat.beating(heartbeat.me(), doing="removing what is kept no longer"):
+            nights.this_worker.work(seconds=SECONDS_TO_REMOVE)
     _rest(heartbeat.me())
     return swept
 

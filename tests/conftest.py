@@ -89,6 +89,12 @@ def plain_queue(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
+def nothing_expires(settings: Any) -> None:
+    """No sweep of a test finds that it is night; a test that speaks of it says how long."""
+    settings.KEEP_VECTORS_DAYS = settings.KEEP_TASK_RESULTS_DAYS = 0
+
+
+@pytest.fixture(autouse=True)
 def nothing_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is slow to find is cached, which costs queries: a busy machine decides no test."""
     monkeypatch.setattr(cache, "LONG", float("inf"))

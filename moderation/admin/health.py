@@ -10,6 +10,9 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
 from moderation.services.measures import queue_health, team_figures
+from moderation.services.retention import log
+from moderation.services.retention.log import LastRun
+from moderation.services.retention.periods import PERIODS, Period
 from moderation.templatetags import clipmod
 
 from . import quality_chart
@@ -23,7 +26,12 @@ def urls(site: AdminSite) -> list[URLPattern]:
     may_look = permission_required("moderation.view_reviewitem", raise_exception=True)
 
     def health(request: HttpRequest) -> HttpResponse:
-        context = {"title": "State of the queue", "found": queue_health.queue_health()}
+        context = {
+            "title": "State of the queue",
+            "found": queue_health.queue_health(),
+            "kept": _kept(last := log.last_run()),
+            "last_run": last,
+        }
         return TemplateResponse(
             request, "admin/health/page.html", site.each_context(request) | context
         )
@@ -51,6 +59,12 @@ def urls(site: AdminSite) -> list[URLPattern]:
         path("health/", site.admin_view(may_look(require_GET(health))), name="health"),
         path("team/", site.admin_view(may_look(require_GET(team))), name="team"),
     ]
+
+
+def _kept(last: LastRun | None) -> list[tuple[Period, str]]:
+    """Each kind with how long it is kept, and how much of it the last run removed."""
+    counts = last.counts if last else {}
+    return [(period, f"{counts.get(period.kind, 0):,}") for period in PERIODS]
 
 
 def _days(request: HttpRequest) -> int:

@@ -31,6 +31,7 @@ from moderation.clip.errors import ImageErrorCode
 from moderation.services.catalogue.fetching.problems import LABELS
 from moderation.services.measures.operation import Operation, operation
 from moderation.services.measures.workers import Worker
+from moderation.services.retention.periods import Kind
 from moderation.services.scoring import claims
 
 _RUNS = ("version", "model", "device", "backend", "precision")
@@ -116,6 +117,7 @@ class Figures(Collector):
         yield self._decisions()
         yield self._photos_failed()
         yield self._paused()
+        yield from self._retention()
         yield from _of_workers(self.now.workers)
 
     def _decisions(self) -> Metric:
@@ -146,6 +148,23 @@ class Figures(Collector):
             who = self.now.pause.by.get_username()
             found.add_metric([who], self.now.pause.created_at.timestamp())
         return found
+
+    def _retention(self) -> Iterator[Metric]:
+        """The last run; no sample before the first."""
+        at = GaugeMetricFamily(
+            "clipmod_retention_started_timestamp_seconds",
+            "When what is kept no longer was last looked for.",
+        )
+        removed = GaugeMetricFamily(
+            "clipmod_retention_removed", "What that run has removed so far.", labels=["kind"]
+        )
+        problems = GaugeMetricFamily("clipmod_retention_problems", "What that run could not do.")
+        if (last := self.now.retention) is not None:
+            at.add_metric([], last.started.timestamp())
+            problems.add_metric([], len(last.problems))
+            for kind in Kind:
+                removed.add_metric([kind], last.counts.get(kind, 0))
+        yield from (at, removed, problems)
 
 
 def _of_workers(workers: list[Worker]) -> Iterator[Metric]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
+from django.utils import timezone
 from django.utils.encoding import filepath_to_uri
 
 BACKEND = f"{__name__}.ObjectStore"
@@ -17,6 +19,7 @@ class ObjectStore(Storage):
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self.times: dict[str, datetime] = {}
 
     def _open(self, name: str, mode: str = "rb") -> File[bytes]:
         if name not in self.files:
@@ -24,7 +27,7 @@ class ObjectStore(Storage):
         return ContentFile(self.files[name], name)
 
     def _save(self, name: str, content: File[Any]) -> str:
-        self.files[name] = content.read()
+        self.files[name], self.times[name] = content.read(), timezone.now()
         return name
 
     def delete(self, name: str) -> None:
@@ -32,6 +35,9 @@ class ObjectStore(Storage):
 
     def exists(self, name: str) -> bool:
         return name in self.files
+
+    def get_modified_time(self, name: str) -> datetime:
+        return self.times[name]
 
     def size(self, name: str) -> int:
         if name not in self.files:

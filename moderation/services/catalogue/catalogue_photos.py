@@ -73,7 +73,7 @@ class PhotoFolder:
         """
         data = _read(self.locate(image_path), name=image_path.strip())
         is_same = known and known.sha256 == hashlib.sha256(data).hexdigest()
-        if known and is_same and photos.holds(known.name, data):
+        if known and is_same and photos.renewed(known.name, data):
             return known
         intake.check_image(data)
         return intake.store_photo(data) if keep else intake.photo_of(data)

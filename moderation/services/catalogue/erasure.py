@@ -11,6 +11,7 @@ import logging
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
@@ -105,17 +106,18 @@ def erase(
     report = Report(products=len(keys), data_sets=_data_sets(keys))
     withdrawal.withdraw(keys, by=by)
     for done, chunk in enumerate(_chunks(keys)):
+        began = timezone.now()
         found = _erase(chunk, report, reason=reason[:500], by=by)
-        _remove(found, report)
+        _remove(found, report, since=began)  # what is newer, another listing came with
         if progress:
             progress(min((done + 1) * _CHUNK, len(keys)), len(keys))
     caches["answers"].clear()
     return report
 
 
-def _remove(found: Traces, report: Report) -> None:
+def _remove(found: Traces, report: Report, *, since: datetime) -> None:
     """After the rows, which may still come to be kept; a file is left rather than a row."""
-    left = many_photos.remove(found.files)[1]
+    left = many_photos.remove(found.files, since=since)[1]
     report.photos -= len(left)
     report.photos_left += len(left)
     if left:
@@ -151,6 +153,7 @@ def _erase(keys: Sequence[int], report: Report, *, reason: str, by: User | None)
         _count(keys, found, report)
         found.vectors().delete()
         found.signatures().delete()
+        found.views().delete()
         Erasure.objects.bulk_create([Erasure(product_id=key, reason=reason, by=by) for key in keys])
         _blank_what_was_said(keys)
         _blank_products(keys)

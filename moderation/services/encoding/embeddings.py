@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from django.conf import settings
+from django.db.models import QuerySet
 
+from moderation.clip.configuration import PRECISIONS
 from moderation.clip.errors import ImageError
 from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Embedding, ModelVersion
@@ -29,9 +31,21 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 
-def text_sha256(text: str) -> str:
+def text_sha256(text: str, *, preparation: str = PREPARATION) -> str:
     """The cache's key of a text: a vector is of what the present preparation reads of it."""
-    return hashlib.sha256(f"{PREPARATION}\n{text}".encode()).hexdigest()
+    return hashlib.sha256(f"{preparation}\n{text}".encode()).hexdigest()
+
+
+def former_keys(text: str) -> list[str]:
+    """Under which former releases cached a vector of this text: preparations are counted up."""
+    return [text_sha256(text, preparation=str(number)) for number in range(1, int(PREPARATION))]
+
+
+def cached(tower: str, hashes: Sequence[str]) -> QuerySet[Embedding]:
+    """The vectors of these photos or texts, of whichever version: found along the index."""
+    rows = Embedding.objects.filter(among("content_hash", hashes), tower=tower)
+    versions = ModelVersion.objects.values_list("pk", flat=True)
+    return rows.filter(model_version__in=list(versions), precision__in=PRECISIONS)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Min
 from django.utils import timezone
 
 from moderation.models import Appeal, Decision, Delivery, Webhook
@@ -21,6 +22,9 @@ from ..queries.one_parameter import among
 from . import webhook_delivery, webhook_http, webhook_payload, webhook_secrets
 
 State = Delivery.State
+
+# The shortest time for which messages are kept (`services/retention`).
+FIRST_REMOVED_AFTER = timedelta(days=1)
 
 has_due, send_due = webhook_delivery.has_due, webhook_delivery.send_due  # what the worker calls
 
@@ -97,7 +101,7 @@ def take_back(decisions: Sequence[Decision]) -> bool:
     message that was not acknowledged may have arrived all the same. An appeal shows it, too.
     """
     ids = [one.pk for one in decisions]
-    if Appeal.objects.filter(among("decision", ids)).exists():
+    if Appeal.objects.filter(among("decision", ids)).exists() or _no_longer_told(decisions):
         return False
     announced = Delivery.objects.filter(among("decision", ids)).exclude(state=State.CANCELLED)
     # Locked in one order: a worker that claims one meanwhile waits, and then finds it cancelled.
@@ -120,7 +124,21 @@ def hold_back(decisions: Sequence[Decision]) -> set[int]:
     announced.filter(state=State.WAITING, attempts=0).update(state=State.CANCELLED)
     known = set(announced.values_list("decision", flat=True))
     appealed = Appeal.objects.filter(among("decision", ids)).values_list("decision", flat=True)
-    return {pk for pk in known if pk is not None}.union(appealed)
+    return {pk for pk in known if pk is not None}.union(appealed, _no_longer_told(decisions))
+
+
+def _no_longer_told(decisions: Sequence[Decision]) -> set[int]:
+    """The ids of decisions so old that what was sent of them may have been removed since.
+
+    Whether there was a webhook that was told of them is all that is known.
+    """
+    first = Webhook.objects.aggregate(first=Min("created_at"))["first"]
+    until = timezone.now() - FIRST_REMOVED_AFTER
+    if first is None:
+        return set()
+    old = {one.pk for one in decisions if first < one.created_at < until}
+    told = Delivery.objects.filter(among("decision", sorted(old)))
+    return old - {pk for pk in told.values_list("decision", flat=True) if pk is not None}
 
 
 # ── What leads do ─────────────────────────────────────────────────────────────────────────────

@@ -24,6 +24,8 @@ from django.utils import timezone
 from moderation.models import Analysis, Decision, Delivery, ReviewItem, WorkPause
 
 from ..catalogue.fetching import retries
+from ..retention import log
+from ..retention.log import LastRun
 from ..scoring import claims
 from ..scoring.claims import Backlog
 from ..worker import pause
@@ -48,6 +50,7 @@ class Operation:
     photos_failed: Mapping[str, int]  # by the code of the problem
     workers: list[Worker]
     pause: WorkPause | None
+    retention: LastRun | None
 
 
 def operation() -> Operation:
@@ -67,6 +70,7 @@ def operation() -> Operation:
         photos_failed=retries.failed_by_problem(),
         workers=workers(),
         pause=pause.present(),
+        retention=log.last_run(),
     )
 
 

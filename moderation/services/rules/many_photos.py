@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from typing import BinaryIO, TypeVar, cast
 
@@ -99,15 +100,16 @@ def lost(names: Iterable[str]) -> list[str]:
     return sorted(left)
 
 
-def remove(names: Iterable[str]) -> tuple[int, list[str]]:
+def remove(names: Iterable[str], *, since: datetime | None = None) -> tuple[int, list[str]]:
     """Delete photos; returns how many there were, and those of which that is not known.
 
-    A storage that does not answer now has them still.
+    Those that were stored, or sent again, `since` then stay. A storage that does not answer now has
+    them still.
     """
 
     def removed(name: str) -> bool | None:
         try:
-            return photos.remove(name)
+            return photos.remove_untouched(name, since=since) if since else photos.remove(name)
         except OSError:
             return None
 

@@ -10,6 +10,7 @@ import errno
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -20,7 +21,7 @@ from django.core.files.storage import default_storage
 from moderation.clip.errors import ImageError, Unread
 from moderation.clip.pictures.sources import MAX_BYTES, name_of, opened, unread
 
-from . import photo_files
+from . import photo_files, unused
 
 Source = Path | BinaryIO  # what decodes pictures takes it; both have a `name`, the last of the path
 
@@ -102,13 +103,30 @@ def holds(name: str, data: bytes) -> bool:
     return size == len(data) or not says_its_content
 
 
+def renewed(name: str, data: bytes) -> bool:
+    """Whether these bytes are stored under this name, whole; then they count as stored now.
+
+    Elsewhere than on this disk nothing can be marked as new: there an old file is not enough.
+    """
+    path = local(name)
+    if path is not None:
+        return unused.touched(path) and holds(name, data)
+    return holds(name, data) and not unused.is_old(modified(name))
+
+
+def modified(name: str) -> datetime:
+    """When the file of this name was stored, or last sent again. Raises `OSError`."""
+    return default_storage.get_modified_time(name)
+
+
 def store(name: str, data: bytes) -> None:
     """Keep these bytes under this name, once; a file that is not whole is replaced.
 
+    One that is there is new again, so that it is not removed for being in no use: see `unused`.
     Raises `NotStored`, and leaves nothing then.
     """
     try:
-        if holds(name, data):
+        if renewed(name, data):
             return
         path = local(name)
         if path is not None:
@@ -141,6 +159,22 @@ def names() -> Iterator[str]:
 def remove(name: str) -> bool:
     """Delete the photo; False where there is none. Raises `OSError` where that is not known."""
     if not (exists(name) if local("") else default_storage.exists(name)):
+        return False
+    default_storage.delete(name)
+    return True
+
+
+def remove_untouched(name: str, *, since: datetime) -> bool:
+    """Delete a photo that nobody uses, unless it was stored, or sent again, since then.
+
+    True where it is gone now. Elsewhere than on this disk a file that is sent again at this very
+    moment may be lost: no object store deletes on such a condition. Raises `OSError` where that does
+    not answer.
+    """
+    path = local(name)
+    if path is not None:
+        return unused.removed(path, since=since)
+    if not default_storage.exists(name) or modified(name) >= since:
         return False
     default_storage.delete(name)
     return True

@@ -28,14 +28,17 @@ from moderation.models import (
     Product,
     ProductPhoto,
     ReviewItem,
+    SavedView,
     ShadowReport,
     TrainingRun,
     Webhook,
 )
-from moderation.services.catalogue import erasure, withdrawal
+from moderation.services.catalogue import erasure, intake, withdrawal
 from moderation.services.encoding import embeddings
 from moderation.services.integration import appeal_filing, tokens
+from moderation.services.measures import saved_views
 from moderation.services.queue import review
+from moderation.services.queue.queue_filter import QueueFilter
 from tests.support.factories import MakeItem, MakeProduct, MakeUser
 from tests.support.photos import photo
 
@@ -259,3 +262,47 @@ def test_what_a_worker_holds_finds_no_row_any_more(make_product: MakeProduct) ->
     Analysis.objects.update(status=Analysis.Status.RUNNING)
     erase(product)
     assert not Analysis.objects.exists()
+
+
+def test_saved_views_of_the_seller_go_with_the_last_listing(
+    make_product: MakeProduct, anna: User
+) -> None:
+    first, second = (make_product(name, seller="Anna & Co") for name in ("A1", "A2"))
+    make_product("A3", seller="Ben")
+    for seller in ("Anna & Co", "Ben"):
+        query = QueueFilter(seller=seller)
+        saved_views.save(owner=anna, name=f"of {seller}", query=query, is_shared=True)
+    saved_views.save(owner=anna, name="old", query=QueueFilter.parse({"older": "2d"}))
+    erase(first)
+    assert SavedView.objects.count() == 3
+    erase(second)
+    assert set(SavedView.objects.values_list("name", flat=True)) == {"of Ben", "old"}
+
+
+def test_vectors_under_former_text_preparations_go_too(
+    make_product: MakeProduct, bundled: ModelVersion
+) -> None:
+    product = make_product("A1")
+    former = embeddings.text_sha256(product.text, preparation="1")
+    Embedding.objects.create(
+        content_hash=former, tower="text", model_version=bundled, precision="fp32", vector=b"1"
+    )
+    assert erase(product).vectors == 1
+    assert not Embedding.objects.exists()
+
+
+def test_a_photo_that_another_listing_brings_meanwhile_stays(
+    make_product: MakeProduct, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row may follow later: what was stored since the erasure began is somebody else's."""
+    product, same = make_product("A1", image=photo(mark=3)), photo(mark=3)
+    of_products = erasure.traces.of
+
+    def meanwhile(keys: Any) -> Any:
+        found = of_products(keys)
+        intake.store_photo(same)
+        return found
+
+    monkeypatch.setattr(erasure.traces, "of", meanwhile)
+    erase(product)
+    assert (media / str(product.image)).is_file()
