@@ -72,8 +72,8 @@ def remove(before: datetime, *, dry_run: bool, many: bool = False) -> Iterator[C
 
 
 def _listed() -> Iterator[Sequence[str]]:
-    """The names that clipmod gave; none where the storage cannot list them."""
-    ours = (name for name in photos.names() or () if _OURS.fullmatch(name))
+    """The names that clipmod gave."""
+    ours = (name for name in photos.names() if _OURS.fullmatch(name))
     return iter(lambda: list(islice(ours, FILES)), [])
 
 
@@ -93,7 +93,7 @@ def _of_further_photos(*, since: int) -> Iterator[list[str]]:
     rows = Analysis.objects.filter(pk__gt=since).exclude(photos=None).order_by()
     kept = rows.values_list("photos", flat=True).iterator(chunk_size=ROWS)
     while part := list(islice(kept, ROWS)):
-        yield [one["image"] for photos in part for one in photos]
+        yield [one["image"] for further in part for one in further or ()]
 
 
 def _in_reports() -> set[str]:

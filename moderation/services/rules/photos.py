@@ -168,8 +168,8 @@ def remove_untouched(name: str, *, since: datetime) -> bool:
     """Delete a photo that nobody uses, unless it was stored, or sent again, since then.
 
     True where it is gone now. Elsewhere than on this disk a file that is sent again at this very
-    moment may be lost: no object store deletes on such a condition. Raises `OSError` where that does
-    not answer.
+    moment may be lost: no object store deletes on such a condition. Raises `OSError` where that
+    does not answer.
     """
     path = local(name)
     if path is not None:

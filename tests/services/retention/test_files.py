@@ -11,8 +11,16 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from moderation.models import Analysis, ModelVersion, Product, ProductPhoto, ShadowReport
+from moderation.models import (
+    Analysis,
+    FurtherPhoto,
+    ModelVersion,
+    Product,
+    ProductPhoto,
+    ShadowReport,
+)
 from moderation.services.catalogue import intake
+from moderation.services.encoding import further_photos
 from moderation.services.retention import analyses, files
 from moderation.services.rules import photos
 from tests.support.factories import MakeProduct, RunWorker
@@ -57,7 +65,9 @@ def test_what_nobody_names_goes(stored: Stored, media: Path) -> None:
     assert not (media / name).exists() and (media / fresh).exists()
 
 
-@pytest.mark.parametrize("where", ["product", "analysis", "further photo", "report"])
+@pytest.mark.parametrize(
+    "where", ["product", "analysis", "analysis of several", "further photo", "report"]
+)
 def test_what_any_row_names_stays(
     where: str, stored: Stored, make_product: MakeProduct, bundled: ModelVersion
 ) -> None:
@@ -66,6 +76,8 @@ def test_what_any_row_names_stays(
         Product.objects.update(image=name)
     elif where == "analysis":
         Analysis.objects.update(image=name)
+    elif where == "analysis of several":
+        Analysis.objects.update(photos=further_photos.stored([FurtherPhoto(1, name, "0" * 64)]))
     elif where == "further photo":
         ProductPhoto.objects.create(product=product, position=1, image=name)
     else:
@@ -128,11 +140,3 @@ def test_the_folder_of_another_database_is_left_alone(
         remove()
     assert all((media / name).exists() for name in names)
     assert remove(many=True) == 4
-
-
-def test_nothing_is_listed_where_the_storage_cannot(
-    stored: Stored, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stored(1)
-    monkeypatch.setattr(photos, "names", lambda: None)
-    assert remove() == 0
