@@ -13,7 +13,12 @@ from moderation.management.progress import progress_bar
 from moderation.models import Product
 from moderation.services.catalogue.catalogue_formats import ENDINGS, CatalogueFileError, listed
 from moderation.services.catalogue.catalogue_import import import_catalogue
-from moderation.services.catalogue.column_mapping import Choice, ColumnMapping, NotRecognised
+from moderation.services.catalogue.column_mapping import (
+    Choice,
+    ColumnMapping,
+    NotRecognised,
+    SeveralFit,
+)
 from moderation.services.catalogue.import_report import BadRow, ImportReport, write_bad_rows
 from moderation.services.catalogue.profiles import PROFILES, Role
 
@@ -83,6 +88,8 @@ class Command(BaseCommand):
                 f"{error} Or say which they are: --map id=COLUMN --map title=COLUMN --map "
                 "photos=COLUMN."
             ) from error
+        except SeveralFit as error:
+            raise CommandError(f"{error} Say which: --profile NAME.") from error
         except (CatalogueFileError, ModelError) as error:
             raise CommandError(str(error)) from error
         folder = (base or options["file"].parent).resolve()

@@ -25,19 +25,33 @@ _PHOTO = re.compile(r"\.(jpe?g|png|webp|gif|avif|bmp|tiff?)\b", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\W\d_]+")
 
 _WORDS = {
-    Role.ID: "id sku ean gtin nr no nummer number artikelnr artikelnummer ref reference référence "
-    "referencia riferimento code código codigo codice kod indeks артикул код 商品编号 货号 编号 品番",
-    Role.TITLE: "title name titel bezeichnung titre nom nombre título titulo titolo nome naam nazwa "
-    "tytuł název ad başlık название наименование 标题 名称 商品名 品名",
-    Role.DESCRIPTION: "description beschreibung descriptif descripción descripcion descrizione "
-    "beschrijving omschrijving opis popis açıklama описание 描述 说明 説明",
-    Role.CATEGORY: "category kategorie warengruppe gruppe group catégorie categorie rubrique "
-    "categoría categoria kategoria kategori категория раздел 类别 分类 カテゴリ",
-    Role.SELLER: "seller vendor brand merchant verkäufer händler marke hersteller vendeur marque "
-    "vendedor marca venditore merk sprzedawca marka producent бренд продавец 品牌 卖家 ブランド",
-    Role.PHOTOS: "image images photo photos picture pictures img bild bilder foto fotos imagen "
-    "imágenes immagine immagini afbeelding zdjęcie zdjęcia obraz resim фото изображение картинка "
-    "图片 主图 画像",
+    Role.ID: (
+        "id sku ean gtin nr no nummer number artikelnr artikelnummer ref reference référence "
+        "referencia riferimento code código codigo codice kod indeks артикул код 商品编号 "
+        "货号 编号 品番"
+    ),
+    Role.TITLE: (
+        "title name titel bezeichnung titre nom nombre título titulo titolo nome naam nazwa "
+        "tytuł název ad başlık название наименование 标题 名称 商品名 品名"
+    ),
+    Role.DESCRIPTION: (
+        "description text beschreibung descriptif descripción descripcion descrizione "
+        "beschrijving omschrijving opis popis açıklama описание 描述 说明 説明"
+    ),
+    Role.CATEGORY: (
+        "category kategorie warengruppe gruppe group catégorie categorie rubrique categoría "
+        "categoria kategoria kategori категория раздел 类别 分类 カテゴリ"
+    ),
+    Role.SELLER: (
+        "seller vendor brand merchant verkäufer händler marke hersteller vendeur marque "
+        "vendedor marca venditore merk sprzedawca marka producent бренд продавец 品牌 卖家 "
+        "ブランド"
+    ),
+    Role.PHOTOS: (
+        "image images photo photos picture pictures img bild bilder foto fotos imagen "
+        "imágenes immagine immagini afbeelding zdjęcie zdjęcia obraz resim фото изображение "
+        "картинка 图片 主图 画像"
+    ),
 }
 
 

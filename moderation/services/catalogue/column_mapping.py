@@ -106,7 +106,9 @@ def mapping_of(path: Path, content: Content, choice: Choice) -> ColumnMapping:
     mapping = ColumnMapping(
         profile=base,
         columns={role: columns[role] for role in Role if columns.get(role)},
-        evidence=_evidence(profile, titles, is_named=bool(choice.profile), is_changed=bool(changed)),
+        evidence=_evidence(
+            profile, titles, is_named=bool(choice.profile), is_changed=bool(changed)
+        ),
         signs=_signs(base, titles),
         is_known=profile is not None,
         named=changed,
@@ -167,7 +169,7 @@ def _signs(profile: Profile, titles: Sequence[str]) -> list[str]:
 
 
 def _known_columns(profile: Profile, titles: Sequence[str]) -> int:
-    return sum(len(found(titles, wanted)) for wanted in profile.columns.values())
+    return len({name for wanted in profile.columns.values() for name in found(titles, wanted)})
 
 
 def _has(profile: Profile, titles: Sequence[str]) -> str:

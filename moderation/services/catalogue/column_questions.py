@@ -9,7 +9,7 @@ from pathlib import Path
 from moderation.clip.data.tables.delimited import column_name
 
 from .catalogue_file import CatalogueFile, catalogue_of, content_of, faults_told
-from .catalogue_formats import CatalogueFileError, Content
+from .catalogue_formats import CatalogueFileError, Content, listed
 from .column_guesses import Column, columns_of, guessed
 from .column_mapping import NEEDED, Choice, NotRecognised, RolesMissing, SeveralFit, mapping_of
 from .profiles import PROFILES, Role, found
@@ -56,43 +56,44 @@ def _asked(
     try:
         mapping = mapping_of(path, content, guess)
     except CatalogueFileError:
-        return Outline(columns, guess, guess.columns, None, _question(path, guess, error))
+        return Outline(columns, guess, guess.columns, None, _question(guess, error))
     file = catalogue_of(path, content, mapping)
-    return Outline(columns, guess, mapping.columns, file, _question(path, guess, error))
+    return Outline(columns, guess, mapping.columns, file, _question(guess, error))
 
 
 def _guess(columns: Sequence[Column], choice: Choice, error: CatalogueFileError) -> Choice:
     """What was chosen, as far as the file has it; what a profile says; what columns look like."""
     titles = [column.title for column in columns]
     name = error.profiles[0].name if isinstance(error, SeveralFit) else choice.profile
-    meant = {role: found(titles, wanted) for role, wanted in _columns_of(name).items()}
+    says = PROFILES[name].columns if name else {}
+    meant = {role: found(titles, wanted) for role, wanted in says.items()}
     own = {column_name(title): title for title in titles}
     for role, chosen in choice.columns.items():
         there = [own[column_name(title)] for title in chosen if column_name(title) in own]
         if there or not chosen:
             meant[role] = there
     wanted = {role for role in Role if role not in choice.columns and not meant.get(role)}
-    if meant.get(Role.TITLE) or meant.get(Role.DESCRIPTION):
-        wanted -= {Role.TITLE, Role.DESCRIPTION}
     if name:  # which says itself what else there may be
-        wanted &= {role for roles in NEEDED for role in roles}
+        wanted &= {roles[0] for roles in NEEDED if not any(meant.get(role) for role in roles)}
     taken = {title for used in meant.values() for title in used}
     return Choice(name, meant | guessed(columns, wanted, taken=taken))
 
 
-def _columns_of(profile: str) -> Mapping[Role, Sequence[str]]:
-    return PROFILES[profile or "plain"].columns
-
-
-def _question(path: Path, guess: Choice, error: CatalogueFileError) -> str:
+def _question(guess: Choice, error: CatalogueFileError) -> str:
     if isinstance(error, NotRecognised):
         return (
-            f"{path.name} is of no kind that is known by its columns. Say which column means what: "
-            "a listing needs an id, photos, and a title or a description."
+            "No known export has these columns. Which of them means what? A listing needs an id, "
+            "photos, and a title or a description."
         )
     if isinstance(error, RolesMissing):
         return (
-            f"{path.name} lacks columns that {PROFILES[guess.profile].title} has. Say which stand "
-            "for them: a listing needs an id, photos, and a title or a description."
+            f"The file lacks columns of {PROFILES[guess.profile].title}. Which stand for them? "
+            "A listing needs an id, photos, and a title or a description."
+        )
+    if isinstance(error, SeveralFit):
+        titles = [one.title for one in error.profiles]
+        return (
+            f"It may be {listed(titles, by='or')}: the file has the columns of each. Which is it? "
+            f"Below it is read as {titles[0]}."
         )
     return str(error)

@@ -81,4 +81,6 @@ def _there_are() -> str:
     if not names:
         return "none is saved yet"
     more = ["others"] if len(names) > _NAMES_TOLD else []
-    return f"there {'is' if len(names) == 1 else 'are'} {listed(names[:_NAMES_TOLD] + more, by='and')}"
+    return (
+        f"there {'is' if len(names) == 1 else 'are'} {listed(names[:_NAMES_TOLD] + more, by='and')}"
+    )
