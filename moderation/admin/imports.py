@@ -28,7 +28,7 @@ from moderation.services.catalogue.catalogue_formats import (
 from moderation.services.catalogue.column_mapping import Choice, ColumnMapping
 from moderation.services.catalogue.column_questions import outline
 from moderation.services.catalogue.import_report import ImportReport
-from moderation.services.catalogue.saved_mappings import MappingError
+from moderation.services.catalogue.saved_mappings import MappingError, MappingNameInUse
 
 from . import import_mapping, import_page, import_state, upload
 from .import_state import Pending
@@ -221,6 +221,8 @@ def _save(request: HttpRequest, pending: Pending) -> str:
     try:
         name, replaces = request.POST.get("save_as", ""), "replace" in request.POST
         source = saved_mappings.save(name, mapping, by=person(request), replace=replaces)
+    except MappingNameInUse as error:
+        return f"Not saved: {error} Or tick that it is to be replaced."
     except MappingError as error:
         return f"Not saved: {error}"
     messages.success(request, f"Saved as {source.name}; it is offered at the next upload.")

@@ -68,11 +68,14 @@ def _guess(columns: Sequence[Column], choice: Choice, error: CatalogueFileError)
     says = PROFILES[name].columns if name else {}
     meant = {role: found(titles, wanted) for role, wanted in says.items()}
     own = {column_name(title): title for title in titles}
-    for role, chosen in choice.columns.items():
-        there = [own[column_name(title)] for title in chosen if column_name(title) in own]
-        if there or not chosen:
-            meant[role] = there
-    wanted = {role for role in Role if role not in choice.columns and not meant.get(role)}
+    chosen = {
+        role: [own[column_name(title)] for title in given if column_name(title) in own]
+        for role, given in choice.columns.items()
+    }
+    # A role without a column was left empty; one whose columns this file lacks was not.
+    chosen = {role: there for role, there in chosen.items() if there or not choice.columns[role]}
+    meant |= chosen
+    wanted = {role for role in Role if role not in chosen and not meant.get(role)}
     if name:  # which says itself what else there may be
         wanted &= {roles[0] for roles in NEEDED if not any(meant.get(role) for role in roles)}
     taken = {title for used in meant.values() for title in used}

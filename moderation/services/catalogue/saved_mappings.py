@@ -20,6 +20,10 @@ class MappingError(Exception):
     """`str(error)` says what is wrong and what to do."""
 
 
+class MappingNameInUse(MappingError):
+    """There is a mapping of this name, and it was not said that it be replaced."""
+
+
 def choice_of(source: CatalogueSource) -> Choice:
     """How its files are read. A role that this release does not know is passed over."""
     columns = {Role(role): own for role, own in source.columns.items() if role in list(Role)}
@@ -69,11 +73,8 @@ def save(
     return source
 
 
-def _in_use(name: str) -> MappingError:
-    return MappingError(
-        f"A mapping is saved as {name} already; choose another name, or say that it is to be "
-        "replaced."
-    )
+def _in_use(name: str) -> MappingNameInUse:
+    return MappingNameInUse(f"A mapping is saved as {name} already; choose another name.")
 
 
 def _there_are() -> str:
