@@ -6,7 +6,7 @@ Their names are those of the roles, so a form is a `Choice` written down.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import QueryDict
 
@@ -16,7 +16,7 @@ from moderation.services.catalogue.column_guesses import Column
 from moderation.services.catalogue.column_mapping import Choice, shown_title
 from moderation.services.catalogue.profiles import PROFILES, Role
 
-from .import_state import Columns
+from .import_state import Columns, Pending
 
 SAVED = "saved:"
 _PHOTO_SELECTS = 8  # more columns of photos are a list with ticks
@@ -72,14 +72,21 @@ def choice_for(kind: str) -> Choice:
     return saved_mappings.choice_of(source)
 
 
-def columns_in(form: QueryDict) -> dict[Role, list[str]]:
-    """What the selects say: of each role its columns in order, each once."""
-    return {role: list(dict.fromkeys(filter(None, form.getlist(role)))) for role in Role}
+def wanted(form: QueryDict, pending: Pending) -> Pending:
+    """As the form says: the very same where it says what was shown. Raises `MappingError`.
 
-
-def is_shown(columns: Columns, shown: Columns) -> bool:
-    """Whether the selects say what they said when they were shown."""
-    return all(list(columns.get(role, ())) == list(shown.get(role, ())) for role in Role)
+    With `look` in it, a guess stays one.
+    """
+    kind = form.get("profile", "")
+    if kind != pending.kind:  # its columns are those of another kind
+        return replace(pending, kind=kind, choice=choice_for(kind), is_settled=True)
+    # Each column once, in order.
+    columns = {role: list(dict.fromkeys(filter(None, form.getlist(role)))) for role in Role}
+    is_shown = all(columns[role] == list(pending.shown.get(role, ())) for role in Role)
+    is_settled = pending.is_settled or "look" not in form
+    if is_shown and is_settled == pending.is_settled:
+        return pending
+    return replace(pending, choice=Choice(pending.choice.profile, columns), is_settled=is_settled)
 
 
 def fields(columns: Columns) -> list[RoleField]:

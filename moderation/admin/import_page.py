@@ -18,6 +18,7 @@ from moderation.services.catalogue.catalogue_import import import_catalogue
 from moderation.services.catalogue.catalogue_photos import PhotoFolder
 from moderation.services.catalogue.column_mapping import shown_title
 from moderation.services.catalogue.column_questions import Outline, outline
+from moderation.services.catalogue.fetching.glance import MOST
 from moderation.services.catalogue.import_report import ImportReport
 from moderation.services.catalogue.preview import first_listings
 
@@ -43,7 +44,12 @@ def page(request: HttpRequest, pending: Pending) -> tuple[Pending, dict[str, Any
     if found.choice.profile != pending.choice.profile:
         kind = found.choice.profile  # the likeliest of several
     shown = replace(
-        pending, kind=kind, choice=found.choice, shown=found.columns, is_settled=not question
+        pending,
+        kind=kind,
+        choice=found.choice,
+        shown=found.columns,
+        addresses=[one.listing.address for one in cards if one.listing.address][:MOST],
+        is_settled=not question,
     )
     context = _reading(shown, found) | _outcome(report, strict=pending.strict)
     return shown, context | {

@@ -8,14 +8,13 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from moderation.clip.data.tables.encodings import printable
 from moderation.clip.errors import ImageError
-from moderation.clip.pictures.images import open_image
+from moderation.clip.pictures.images import Source, open_image
 from moderation.services.catalogue.preview import Previewed
 
 _EDGE = 192  # pixels: twice what is shown, for fine screens
@@ -24,7 +23,7 @@ _TEXT_AT_MOST = 300
 
 @dataclass(frozen=True)
 class Card:
-    """A listing with its photo as the page holds it; `host` is asked for it at the import."""
+    """A listing with its photo as the page holds it; `host` is where one by address lies."""
 
     listing: Previewed
     picture: str
@@ -41,19 +40,24 @@ def card(listing: Previewed) -> Card:
     parts = urlsplit(listing.address)
     return Card(
         listing,
-        picture=_picture(listing.path) if listing.path else "",
+        picture=data_address(small(listing.path)) if listing.path else "",
         host=parts.hostname or "",
         file=printable(parts.path.rpartition("/")[2])[:80],
     )
 
 
-def _picture(path: Path) -> str:
-    """As a data address; "" for what is no picture any more."""
+def small(source: Source) -> bytes:
+    """A small JPEG of a photo; nothing of what is no picture, or none any more."""
     try:
-        image = open_image(path, shortest_edge=_EDGE, max_pixels=settings.MAX_IMAGE_PIXELS)
+        image = open_image(source, shortest_edge=_EDGE, max_pixels=settings.MAX_IMAGE_PIXELS)
     except (ImageError, OSError):
-        return ""
+        return b""
     image.thumbnail((_EDGE, _EDGE))
     written = BytesIO()
     image.save(written, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode()}"
+    return written.getvalue()
+
+
+def data_address(jpeg: bytes) -> str:
+    """The picture itself as an address; "" where there is none."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else ""

@@ -23,7 +23,8 @@ class Pending:
     """An upload, and how it was shown to be read.
 
     `kind` is what its select says: nothing, a profile or a saved mapping. `shown` are the columns
-    of the selects. It `is_settled` once nothing has to be asked any more.
+    of the selects, `addresses` those of the first photos. It `is_settled` once nothing has to be
+    asked any more.
     """
 
     files: Upload
@@ -31,6 +32,7 @@ class Pending:
     kind: str
     choice: Choice
     shown: Columns = field(default_factory=dict)
+    addresses: Sequence[str] = ()
     is_settled: bool = True
 
 
@@ -43,6 +45,7 @@ def keep(request: HttpRequest, pending: Pending) -> None:
         "profile": pending.choice.profile,
         "columns": _plain(pending.choice.columns),
         "shown": _plain(pending.shown),
+        "addresses": list(pending.addresses),
         "is_settled": pending.is_settled,
     }
 
@@ -62,6 +65,7 @@ def find(request: HttpRequest) -> Pending | None:
         kind=kept["kind"],
         choice=Choice(kept["profile"], _by_role(kept["columns"])),
         shown=_by_role(kept["shown"]),
+        addresses=kept["addresses"],
         is_settled=kept["is_settled"],
     )
 

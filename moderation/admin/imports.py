@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
@@ -25,12 +24,12 @@ from moderation.services.catalogue.catalogue_formats import (
     format_of,
     listed,
 )
-from moderation.services.catalogue.column_mapping import Choice, ColumnMapping
+from moderation.services.catalogue.column_mapping import ColumnMapping
 from moderation.services.catalogue.column_questions import outline
 from moderation.services.catalogue.import_report import ImportReport
 from moderation.services.catalogue.saved_mappings import MappingError, MappingNameInUse
 
-from . import import_mapping, import_page, import_state, upload
+from . import import_mapping, import_page, import_photos, import_state, upload
 from .import_state import Pending
 from .person import person
 from .upload import UploadError
@@ -91,6 +90,7 @@ def urls(model_admin: ModelAdmin[Product]) -> list[URLPattern]:
     return [
         path("import/", guarded(pages.choose), name="moderation_product_import"),
         path("import/mapping/", guarded(pages.map), name="moderation_product_import_mapping"),
+        path("import/photos/", guarded(pages.photos), name="moderation_product_import_photos"),
         path("import/confirm/", guarded(pages.confirm), name="moderation_product_import_confirm"),
     ]
 
@@ -140,11 +140,17 @@ class ImportPages:
             return self._gone(request)
         try:
             if "save" in request.POST:
-                wanted = _as_wanted(request, pending)
+                wanted = import_mapping.wanted(request.POST, pending)
                 return self._read(request, wanted, problem=_save(request, wanted))
-            return self._read(request, _as_wanted(request, pending))
+            return self._read(request, import_mapping.wanted(request.POST, pending))
         except (CatalogueFileError, MappingError, ModelError) as error:
             return self._read(request, pending, problem=str(error), status=400)
+
+    def photos(self, request: HttpRequest) -> HttpResponse:
+        """The first photos by address, for the script of the page."""
+        pending = import_state.find(request) if request.method == "POST" else None
+        found = import_photos.pictures(pending.files, pending.addresses) if pending else {}
+        return JsonResponse({"photos": found})
 
     def confirm(self, request: HttpRequest) -> HttpResponse:
         """Import what was shown; where the selects say something else by now, show that first."""
@@ -152,7 +158,7 @@ class ImportPages:
         if pending is None:
             return self._gone(request)
         try:
-            wanted = _as_wanted(request, pending)
+            wanted = import_mapping.wanted(request.POST, pending)
             if wanted is not pending or not pending.is_settled:
                 note = "This is how the file is read now. Look at it, then import it."
                 return self._read(request, wanted, problem=note)
@@ -198,19 +204,6 @@ class ImportPages:
 
     def _to_the_form(self) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:moderation_product_import"))
-
-
-def _as_wanted(request: HttpRequest, pending: Pending) -> Pending:
-    """As the form says: the very same where it says what was shown. Raises `MappingError`."""
-    kind = request.POST.get("profile", "")
-    if kind != pending.kind:  # its columns are those of another kind
-        return replace(pending, kind=kind, choice=import_mapping.choice_for(kind), is_settled=True)
-    columns = import_mapping.columns_in(request.POST)
-    is_look = "look" in request.POST
-    if import_mapping.is_shown(columns, pending.shown) and (pending.is_settled or is_look):
-        return pending
-    choice = Choice(pending.choice.profile, columns)
-    return replace(pending, choice=choice, is_settled=pending.is_settled or not is_look)
 
 
 def _save(request: HttpRequest, pending: Pending) -> str:

@@ -17,6 +17,8 @@ from moderation.models import CatalogueSource, Product
 from tests.support.factories import MakeUser, as_user
 from tests.support.import_pages import IMPORT, form, press, send
 from tests.support.photos import photo
+from tools import photo_host
+from tools.photo_host import Said
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -111,6 +113,29 @@ def test_photos_of_other_hosts_are_named_and_not_loaded(lead_client: Client) -> 
     assert (mug.host, mug.file, mug.listing.further) == ("cdn.shop.example", "1.jpg", 1)
     assert not html.fromstring(page.content.decode()).xpath("//img[contains(@src, 'shop.example')]")
     assert "1 further photo" in words(page)
+
+
+def test_the_first_photos_by_address_are_fetched_by_the_server_once(
+    lead_client: Client, settings: Any
+) -> None:
+    with photo_host.photo_host() as host:
+        host.say = lambda path: Said(404) if path == "/1.jpg" else None
+        rows = "".join(f"{n},Vase {n},{host(f'/{n}.jpg')}\n" for n in range(12))
+        page = send(lead_client, "Handle,Title,Image Src\n" + rows)
+        assert not host.asked  # showing the page asks nobody
+
+        refused = lead_client.post(IMPORT + "photos/", form(page)).json()["photos"]
+        assert refused == {} and not host.asked  # as everything in a private network
+
+        settings.FETCH_ALLOW = ["127.0.0.1"]
+        page = send(lead_client, "Handle,Title,Image Src\n" + rows)
+        shown = lead_client.post(IMPORT + "photos/", form(page)).json()["photos"]
+        assert list(shown) == [host(f"/{n}.jpg") for n in range(8) if n != 1]
+        assert all(one.startswith("data:image/jpeg;base64,") for one in shown.values())
+
+        page = press(lead_client, page, "Read it again", title="Handle")
+        assert lead_client.post(IMPORT + "photos/", form(page)).json()["photos"] == shown
+        assert sum(host.asked.values()) == 8
 
 
 def test_every_format_is_shown(lead_client: Client) -> None:
@@ -292,6 +317,7 @@ def test_nobody_reaches_the_upload_of_another(lead_client: Client, make_user: Ma
     page = send(lead_client, SHOPIFY)
     send(other, GERMAN)
 
+    assert other.post(IMPORT + "photos/", form(page)).json() == {"photos": {}}
     for address in ("mapping/", "confirm/"):
         answer = other.post(IMPORT + address, form(page), follow=True)
         assert "upload it again" in answer.content.decode()
@@ -310,7 +336,7 @@ def test_a_page_of_an_upload_before_imports_nothing(lead_client: Client) -> None
 def test_who_may_not_import_sees_nothing_of_it(lead_client: Client, make_user: MakeUser) -> None:
     page = send(lead_client, SHOPIFY)
     moderator = as_user(make_user("mona"))
-    for address in ("", "mapping/", "confirm/"):
+    for address in ("", "mapping/", "photos/", "confirm/"):
         assert moderator.post(IMPORT + address, form(page)).status_code == 403
     assert lead_client.get(IMPORT + "mapping/").status_code == 302
 

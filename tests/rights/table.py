@@ -161,7 +161,7 @@ SECTIONS: dict[str, list[Rule]] = {
         Rule(
             "Import products from a file, change how it is read, save that by a name",
             "admin:moderation_product_import admin:moderation_product_import_mapping "
-            "admin:moderation_product_import_confirm",
+            "admin:moderation_product_import_photos admin:moderation_product_import_confirm",
             "GET POST",
             LEADS,
         ),

@@ -1,5 +1,5 @@
 // How a file is read: a change of a select reads it again and swaps that in, where that is quick.
-// Without this script a button does the same.
+// Without this script a button does the same, and photos by address are only named.
 
 const root = document.getElementById("content-main");
 let asked = null;
@@ -20,8 +20,28 @@ async function readAgain(form, focused) {
     fresh.querySelector("details.mapping-columns").open = open;
     document.getElementById(focused)?.focus();
     root.removeAttribute("aria-busy");
+    showPhotos(fresh);
   } catch (error) {
     if (error.name !== "AbortError") form.requestSubmit(); // the whole page says what is wrong
+  }
+}
+
+async function showPhotos(form) {
+  const places = [...form.querySelectorAll("[data-address]")];
+  if (!places.length) return;
+  try {
+    const response = await fetch(form.dataset.photos, { method: "POST", body: new FormData(form) });
+    const { photos } = await response.json();
+    for (const place of places) {
+      const source = photos[place.dataset.address];
+      if (!source) continue;
+      const picture = new Image();
+      picture.src = source;
+      picture.alt = "";
+      place.replaceWith(picture);
+    }
+  } catch {
+    // their addresses stay where they are
   }
 }
 
@@ -32,4 +52,5 @@ root.addEventListener("change", (event) => {
   }
 });
 
+showPhotos(document.getElementById("import-reading"));
 document.documentElement.classList.add("has-script");
