@@ -25,8 +25,8 @@ _TITLE_AT_MOST = 200
 
 _ROLES = {
     Role.ID: ("Id", "tells listings apart"),
-    Role.TITLE: ("Title", "what the photo is compared with"),
-    Role.DESCRIPTION: ("Description", "where there is no title"),
+    Role.TITLE: ("Title", "what the photo should show"),
+    Role.DESCRIPTION: ("Description", "without a title"),
     Role.CATEGORY: ("Category", ""),
     Role.SELLER: ("Seller", ""),
     Role.PHOTOS: ("Photos", "the first is the main one"),

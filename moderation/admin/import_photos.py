@@ -19,7 +19,7 @@ _ASKED_AT_MOST = 40  # of one upload, however often it is read otherwise
 
 
 def pictures(files: Upload, addresses: Sequence[str]) -> dict[str, str]:
-    """Those of these photos that are pictures, as data addresses; none of an upload that is gone."""
+    """Those of these photos that are pictures, as data addresses; none where all is gone."""
     try:
         return _pictures(files, addresses)
     except OSError:

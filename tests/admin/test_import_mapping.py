@@ -100,6 +100,7 @@ def test_the_first_listings_are_shown_as_they_will_be(lead_client: Client) -> No
     )
     assert "Line 3, image_path: The photo images/gone.jpg does not exist" in words(page)
     assert (second.picture, third.picture[:23]) == ("", "data:image/jpeg;base64,")
+    assert first.picture == third.picture  # its photo is there
     listing = third.listing
     assert (listing.product_id, listing.category, listing.seller) == ("A0", "Balls", "anna")
     assert "The model reads: A red ball" in words(page)

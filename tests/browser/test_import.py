@@ -31,11 +31,12 @@ def german(tmp_path: Path, media: Path, settings: Any, bundled: Any, anna: User)
     anna.groups.add(Group.objects.get(name="lead"))
     for number, colour in enumerate(("red", "blue", "green")):
         (media / f"{number}.jpg").write_bytes(photo(colour))
+    bad = f"9;;;gone.jpg;{'x' * 200}\n"
     rows = "".join(
         f"{n};Ball {n};Rund {n};{n}.jpg;https://cdn.x.example/{n}.jpg\n" for n in range(3)
     )
     path = tmp_path / "artikel.csv"
-    path.write_text("Nr;Name;Langtext;Bild;Bild 2\n" + rows)
+    path.write_text("Nr;Name;Langtext;Bild;Bild 2\n" + rows + bad)
     return path
 
 
@@ -87,6 +88,11 @@ def test_it_works_on_a_phone_and_without_scripts(
     page.get_by_role("button", name="Read it again").click()
     expect(titles(page)).to_have_text(["Rund 0", "Rund 1", "Rund 2"])
 
-    assert page.locator(".preview li").first.bounding_box()["width"] <= PHONE["width"]
+    page.locator(".mapping-columns summary").click()
+    box = page.locator("#import-reading").bounding_box()
+    assert box is not None and box["x"] + box["width"] <= PHONE["width"]
+    for each in page.locator("#import-reading section").all():  # nothing wider than the screen
+        box = each.bounding_box()
+        assert box is not None and box["x"] + box["width"] <= PHONE["width"]
     page.get_by_role("button", name="Import 3 rows").click()
     expect(page.get_by_text("Imported: 3 new")).to_be_visible()

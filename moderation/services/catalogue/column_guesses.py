@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 
 from moderation.clip.data.tables.delimited import column_name
@@ -142,8 +143,11 @@ def _named(column: Column, role: Role) -> int:
     return int(any(word in name for word in words if len(word) >= _LONG_WORD or not word.isascii()))
 
 
-def _known(role: Role) -> set[str]:
-    return {name.lower() for one in PROFILES.values() for name in one.columns.get(role, ())}
+@cache
+def _known(role: Role) -> frozenset[str]:
+    return frozenset(
+        name.lower() for one in PROFILES.values() for name in one.columns.get(role, ())
+    )
 
 
 def _share(column: Column, is_one: Callable[[str], object]) -> float:

@@ -141,8 +141,9 @@ def _by_place(profile: Profile, content: Content) -> Profile | None:
     if profile.by_place is None or not all(content.titles):
         return None
     wanted = Wanted(used=set(content.names))
+    titles = dict(zip(content.names, content.titles, strict=True))
     rows = [
-        {content.title_of(name): value for name, value in cells.items()}
+        {titles.get(name, name): value for name, value in cells.items()}
         for _, cells in islice(content.records(wanted), _ROWS_LOOKED_AT)
         if not isinstance(cells, BadCell)
     ]

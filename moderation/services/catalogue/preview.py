@@ -57,12 +57,16 @@ def _previewed(row: ListingRow, reader: RowIntake, folder: PhotoFolder) -> Previ
         if not isinstance(arrival, BadRow):
             return _good(row, arrival[0], folder)
         found = arrival
+    main = row.photos[0] if row.photos else ""
+    is_address = addresses.is_address(main)
     return Previewed(
         line=row.line,
         product_id=shown_id(row.product_id),
         text=printable(row.text[:_TEXT_AT_MOST]),
         category=printable((row.category or "")[:_TEXT_AT_MOST]),
         seller=printable((row.seller or "")[:_TEXT_AT_MOST]),
+        path=None if is_address else _located(main, folder),
+        address=_checked(main) if is_address else "",
         further=max(len(row.photos) - 1, 0),
         variants=row.variants,
         column=found.column,
@@ -81,7 +85,7 @@ def _good(row: ListingRow, listing: Listing, folder: PhotoFolder) -> Previewed:
         category=listing.category or "",
         seller=listing.seller or "",
         path=None if is_address else _located(main, folder),
-        address=addresses.checked(main) if is_address else "",
+        address=_checked(main) if is_address else "",
         further=len(row.photos) - 1,
         variants=row.variants,
     )
@@ -89,6 +93,14 @@ def _good(row: ListingRow, listing: Listing, folder: PhotoFolder) -> Previewed:
 
 def _located(name: str, folder: PhotoFolder) -> Path | None:
     try:
-        return folder.locate(name)
-    except IntakeError:  # it was there a moment ago
+        path = folder.locate(name)
+    except IntakeError:
         return None
+    return path if path.is_file() else None
+
+
+def _checked(address: str) -> str:
+    try:
+        return addresses.checked(address)
+    except addresses.BadAddress:
+        return ""
