@@ -106,9 +106,9 @@ def options(file_columns: Sequence[Column], columns: Columns) -> list[Option]:
     """The columns that may be chosen: those that a form can name, and all that are in use."""
     used = {title for own in columns.values() for title in own}
     titles = [column.title for column in file_columns]
-    offered = [title for title in titles if title in used or _can_be_named(title)]
-    chosen = {*offered[:_OFFERED], *used}
-    return [(title, shown_title(title)) for title in offered if title in chosen]
+    named = [title for title in titles if title.isprintable()]
+    offered = {*[title for title in named if len(title) <= _TITLE_AT_MOST][:_OFFERED], *used}
+    return [(title, shown_title(title)) for title in named if title in offered]
 
 
 def roles_of(columns: Columns) -> Mapping[str, str]:
@@ -119,10 +119,6 @@ def roles_of(columns: Columns) -> Mapping[str, str]:
             said = meaning.get(title)
             meaning[title] = f"{said}, {_ROLES[role][0]}" if said else _ROLES[role][0]
     return meaning
-
-
-def _can_be_named(title: str) -> bool:
-    return title.isprintable() and len(title) <= _TITLE_AT_MOST
 
 
 def _source(kind: str) -> CatalogueSource | None:

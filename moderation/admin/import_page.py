@@ -29,6 +29,7 @@ from .person import person
 
 ROWS_SHOWN = 500
 _COLUMNS_TOLD = 300
+_COLUMNS_NAMED = 20
 _QUICK_SECONDS = 3.0  # what takes longer is read again by a button, not at each change
 _LOOK = "Look whether the listings below are right."
 
@@ -81,6 +82,7 @@ def _cards(found: Outline, pending: Pending) -> list[Card]:
 
 
 def _reading(shown: Pending, found: Outline) -> dict[str, Any]:
+    ignored = found.file.ignored if found.file else ()
     meaning = import_mapping.roles_of(found.columns)
     return {
         "file_name": shown.files.catalogue.name,
@@ -98,7 +100,8 @@ def _reading(shown: Pending, found: Outline) -> dict[str, Any]:
             for column in found.file_columns[:_COLUMNS_TOLD]
         ],
         "column_count": len(found.file_columns),
-        "ignored": [shown_title(title) for title in found.file.ignored] if found.file else [],
+        "ignored": [shown_title(title) for title in ignored[:_COLUMNS_NAMED]],
+        "ignored_more": max(len(ignored) - _COLUMNS_NAMED, 0),
     }
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from itertools import islice
 
 from moderation.clip.data.tables.delimited import column_name
+from moderation.clip.data.tables.encodings import printable
 
 from .catalogue_formats import BadCell, Content, Wanted
 from .cell_values import shown_value
@@ -75,10 +76,11 @@ def columns_of(content: Content) -> list[Column]:
     names = list(dict.fromkeys(column_name(title) for title in content.titles if title))
     records = content.records(Wanted(used=set(names)))
     rows = [cells for _, cells in islice(records, ROWS) if not isinstance(cells, BadCell)]
-    return [
-        Column(titles[name], tuple(shown_value(row.get(name))[:_SAMPLE_AT_MOST] for row in rows))
-        for name in names
-    ]
+    return [Column(titles[name], tuple(_sample(row.get(name)) for row in rows)) for name in names]
+
+
+def _sample(value: object) -> str:
+    return printable(" ".join(shown_value(value)[: 2 * _SAMPLE_AT_MOST].split())[:_SAMPLE_AT_MOST])
 
 
 def guessed(
@@ -86,7 +88,7 @@ def guessed(
 ) -> dict[Role, list[str]]:
     """For those of these roles for which there is one: columns of the file that are not `taken`."""
     found: dict[Role, list[str]] = {}
-    left = [column for column in columns if column.title not in taken]
+    left = [one for one in columns if one.title not in taken and one.title.isprintable()]
     for role in _ORDER:
         if role in roles and (own := _GUESSES[role](left)):
             found[role] = [column.title for column in own]

@@ -17,7 +17,7 @@ from moderation.services.catalogue.profiles import Role
 from moderation.services.catalogue.saved_mappings import MappingError
 from tests.support.exports import listings
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = pytest.mark.django_db
 
 WEB = "https://cdn.shop.example"
 GERMAN = ("--map", "id=Nr", "--map", "title=Name", "--map", "photos=Bild")
