@@ -1,4 +1,4 @@
-"""Import by upload: a dry run shows what would happen; a second step does it."""
+"""Import by upload: how the file is read and what would happen; a second step does it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from moderation.clip.errors import ModelError
 from moderation.models import Product
+from moderation.services.catalogue import saved_mappings
 from moderation.services.catalogue.catalogue_formats import (
     ENDINGS,
     FORMATS,
@@ -24,18 +24,18 @@ from moderation.services.catalogue.catalogue_formats import (
     format_of,
     listed,
 )
-from moderation.services.catalogue.catalogue_import import import_catalogue
-from moderation.services.catalogue.column_mapping import Choice
+from moderation.services.catalogue.column_mapping import ColumnMapping
+from moderation.services.catalogue.column_questions import outline
 from moderation.services.catalogue.import_report import ImportReport
-from moderation.services.catalogue.profiles import PROFILES
+from moderation.services.catalogue.saved_mappings import MappingError, MappingNameInUse
 
-from . import upload
+from . import import_mapping, import_page, import_photos, import_state, upload
+from .import_state import Pending
 from .person import person
-from .upload import Upload, UploadError
+from .upload import UploadError
 
-ROWS_SHOWN = 500
 ACCEPTED = [ending for one in FORMATS for ending in one.endings]
-_KEY = "import_upload"
+_GONE = "The uploaded file is gone; upload it again."
 
 
 class UploadForm(forms.Form):
@@ -49,9 +49,10 @@ class UploadForm(forms.Form):
     )
     profile = forms.ChoiceField(
         required=False,
-        label="Profile",
-        choices=[("", "Recognise it"), *((one.name, one.title) for one in PROFILES.values())],
-        help_text="What kind of export it is. The dry run says which was recognised and why.",
+        label="Kind of file",
+        choices=lambda: [("", "Recognise it"), *import_mapping.kinds()],
+        help_text="A known export, or a mapping that was saved by name. The next page says what "
+        "was recognised and why, and asks where that is not certain.",
     )
     photos = forms.FileField(
         required=False,
@@ -75,7 +76,7 @@ class UploadForm(forms.Form):
 
 
 def urls(model_admin: ModelAdmin[Product]) -> list[URLPattern]:
-    """The addresses of the import; both ask for the right to add and to change products."""
+    """The addresses of the import; all ask for the right to add and to change products."""
     pages = ImportPages(model_admin)
 
     def guarded(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
@@ -88,6 +89,8 @@ def urls(model_admin: ModelAdmin[Product]) -> list[URLPattern]:
 
     return [
         path("import/", guarded(pages.choose), name="moderation_product_import"),
+        path("import/mapping/", guarded(pages.map), name="moderation_product_import_mapping"),
+        path("import/photos/", guarded(pages.photos), name="moderation_product_import_photos"),
         path("import/confirm/", guarded(pages.confirm), name="moderation_product_import_confirm"),
     ]
 
@@ -98,116 +101,141 @@ def may_import(request: HttpRequest) -> bool:
 
 
 class ImportPages:
-    """Choose a file and see what it would do; then do it."""
+    """Choose a file; see how it is read and what it would do, change that; then do it."""
 
     def __init__(self, model_admin: ModelAdmin[Product]) -> None:
         self.model_admin = model_admin
 
     def choose(self, request: HttpRequest) -> HttpResponse:
-        """The form; after an upload, the report of the dry run."""
+        """The form; after an upload, how the file is read."""
         if request.method != "POST":
-            return self._page(request, UploadForm())
+            return self._form(request, UploadForm())
         form = UploadForm(request.POST, request.FILES)
         if not form.is_valid():
-            return self._page(request, form, status=400)
-        self._forget(request)
-        strict, choice = form.cleaned_data["strict"], Choice(form.cleaned_data["profile"])
+            return self._form(request, form, status=400)
+        import_state.forget(request)
+        kind = form.cleaned_data["profile"]
         try:
+            choice = import_mapping.choice_for(kind)
             kept = upload.keep(
                 form.cleaned_data["catalogue"], form.cleaned_data["photos"], choice=choice
             )
+        except MappingError as error:
+            form.add_error("profile", str(error))
+            return self._form(request, form, status=400)
         except UploadError as error:
             form.add_error("photos", str(error))
-            return self._page(request, form, status=error.status)
+            return self._form(request, form, status=error.status)
         try:
-            report = _run(request, kept, choice, dry_run=True, strict=strict)
+            return self._read(request, Pending(kept, form.cleaned_data["strict"], kind, choice))
         except (CatalogueFileError, ModelError) as error:
             kept.remove()
             form.add_error("catalogue", str(error))
-            return self._page(request, form, status=400)
-        request.session[_KEY] = {
-            "token": kept.token,
-            "strict": strict,
-            "profile": choice.profile,
-        }
-        return self._page(request, form, kept=kept, report=report, strict=strict)
+            return self._form(request, form, status=400)
+
+    def map(self, request: HttpRequest) -> HttpResponse:
+        """Read the file as the selects say now, or keep how it is read by a name."""
+        pending = import_state.find(request) if request.method == "POST" else None
+        if pending is None:
+            return self._gone(request)
+        try:
+            if "save" in request.POST:
+                wanted = import_mapping.wanted(request.POST, pending)
+                return self._read(request, wanted, problem=_save(request, wanted))
+            return self._read(request, import_mapping.wanted(request.POST, pending))
+        except (CatalogueFileError, MappingError, ModelError) as error:
+            return self._read(request, pending, problem=str(error), status=400)
+
+    def photos(self, request: HttpRequest) -> HttpResponse:
+        """The first photos by address, for the script of the page."""
+        pending = import_state.find(request) if request.method == "POST" else None
+        found = import_photos.pictures(pending.files, pending.addresses) if pending else {}
+        return JsonResponse({"photos": found})
 
     def confirm(self, request: HttpRequest) -> HttpResponse:
-        """Import what the dry run has shown."""
-        if request.method != "POST":
-            return HttpResponseRedirect(reverse("admin:moderation_product_import"))
-        asked = request.session.pop(_KEY, {})
-        kept = upload.find(asked.get("token", ""))
-        if kept is None:
-            messages.error(request, "The uploaded file is gone; upload it again.")
-            return HttpResponseRedirect(reverse("admin:moderation_product_import"))
+        """Import what was shown; where the selects say something else by now, show that first."""
+        pending = import_state.find(request) if request.method == "POST" else None
+        if pending is None:
+            return self._gone(request)
         try:
-            choice = Choice(asked.get("profile", ""))
-            report = _run(request, kept, choice, dry_run=False, strict=asked["strict"])
-        except (CatalogueFileError, ModelError) as error:
+            wanted = import_mapping.wanted(request.POST, pending)
+            if wanted is not pending or not pending.is_settled:
+                note = "This is how the file is read now. Look at it, then import it."
+                return self._read(request, wanted, problem=note)
+            if request.POST.get("save_as", "").strip() and (problem := _save(request, pending)):
+                return self._read(request, pending, problem=problem, status=400)
+            report = import_page.run(request, pending, dry_run=False)
+        except (CatalogueFileError, MappingError, ModelError) as error:
             messages.error(request, f"Nothing was imported: {error}")
-            return HttpResponseRedirect(reverse("admin:moderation_product_import"))
-        finally:
-            kept.remove()
-        messages.success(
-            request,
-            f"Imported: {report.created:,} new, {report.updated:,} updated, "
-            f"{report.unchanged:,} unchanged, {len(report.bad_rows):,} bad rows left out.",
-        )
-        if report.stopped:
-            messages.error(
-                request,
-                f"Stopped before the end of the file: {report.stopped} Then upload it again, which "
-                "goes on from there.",
-            )
+            import_state.forget(request)
+            return self._to_the_form()
+        import_state.forget(request)
+        _tell(request, report)
         return HttpResponseRedirect(reverse("admin:moderation_product_changelist"))
 
-    def _forget(self, request: HttpRequest) -> None:
-        earlier = upload.find(request.session.pop(_KEY, {}).get("token", ""))
-        if earlier:
-            earlier.remove()
+    # ── Pages ─────────────────────────────────────────────────────────────────────────────────
+    def _read(
+        self, request: HttpRequest, pending: Pending, *, problem: str = "", status: int = 200
+    ) -> HttpResponse:
+        """How the file is read. Raises what reading it raises."""
+        shown, context = import_page.page(request, pending)
+        import_state.keep(request, shown)
+        context |= {"problem": problem, "typed": request.POST.get("save_as", "") if problem else ""}
+        return self._page(request, "import_reading.html", context, status=status)
+
+    def _form(self, request: HttpRequest, form: UploadForm, *, status: int = 200) -> HttpResponse:
+        return self._page(request, "import.html", {"form": form}, status=status)
 
     def _page(
-        self,
-        request: HttpRequest,
-        form: UploadForm,
-        *,
-        kept: Upload | None = None,
-        report: ImportReport | None = None,
-        strict: bool = False,
-        status: int = 200,
+        self, request: HttpRequest, name: str, context: dict[str, Any], *, status: int
     ) -> HttpResponse:
-        context = {
-            "title": "Import products",
-            "opts": self.model_admin.opts,
-            "form": form,
-            "report": report,
-            "file_name": kept.catalogue.name if kept else "",
-            "has_zip": kept is not None and kept.photos is not None,
-            "told": len(report.rows_to_tell) if report else 0,
-            "shown": report.rows_to_tell[:ROWS_SHOWN] if report else [],
-            "may_confirm": report is not None and report.created + report.updated > 0,
-            "strict": strict,
-        }
+        common = {"title": "Import products", "opts": self.model_admin.opts}
         return TemplateResponse(
             request,
-            "admin/moderation/product/import.html",
-            self.model_admin.admin_site.each_context(request) | context,
+            f"admin/moderation/product/{name}",
+            self.model_admin.admin_site.each_context(request) | common | context,
             status=status,
         )
 
+    def _gone(self, request: HttpRequest) -> HttpResponse:
+        if request.method == "POST":
+            messages.error(request, _GONE)
+        return self._to_the_form()
 
-def _run(
-    request: HttpRequest, kept: Upload, choice: Choice, *, dry_run: bool, strict: bool
-) -> ImportReport:
-    """Import an upload; no path of it leads out of its ZIP or of `CLIP_IMAGE_ROOT`."""
-    return import_catalogue(
-        kept.catalogue,
-        choice=choice,
-        image_base_path=kept.photos or settings.CLIP_IMAGE_ROOT,
-        allow_absolute=False,
-        dry_run=dry_run,
-        strict=strict,
-        source=Product.Source.IMPORT,
-        by=person(request),
+    def _to_the_form(self) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:moderation_product_import"))
+
+
+def _save(request: HttpRequest, pending: Pending) -> str:
+    """Keep how the file is read; says why that cannot be, else nothing."""
+    mapping = _mapping(pending)
+    if mapping is None:
+        return "Not saved: say first which column means what."
+    try:
+        name, replaces = request.POST.get("save_as", ""), "replace" in request.POST
+        source = saved_mappings.save(name, mapping, by=person(request), replace=replaces)
+    except MappingNameInUse as error:
+        return f"Not saved: {error} Or tick that it is to be replaced."
+    except MappingError as error:
+        return f"Not saved: {error}"
+    messages.success(request, f"Saved as {source.name}; it is offered at the next upload.")
+    return ""
+
+
+def _mapping(pending: Pending) -> ColumnMapping | None:
+    found = outline(pending.files.catalogue, pending.choice)
+    return found.file.mapping if found.file and not found.question else None
+
+
+def _tell(request: HttpRequest, report: ImportReport) -> None:
+    messages.success(
+        request,
+        f"Imported: {report.created:,} new, {report.updated:,} updated, "
+        f"{report.unchanged:,} unchanged, {len(report.bad_rows):,} bad rows left out.",
     )
+    if report.stopped:
+        messages.error(
+            request,
+            f"Stopped before the end of the file: {report.stopped} Then upload it again, which "
+            "goes on from there.",
+        )

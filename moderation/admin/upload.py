@@ -40,6 +40,11 @@ class Upload:
     catalogue: Path
     photos: Path | None
 
+    @property
+    def glanced(self) -> Path:
+        """The folder of photos by address that were looked at."""
+        return _root() / self.token / "glanced"
+
     def remove(self) -> None:
         shutil.rmtree(_root() / self.token, ignore_errors=True)
 

@@ -35,6 +35,9 @@ NOT_RUN = {
     "explanations.md": [
         "python -m benchmarks.margins ../shared/catalogue --model moderation/clip/bundled --write"
     ],
+    "catalogues.md": [
+        "python manage.py import_products artikel.csv --map id=Nr --map title=Bezeichnung \\"
+    ],
     "code.md": [".venv/bin/python -m pytest -q tests/services/queue/test_review.py"],
     "operations.md": [
         'curl -H "Host: moderation.example.org" -H "X-Forwarded-Proto: https" '

@@ -159,8 +159,9 @@ SECTIONS: dict[str, list[Rule]] = {
     ],
     "The catalogue": [
         Rule(
-            "Import products from a file",
-            "admin:moderation_product_import admin:moderation_product_import_confirm",
+            "Import products from a file, change how it is read, save that by a name",
+            "admin:moderation_product_import admin:moderation_product_import_mapping "
+            "admin:moderation_product_import_photos admin:moderation_product_import_confirm",
             "GET POST",
             LEADS,
         ),

@@ -11,11 +11,18 @@ from moderation.clip.data.tables.encodings import printable
 from moderation.clip.errors import ModelError
 from moderation.management.progress import progress_bar
 from moderation.models import Product
+from moderation.services.catalogue import saved_mappings
 from moderation.services.catalogue.catalogue_formats import ENDINGS, CatalogueFileError, listed
 from moderation.services.catalogue.catalogue_import import import_catalogue
-from moderation.services.catalogue.column_mapping import Choice, ColumnMapping, NotRecognised
+from moderation.services.catalogue.column_mapping import (
+    Choice,
+    ColumnMapping,
+    NotRecognised,
+    SeveralFit,
+)
 from moderation.services.catalogue.import_report import BadRow, ImportReport, write_bad_rows
 from moderation.services.catalogue.profiles import PROFILES, Role
+from moderation.services.catalogue.saved_mappings import MappingError, MappingNameInUse
 
 SHOWN = 50
 
@@ -35,7 +42,14 @@ class Command(BaseCommand):
             metavar="DIR",
             help="where relative image paths start (default: the folder of FILE)",
         )
-        parser.add_argument(
+        read = parser.add_mutually_exclusive_group()
+        read.add_argument(
+            "--as",
+            dest="saved",
+            metavar="NAME",
+            help="read FILE by the mapping that was saved by this name",
+        )
+        read.add_argument(
             "--profile",
             choices=sorted(PROFILES),
             default="",
@@ -50,6 +64,14 @@ class Command(BaseCommand):
             help=f"which column means what: {listed(list(Role), by='or')}; may be given several "
             "times, for photos also for one",
         )
+        parser.add_argument(
+            "--save-as",
+            metavar="NAME",
+            help="save how FILE is read by a name, for --as and the admin's import",
+        )
+        parser.add_argument(
+            "--replace", action="store_true", help="with --save-as: also where the name is in use"
+        )
         parser.add_argument("--strict", action="store_true", help="take all rows or none")
         parser.add_argument("--dry-run", action="store_true", help="say what would happen")
         parser.add_argument(
@@ -63,11 +85,12 @@ class Command(BaseCommand):
         base: Path | None = options["image_base_path"]
         if base is not None and not base.is_dir():
             raise CommandError(f"--image-base-path is {base}, which is no folder.")
+        choice = self.choice(options)
         try:
             with progress_bar("Importing") as progress:
                 report = import_catalogue(
                     options["file"],
-                    choice=_choice(options["profile"], options["map"]),
+                    choice=choice,
                     image_base_path=base,
                     dry_run=options["dry_run"],
                     strict=options["strict"],
@@ -83,10 +106,14 @@ class Command(BaseCommand):
                 f"{error} Or say which they are: --map id=COLUMN --map title=COLUMN --map "
                 "photos=COLUMN."
             ) from error
+        except SeveralFit as error:
+            raise CommandError(f"{error} Say which: --profile NAME.") from error
         except (CatalogueFileError, ModelError) as error:
             raise CommandError(str(error)) from error
         folder = (base or options["file"].parent).resolve()
         self.show(report, folder, dry_run=options["dry_run"])
+        if options["save_as"]:
+            self.save(report.mapping, options)
         if options["report"]:
             self.write_report(report, options["report"], folder)
         if report.stopped:
@@ -100,6 +127,34 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Nothing was imported: no row was good. Relative image paths start in {folder}."
             )
+
+    def choice(self, options: dict[str, Any]) -> Choice:
+        """What is said of the file. Before anything is read, a name that cannot be is refused."""
+        if options["replace"] and not options["save_as"]:
+            raise CommandError("--replace goes with --save-as NAME.")
+        try:
+            if options["save_as"]:
+                saved_mappings.check_name(options["save_as"], replace=options["replace"])
+            saved = Choice(options["profile"])
+            if options["saved"]:
+                saved = saved_mappings.choice_of(saved_mappings.named(options["saved"]))
+        except MappingNameInUse as error:
+            raise CommandError(f"{error} Or add --replace.") from error
+        except MappingError as error:
+            raise CommandError(str(error)) from error
+        return Choice(saved.profile, {**saved.columns, **_columns(options["map"])})
+
+    def save(self, mapping: ColumnMapping, options: dict[str, Any]) -> None:
+        if options["dry_run"]:
+            self.stdout.write("A dry run saves no mapping.")
+            return
+        try:
+            source = saved_mappings.save(
+                options["save_as"], mapping, by=None, replace=options["replace"]
+            )
+        except MappingError as error:
+            raise CommandError(f"The listings are imported. {error}") from error
+        self.stdout.write(f"Saved as {source.name}: the next file may be read --as it.")
 
     def show(self, report: ImportReport, folder: Path, *, dry_run: bool) -> None:
         self.show_mapping(report.mapping)
@@ -166,8 +221,8 @@ def _mapped(text: str) -> tuple[Role, str]:
     return Role(role.strip().lower()), column
 
 
-def _choice(profile: str, mapped: Sequence[tuple[Role, str]]) -> Choice:
+def _columns(mapped: Sequence[tuple[Role, str]]) -> dict[Role, list[str]]:
     columns: dict[Role, list[str]] = {}
     for role, column in mapped:
         columns.setdefault(role, []).append(column)
-    return Choice(profile, columns)
+    return columns

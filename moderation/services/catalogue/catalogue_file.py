@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from moderation.clip.data.tables.encodings import UnreadableTable, printable
 
-from .catalogue_formats import ENDINGS, CatalogueFileError, Content, Format, format_of, listed
+from .catalogue_formats import ENDINGS, CatalogueFileError, Content, format_of, listed
 from .column_mapping import RECOGNISE, Choice, ColumnMapping, fits, mapping_of
 from .listing_rows import ListingRow, Listings
 from .profiles import Role
@@ -60,6 +61,14 @@ class CatalogueFile:
 
 def open_catalogue(path: Path, *, choice: Choice = RECOGNISE) -> CatalogueFile:
     """Look through the whole file once. Raises `CatalogueFileError`."""
+    content = content_of(path, choice)
+    with faults_told(path):
+        mapping = mapping_of(path, content, choice)
+    return catalogue_of(path, content, mapping)
+
+
+def content_of(path: Path, choice: Choice) -> Content:
+    """Its columns, whatever they mean. Raises `CatalogueFileError`."""
     if not path.is_file():
         raise CatalogueFileError(f"{path} is not a file; give the path of a catalogue file.")
     format = format_of(path)
@@ -68,12 +77,15 @@ def open_catalogue(path: Path, *, choice: Choice = RECOGNISE) -> CatalogueFile:
             f"{path.name} has the ending {path.suffix.lower() or '(none)'}; "
             f"{listed(ENDINGS, by='and')} are accepted."
         )
-    try:
-        content, listings = _read(path, format, choice)
-    except UnreadableTable as error:
-        raise CatalogueFileError(str(error)) from error
-    except OSError as error:
-        raise CatalogueFileError(f"{path.name} cannot be read ({error.strerror}).") from error
+    with faults_told(path):
+        return format.read(path, fits(choice))
+
+
+def catalogue_of(path: Path, content: Content, mapping: ColumnMapping) -> CatalogueFile:
+    """The listings of a file whose columns are known; looks through the whole of it."""
+    listings = Listings(content, mapping)
+    with faults_told(path):
+        listings.look_through()
     if not listings.count:
         raise CatalogueFileError(f"{path.name} has no rows.")
     return CatalogueFile(
@@ -89,8 +101,12 @@ def open_catalogue(path: Path, *, choice: Choice = RECOGNISE) -> CatalogueFile:
     )
 
 
-def _read(path: Path, format: Format, choice: Choice) -> tuple[Content, Listings]:
-    content = format.read(path, fits(choice))
-    listings = Listings(content, mapping_of(path, content, choice))
-    listings.look_through()
-    return content, listings
+@contextmanager
+def faults_told(path: Path) -> Iterator[None]:
+    """What a disk or a damaged file does becomes a `CatalogueFileError`."""
+    try:
+        yield
+    except UnreadableTable as error:
+        raise CatalogueFileError(str(error)) from error
+    except OSError as error:
+        raise CatalogueFileError(f"{path.name} cannot be read ({error.strerror}).") from error

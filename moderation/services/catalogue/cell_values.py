@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
+from math import isnan
 from numbers import Integral, Real
 from typing import Any
 
@@ -65,6 +66,17 @@ def category_of(text: str, *, levels: str = "", divided_by: str = "") -> str:
     first = re.split(rf"(?<!\\){re.escape(divided_by)}", text)[0] if divided_by else text
     last = first.replace(f"\\{divided_by}", divided_by).split(levels)[-1] if levels else first
     return "" if levels and last.strip().isdigit() else last.strip()
+
+
+def shown_value(value: object) -> str:
+    """A cell of any type for people; "" where nothing is there."""
+    if isinstance(value, float) and isnan(value):
+        return ""
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    if hasattr(value, "__iter__") and not isinstance(value, str | Mapping):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _is_whole(value: Any) -> bool:

@@ -14,15 +14,28 @@ from .catalogue_formats import BadCell, CatalogueFileError, Content, Wanted, lis
 from .profiles import PROFILES, Profile, Role, found
 
 
-class NotRecognised(CatalogueFileError):
+class RolesMissing(CatalogueFileError):
+    """No column is known for some of what a listing needs."""
+
+
+class NotRecognised(RolesMissing):
     """The columns of the file are those of no profile."""
+
+
+class SeveralFit(CatalogueFileError):
+    """The file has the columns of each of these profiles; the first has most of them."""
+
+    def __init__(self, message: str, *, profiles: Sequence[Profile]) -> None:
+        super().__init__(message)
+        self.profiles = profiles
 
 
 @dataclass(frozen=True)
 class Choice:
     """What a person says of a file: its profile, what columns mean; nothing: it is recognised.
 
-    Columns are written as the file writes them; capitals do not matter.
+    Columns are written as the file writes them; capitals do not matter. No column for a role says
+    that nothing is to be read for it, whatever the profile says.
     """
 
     profile: str = ""
@@ -30,7 +43,10 @@ class Choice:
 
 
 RECOGNISE = Choice()
+NEEDED = ((Role.ID,), (Role.PHOTOS,), (Role.TITLE, Role.DESCRIPTION))  # one of each
 _ROWS_LOOKED_AT = 50  # where names of columns say nothing
+_TITLE_SHOWN = 60
+_TITLES_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -38,17 +54,21 @@ class ColumnMapping:
     """Which columns of a file mean what, as it writes them, and how people know.
 
     `evidence` is a sentence. `signs` are the columns by which the profile was recognised.
+    `is_known` is false where the file is of no profile and `profile` stands in for one. `named` are
+    the columns that a person named, of those roles where the profile says others.
     """
 
     profile: Profile
     columns: Mapping[Role, Sequence[str]]
     evidence: str
     signs: Sequence[str] = ()
+    is_known: bool = True
+    named: Mapping[Role, Sequence[str]] = field(default_factory=dict)
 
     @property
     def choice(self) -> Choice:
-        """To read a file in this way again, or after a change."""
-        return Choice(self.profile.name, self.columns)
+        """To read another file in this way: one of the profile may lack columns that this has."""
+        return Choice(self.profile.name if self.is_known else "", self.named)
 
     def first(self, *roles: Role) -> str:
         """The column to name where one of these roles is at fault."""
@@ -73,7 +93,8 @@ def mapping_of(path: Path, content: Content, choice: Choice) -> ColumnMapping:
     profile = _profile(path, content, choice)
     own = {column_name(title): title for title in titles}
     base = profile or PROFILES["plain"]
-    columns = {role: found(titles, wanted) for role, wanted in base.columns.items()}
+    usual = {role: found(titles, wanted) for role, wanted in base.columns.items()}
+    columns = dict(usual)
     for role, chosen in choice.columns.items():
         unknown = [column for column in chosen if column_name(column) not in own]
         if unknown:
@@ -81,11 +102,16 @@ def mapping_of(path: Path, content: Content, choice: Choice) -> ColumnMapping:
                 f"{path.name} has no column {unknown[0]}; it has: {_shown(titles)}."
             )
         columns[role] = [own[column_name(column)] for column in chosen]
+    changed = {role: names for role, names in columns.items() if names != usual.get(role, [])}
     mapping = ColumnMapping(
         profile=base,
-        columns={role: found for role, found in columns.items() if found},
-        evidence=_evidence(profile, titles, choice),
+        columns={role: columns[role] for role in Role if columns.get(role)},
+        evidence=_evidence(
+            profile, titles, is_named=bool(choice.profile), is_changed=bool(changed)
+        ),
         signs=_signs(base, titles),
+        is_known=profile is not None,
+        named=changed,
     )
     _check(path, content, mapping, choice)
     return mapping
@@ -115,8 +141,9 @@ def _by_place(profile: Profile, content: Content) -> Profile | None:
     if profile.by_place is None or not all(content.titles):
         return None
     wanted = Wanted(used=set(content.names))
+    titles = dict(zip(content.names, content.titles, strict=True))
     rows = [
-        {content.title_of(name): value for name, value in cells.items()}
+        {titles.get(name, name): value for name, value in cells.items()}
         for _, cells in islice(content.records(wanted), _ROWS_LOOKED_AT)
         if not isinstance(cells, BadCell)
     ]
@@ -129,9 +156,9 @@ def _recognised(path: Path, titles: Sequence[str]) -> Profile | None:
     whole = [one for one in whole if one.is_own] or whole
     if len(whole) > 1:
         seen = [f"{one.name} ({_has(one, titles)})" for one in whole]
-        raise CatalogueFileError(
-            f"{path.name} may be of the profile {listed(seen, by='or')}; choose one of them "
-            "(--profile NAME)."
+        raise SeveralFit(
+            f"{path.name} may be of the profile {listed(seen, by='or')}; choose one of them.",
+            profiles=sorted(whole, key=lambda one: -_known_columns(one, titles)),
         )
     return whole[0] if whole else None
 
@@ -142,29 +169,36 @@ def _signs(profile: Profile, titles: Sequence[str]) -> list[str]:
     return [title for group in groups for title in group]
 
 
+def _known_columns(profile: Profile, titles: Sequence[str]) -> int:
+    return len({name for wanted in profile.columns.values() for name in found(titles, wanted)})
+
+
 def _has(profile: Profile, titles: Sequence[str]) -> str:
-    return f"has the columns {listed(_signs(profile, titles), by='and')}"
+    return f"has the columns {printable(listed(_signs(profile, titles), by='and'))}"
 
 
-def _evidence(profile: Profile | None, titles: Sequence[str], choice: Choice) -> str:
+def _evidence(
+    profile: Profile | None, titles: Sequence[str], *, is_named: bool, is_changed: bool
+) -> str:
     if profile is None:
         return "No profile: the columns were named."
-    if choice.profile:
-        return f"{profile.title}: the profile was named."
-    changed = " Other columns were named for some of it." if choice.columns else ""
-    return f"{profile.title}: {_has(profile, titles)}.{changed}"
+    changed = " Other columns were named for some of it." if is_changed else ""
+    if not is_named:
+        return f"{profile.title}: {_has(profile, titles)}.{changed}"
+    is_whole = len(_signs(profile, titles)) == len(profile.recognised_by)
+    signs = f", and the file {_has(profile, titles)}" if is_whole else ""
+    return f"{profile.title}: the profile was named{signs}.{changed}"
 
 
 def _check(path: Path, content: Content, mapping: ColumnMapping, choice: Choice) -> None:
-    needed = [(Role.ID,), (Role.PHOTOS,), (Role.TITLE, Role.DESCRIPTION)]
-    missing = [roles for roles in needed if not mapping.first(*roles)]
+    missing = [roles for roles in NEEDED if not mapping.first(*roles)]
     if missing:
         wanted = [
             " or ".join(mapping.profile.columns.get(roles[0], (roles[0],))) for roles in missing
         ]
         used = {title for columns in mapping.columns.values() for title in columns}
         words = f"{path.name} lacks {_told(wanted, content, used)}.{content.hint}"
-        raise CatalogueFileError(words) if choice.profile else NotRecognised(words)
+        raise RolesMissing(words) if choice.profile else NotRecognised(words)
     names = list(content.names)
     for title in (title for columns in mapping.columns.values() for title in columns):
         if names.count(column_name(title)) > 1:
@@ -183,5 +217,12 @@ def _told(missing: Sequence[str], content: Content, used: Collection[str]) -> st
     return f"{lacking}; it has: {_shown(content.titles) or 'nothing'}"
 
 
+def shown_title(title: str) -> str:
+    """A column for people: not the whole of a cell that became a header by mistake."""
+    return printable(title if len(title) <= _TITLE_SHOWN else f"{title[:_TITLE_SHOWN]}…")
+
+
 def _shown(titles: Sequence[str]) -> str:
-    return ", ".join(printable(title) for title in titles if title)
+    filled = [shown_title(title) for title in titles if title]
+    more = len(filled) - _TITLES_SHOWN
+    return ", ".join(filled[:_TITLES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import isnan
 
 from moderation.clip.data.tables.delimited import column_name
 from moderation.clip.texts.markup import without_markup
 
 from .catalogue_formats import BadCell, Content, Record, Wanted
-from .cell_values import category_of, photos_of, text_of
+from .cell_values import category_of, photos_of, shown_value, text_of
 from .column_mapping import ColumnMapping
 from .profiles import Role, found
 from .variant_rows import VariantRows
@@ -197,7 +196,7 @@ class Listings:
 
     def _shown(self, row: Cells) -> Mapping[str, str]:
         return {
-            title: _as_text(row[name])
+            title: shown_value(row[name])
             for name, title in self._titles.items()
             if name in self._wanted.used and name in row
         }
@@ -220,12 +219,3 @@ class Listings:
 
 def _found(titles: Sequence[str], wanted: Sequence[str]) -> list[str]:
     return [column_name(title) for title in found(titles, wanted)]
-
-
-def _as_text(value: object) -> str:
-    """As the file of bad rows has it."""
-    if isinstance(value, float) and isnan(value):
-        return ""
-    if hasattr(value, "__iter__") and not isinstance(value, str | bytes):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)

@@ -17,6 +17,12 @@ def read_otherwise(analysis: Analysis) -> str:
     return read if read is not None and _differs(analysis.text, read) else ""
 
 
+def read_of(text: str) -> str:
+    """What a model will read of a listing's text; empty where it is the text."""
+    read = prepare(text)
+    return read if _differs(text, read) else ""
+
+
 def parts_of(analysis: Analysis) -> dict[str, str]:
     """Of a text longer than the model reads its `title`, and what of the rest is a `misfit`."""
     if not analysis.parts:

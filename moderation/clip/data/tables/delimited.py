@@ -80,8 +80,9 @@ def share_of(columns: Collection[str]) -> Fits:
 
 
 def column_title(name: str) -> str:
-    """As people are shown it: without signs that nobody sees."""
-    return "".join(sign for sign in name if category(sign) != "Cf").strip()
+    """As people are shown it: in one line, without signs that nobody sees."""
+    seen = name if name.isascii() else "".join(sign for sign in name if category(sign) != "Cf")
+    return " ".join(seen.split())
 
 
 def column_name(name: str) -> str:

@@ -36,23 +36,31 @@ def xlsx_content(path: Path, fits: Fits) -> Content:
 
 
 def _header(book: Any, fits: Fits) -> tuple[str, int, Sequence[object]]:
-    """The sheet, its line and its cells: the first that fits, else the first row there is."""
-    first: tuple[str, int, Sequence[object]] | None = None
+    """The sheet, its line and its cells: the first that fits.
+
+    Else the widest row at the top of the first sheet that has any: titles above a header are short.
+    """
+    widest: tuple[str, int, Sequence[object]] | None = None
     for sheet in book.worksheets:
-        for line, row in islice(_rows(sheet), _HEADER_WITHIN):
-            found = (sheet.title, line, row)
+        rows = list(islice(_rows(sheet), _HEADER_WITHIN))
+        for line, row in rows:
             if fits({column_name(str(cell)) for cell in row if cell is not None}) == 1:
-                return found
-            first = first or found
-    return first or (book.worksheets[0].title, 0, ())
+                return sheet.title, line, row
+        if rows and widest is None:
+            widest = (sheet.title, *max(rows, key=lambda one: len(list(_filled(one[1])))))
+    return widest or (book.worksheets[0].title, 0, ())
 
 
 def _rows(sheet: Any) -> Iterator[_Row]:
     """The rows that hold anything, with their numbers."""
     sheet.reset_dimensions()  # some programs write wrong ones, and rows would be cut
     for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
-        if any(cell is not None and str(cell).strip() for cell in row):
+        if any(_filled(row)):
             yield number, row
+
+
+def _filled(row: Sequence[object]) -> Iterator[str]:
+    return filter(None, (str(cell).strip() for cell in row if cell is not None))
 
 
 @contextmanager

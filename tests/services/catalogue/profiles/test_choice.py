@@ -84,7 +84,7 @@ def test_what_may_be_of_two_profiles_is_asked(tmp_path: Path) -> None:
         open_catalogue(path)
     assert str(refused.value) == (
         "both.csv may be of the profile google (has the columns id, title and image_link) or "
-        "imagefolder (has the columns file_name and title); choose one of them (--profile NAME)."
+        "imagefolder (has the columns file_name and title); choose one of them."
     )
     assert listings(path, Choice("imagefolder"))[0].photos == ("1.jpg",)
 
