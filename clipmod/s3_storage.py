@@ -7,6 +7,7 @@ and each of our threads a client of its own, which takes longer to make than a p
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import threading
 import time
@@ -19,8 +20,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.exceptions import SuspiciousFileOperation, SuspiciousOperation
 from django.core.files.base import ContentFile, File
+from django.utils.encoding import filepath_to_uri
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
+
+logger = logging.getLogger(__name__)
 
 # As many threads may read at once and none waits for a connection, or throws one away.
 CONNECTIONS = 32
@@ -89,8 +93,8 @@ class PhotoBucket(S3Storage):
     def names(self) -> Iterator[str]:
         """All names below the prefix, asked for a thousand at a time while somebody wants more."""
         start = f"{self.location}/" if self.location else ""
-        pages = self._client().get_paginator("list_objects_v2")
         with _said(""):
+            pages = self._client().get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self.bucket_name, Prefix=start):
                 for found in page.get("Contents", ()):
                     name = found["Key"].removeprefix(start)
@@ -104,20 +108,24 @@ class PhotoBucket(S3Storage):
         address ends with the keys that signed it, where they are lent, as to a role: it changes
         when they do.
         """
-        client = self._client(self.public_endpoint_url)
+        key = self._normalize_name(clean_name(name))
         period = int(time.time() // max(1, self.querystring_expire // 2))
-        lent = self._credentials.get_frozen_credentials().token if self._credentials else None
-        return self._kept_address(client, self._normalize_name(clean_name(name)), period, lent)
+        try:
+            client = self._client(self.public_endpoint_url)
+            lent = self._credentials.get_frozen_credentials().token if self._credentials else None
+            return self._kept_address(client, key, period, lent)
+        except BotoCoreError as error:  # a page without its photo is better than no page
+            logger.error("No address of a photo can be signed: %s", error)
+            return f"{self.public_endpoint_url}/{filepath_to_uri(key)}"
 
     def _address(self, client: Any, key: str, period: int, lent: str | None) -> str:
-        with _said(key):
-            return str(
-                client.generate_presigned_url(
-                    "get_object",
-                    Params={"Bucket": self.bucket_name, "Key": key},
-                    ExpiresIn=self.querystring_expire,
-                )
+        return str(
+            client.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": self.bucket_name, "Key": key},
+                ExpiresIn=self.querystring_expire,
             )
+        )
 
     def _normalize_name(self, name: str) -> str:
         try:

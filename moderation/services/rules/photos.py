@@ -85,22 +85,21 @@ def exists(name: str) -> bool:
 
 
 def holds(name: str, data: bytes) -> bool:
-    """Whether these bytes are stored under this name, whole.
+    """Whether these bytes are stored under this name, whole, as far as that can be known now.
 
     A name without a hash in it is not doubted. Elsewhere than on this disk the size is asked, which
-    fetches nothing: what is there came in one piece. Raises `OSError` where that does not answer.
+    fetches nothing: what is there came in one piece.
     """
     says_its_content = PurePosixPath(name).stem == hashlib.sha256(data).hexdigest()
     path = local(name)
-    if path is not None:
+    try:
+        if path is None:
+            return default_storage.size(name) == len(data) or not says_its_content
         if not (exists(name) and says_its_content):
             return exists(name)
         return path.stat().st_size == len(data) and path.read_bytes() == data
-    try:
-        size = default_storage.size(name)
-    except FileNotFoundError:
+    except OSError:
         return False
-    return size == len(data) or not says_its_content
 
 
 def renewed(name: str, data: bytes) -> bool:

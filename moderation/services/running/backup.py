@@ -60,8 +60,8 @@ def _photos(
     if not is_copied:
         manifest.listed = there
         return
-    with photos_away.asking():
-        wanted = sorted({*there, *photos.names()})
+    # Of a folder also what else lies there; a bucket may hold files of any size and of others.
+    wanted = sorted({*there, *(photos.names() if photos.local("") else ())})
     for done, (name, read) in enumerate(many_photos.beside(wanted, str, ask=photos.read), 1):
         path = f"{MEDIA}/{name}"
         try:

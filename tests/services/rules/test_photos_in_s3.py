@@ -285,6 +285,21 @@ def test_a_server_that_is_away_is_a_fault_and_no_missing_photo(away: None) -> No
     assert time.monotonic() - started < 60
 
 
+def test_without_any_keys_a_page_has_no_photo_and_is_a_page(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: Any
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    nowhere = S3Server(tmp_path, free_port())
+    buckets.use(settings, nowhere, address="s3://shop", access_key=None, secret_key=None)
+    assert photos.url(NAME) == f"{nowhere.url}/products/ab/%C3%A4%20b.jpg"
+    assert "No address of a photo can be signed: Unable to locate credentials" in caplog.text
+    with pytest.raises(OSError, match="the object store: NoCredentialsError"):
+        photos.read(NAME)
+
+
 def test_keys_that_are_refused_are_a_fault(bucket: str, s3: S3Server, settings: Any) -> None:
     photos.store(NAME, photo())
     buckets.use(settings, s3, address=f"s3://{bucket}/photos/of-shop", secret_key="another")

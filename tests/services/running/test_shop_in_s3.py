@@ -126,6 +126,17 @@ def test_a_photo_sent_by_the_api_while_the_store_is_away_is_refused_in_a_sentenc
     assert not Product.objects.exists() and not list(media.iterdir())
 
 
+def test_an_import_stops_in_a_sentence_while_the_store_is_away(
+    bucket: str, bundled: Any, tmp_path: Path, settings: Any
+) -> None:
+    catalogue = catalogue_of(tmp_path, count=3)
+    assert import_catalogue(catalogue).created == 3
+    buckets.use(settings, S3Server(Path("/nowhere"), free_port()), address="s3://shop")
+    report = import_catalogue(catalogue)
+    assert report.stopped.startswith("The photo cannot be stored (the object store")
+    assert report.created == report.updated == 0 and len(report.bad_rows) == 3
+
+
 def test_nothing_is_erased_while_the_store_is_away(
     bucket: str, s3: S3Server, make_item: MakeItem, anna: User, settings: Any
 ) -> None:
