@@ -18,7 +18,7 @@ from .profiles import Role
 class BadRow:
     """A row that was not taken. `column` is empty where the row as a whole is at fault.
 
-    `product_id` is as people are shown it. `rows` are the cells of the rows that make the listing,
+    `product_id` is as people are shown it, `given_id` as the file has it. `rows` are the cells of the rows that make the listing,
     by column; `raw` is the row as the file has it where they are not the whole of it.
     """
 
@@ -29,6 +29,7 @@ class BadRow:
     rows: Sequence[Mapping[str, str]] = field(default=(), compare=False)
     raw: str = field(default="", compare=False)
     missing_photo: str = field(default="", compare=False)
+    given_id: str = field(default="", compare=False)
 
 
 @dataclass
