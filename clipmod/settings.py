@@ -215,6 +215,12 @@ FETCH_CONNECTIONS = env.integer("FETCH_CONNECTIONS", 4, low=1, high=64)
 FETCH_REQUESTS_PER_SECOND = env.number("FETCH_REQUESTS_PER_SECOND", 20, low=0.01, high=10_000)
 FETCH_MAX_ATTEMPTS = env.integer("FETCH_MAX_ATTEMPTS", 6, low=1, high=30)
 
+# ── Sources that repeat ───────────────────────────────────────────────────────────────────────
+# Where files and folders lie that the admin may name; none where it is empty.
+SOURCE_ROOT = _folder("SOURCE_ROOT", BASE_DIR) if env.text("SOURCE_ROOT") else None
+SOURCE_MAX_MB = env.number("SOURCE_MAX_MB", 2000, low=0.01, high=1_000_000)
+SOURCE_MAX_BYTES = int(SOURCE_MAX_MB * 1024 * 1024)
+
 # ── The model hub ─────────────────────────────────────────────────────────────────────────────
 HF_HOME = env.text("HF_HOME")
 # The hub library reads the variable itself and takes an empty one for the current folder.

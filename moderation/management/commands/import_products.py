@@ -1,7 +1,6 @@
 """`manage.py import_products FILE`: products from a catalogue file."""
 
-from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Sequence
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +8,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.data.tables.encodings import printable
 from moderation.clip.errors import ModelError
+from moderation.management.mapping import add_mapping, choice_of
 from moderation.management.progress import progress_bar
 from moderation.models import Product
-from moderation.services.catalogue.catalogue_formats import ENDINGS, CatalogueFileError, listed
+from moderation.services.catalogue.catalogue_formats import ENDINGS, CatalogueFileError
 from moderation.services.catalogue.catalogue_import import import_catalogue
-from moderation.services.catalogue.column_mapping import Choice, ColumnMapping, NotRecognised
+from moderation.services.catalogue.column_mapping import ColumnMapping, NotRecognised
 from moderation.services.catalogue.import_report import BadRow, ImportReport, write_bad_rows
-from moderation.services.catalogue.profiles import PROFILES, Role
+from moderation.services.catalogue.profiles import PROFILES
 
 SHOWN = 50
 
@@ -35,21 +35,7 @@ class Command(BaseCommand):
             metavar="DIR",
             help="where relative image paths start (default: the folder of FILE)",
         )
-        parser.add_argument(
-            "--profile",
-            choices=sorted(PROFILES),
-            default="",
-            help="what kind of export FILE is (default: recognised by its columns)",
-        )
-        parser.add_argument(
-            "--map",
-            action="append",
-            default=[],
-            type=_mapped,
-            metavar="ROLE=COLUMN",
-            help=f"which column means what: {listed(list(Role), by='or')}; may be given several "
-            "times, for photos also for one",
-        )
+        add_mapping(parser)
         parser.add_argument("--strict", action="store_true", help="take all rows or none")
         parser.add_argument("--dry-run", action="store_true", help="say what would happen")
         parser.add_argument(
@@ -67,7 +53,7 @@ class Command(BaseCommand):
             with progress_bar("Importing") as progress:
                 report = import_catalogue(
                     options["file"],
-                    choice=_choice(options["profile"], options["map"]),
+                    choice=choice_of(options["profile"], options["map"]),
                     image_base_path=base,
                     dry_run=options["dry_run"],
                     strict=options["strict"],
@@ -153,21 +139,3 @@ class Command(BaseCommand):
         if report.bad_rows:
             base = "" if path.resolve().parent == folder else f" with --image-base-path {folder}"
             self.stdout.write(f"Mend them in that file and import it{printable(base)}.")
-
-
-def _mapped(text: str) -> tuple[Role, str]:
-    """`title=Name` as it is given."""
-    role, equals, column = text.partition("=")
-    if not equals or not column.strip() or role.strip().lower() not in list(Role):
-        raise ArgumentTypeError(
-            f"{text} is no ROLE=COLUMN, such as title=Name; roles are "
-            f"{listed(list(Role), by='and')}."
-        )
-    return Role(role.strip().lower()), column
-
-
-def _choice(profile: str, mapped: Sequence[tuple[Role, str]]) -> Choice:
-    columns: dict[Role, list[str]] = {}
-    for role, column in mapped:
-        columns.setdefault(role, []).append(column)
-    return Choice(profile, columns)

@@ -169,7 +169,7 @@ class _Job:
                 self._refuse(sorted(bad, key=lambda row: row.line))
                 arrivals = [row for row in looked if not isinstance(row, BadRow)]
                 self._count_photos(candidates, looked)
-                self.report.stopped = reader.stopped
+                self.report.stopped, self.report.last_line = reader.stopped, chunk[-1].line
                 done += len(chunk)
                 yield done, arrivals
                 if self.report.stopped:
