@@ -59,7 +59,7 @@ class Command(BaseCommand):
 
     def handle(self, *, what: str, **options: Any) -> None:
         try:
-            getattr(self, what)(options)
+            _DOES[what](self, options)
         except SourceError as error:
             raise CommandError(str(error)) from error
 
@@ -88,7 +88,7 @@ class Command(BaseCommand):
         source.refresh_from_db()
         self.stdout.write(f"Changed {source}, {words.interval(source)}. {_next(source)}")
 
-    def list(self, options: dict[str, Any]) -> None:
+    def show(self, options: dict[str, Any]) -> None:
         sources = list(CatalogueSource.objects.all())
         for source in sources:
             where, when = source.address or "files given by hand", words.interval(source)
@@ -139,6 +139,16 @@ class Command(BaseCommand):
             self.stdout.write(f"  {problem['rows']:,} rows, {column}: {problem['cause']}")
 
 
+_DOES = {
+    "add": Command.add,
+    "change": Command.change,
+    "list": Command.show,
+    "run": Command.run,
+    "answer": Command.answer,
+    "remove": Command.remove,
+}
+
+
 def _add_wishes(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--every", type=_hours, metavar="6h", help="read it so often: 6h, 2d; 0: by hand only"
@@ -162,18 +172,21 @@ def _add_wishes(parser: ArgumentParser) -> None:
     )
 
 
+_FIELDS = {
+    "every_hours": "every",
+    "photos_every_hours": "photos_every",
+    "missing": "missing",
+    "most_missing_share": "ask_above",
+}
+
+
 def _take_over(source: CatalogueSource, wishes: dict[str, Any]) -> set[str]:
     """What is wished, into the unsaved source; the fields that it changed."""
     changed = {"profile", "columns"} if source.pk is None else set()
-    fields = {
-        "every_hours": ("every", lambda hours: hours or None),
-        "photos_every_hours": ("photos_every", lambda hours: hours or None),
-        "missing": ("missing", str),
-        "most_missing_share": ("ask_above", float),
-    }
-    for field, (option, made) in fields.items():
+    for field, option in _FIELDS.items():
         if option in wishes:
-            setattr(source, field, made(wishes[option]))
+            never = field.endswith("_hours") and not wishes[option]
+            setattr(source, field, None if never else wishes[option])
             changed.add(field)
     if "address" in wishes:
         address = wishes["address"]

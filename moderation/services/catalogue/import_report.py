@@ -19,8 +19,9 @@ from .profiles import Role
 class BadRow:
     """A row that was not taken. `column` is empty where the row as a whole is at fault.
 
-    `product_id` is as people are shown it, `given_id` as the file has it. `rows` are the cells of the rows that make the listing,
-    by column; `raw` is the row as the file has it where they are not the whole of it.
+    `product_id` is as people are shown it, `given_id` as the file has it. `rows` are the cells of
+    the rows that make the listing, by column; `raw` is the row as the file has it where they are
+    not the whole of it.
     """
 
     line: int

@@ -1,4 +1,4 @@
-"""A feed is fetched into a file, in bounded memory, and only where it is another one than before."""
+"""A feed is fetched into a file, in bounded memory, where it is not the one of before."""
 
 from __future__ import annotations
 

@@ -65,7 +65,8 @@ def asking(source: CatalogueSource) -> SourceRun | None:
 def answer(source: CatalogueSource, what: str, *, by: User | None) -> SourceRun:
     """Say what becomes of the missing listings; the worker withdraws them.
 
-    Kept ones are the source's no longer, so that no run asks about them again. Raises `SourceError`.
+    Kept ones are the source's no longer, so that no run asks about them again. Raises
+    `SourceError`.
     """
     run = asking(source)
     if run is None:

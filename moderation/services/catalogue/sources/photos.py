@@ -31,6 +31,6 @@ def ask(source: CatalogueSource) -> int:
         return 0
     interval = timedelta(hours=source.photos_every_hours)
     is_time = Q(photos_asked_at=None) | Q(photos_asked_at__lte=Now() - interval)
-    if not CatalogueSource.objects.filter(is_time, pk=source.pk).exists():
+    if not CatalogueSource.objects.filter(is_time, pk=source.pk).update(photos_asked_at=Now()):
         return 0
     return retries.refetch(of(source))

@@ -63,8 +63,8 @@ def check_feed(address: str) -> None:
         raise SourceError("The address holds a login; give one that needs none.")
     if parts.scheme == "http" and not _is_listed(host):
         raise SourceError(
-            f"By http anybody on the way can change the feed; give an https address, or list {host} "
-            "in FETCH_ALLOW."
+            "By http anybody on the way can change the feed; give an https address, or list "
+            f"{host} in FETCH_ALLOW."
         )
 
 
@@ -96,9 +96,8 @@ def check_inside(path: Path) -> None:
             return
     except (OSError, RuntimeError, ValueError):  # RuntimeError: links in a circle
         pass
-    raise SourceError(
-        f"{path.name} lies outside {root or 'SOURCE_ROOT, which is not set'}; give a path inside it."
-    )
+    where = root or "SOURCE_ROOT, which is not set"
+    raise SourceError(f"{path.name} lies outside {where}; give a path inside it.")
 
 
 def shown(source: CatalogueSource) -> str:

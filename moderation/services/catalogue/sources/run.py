@@ -6,8 +6,6 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from django.db.models.functions import Now
-
 from moderation.clip.errors import ModelError
 from moderation.models import CatalogueSource, Product, SourceRun
 
@@ -148,6 +146,6 @@ class _Run:
         self._end(state)
 
     def _end(self, state: SourceRun.State, **changes: object) -> None:
-        if not self.run.answer and photos.ask(self.source):
-            CatalogueSource.objects.filter(pk=self.source.pk).update(photos_asked_at=Now())
+        if not self.run.answer:
+            photos.ask(self.source)
         due.end(self.run, self.owner, state=state, **changes)

@@ -20,9 +20,9 @@ _REST_SECONDS = 1.0
 class Answer:
     """What was asked for (200, 203), or that it `is_unchanged` (304); a body can be read once.
 
-    `url` is where it came from after redirects; `tells_its_end` whether one that breaks off can be
-    told from a whole one (else the host ends it by hanging up, as of old). `etag`, `last_modified` and `content_type` are
-    printable ASCII, and empty where the host did not say, or something else.
+    `url` is where it came from after redirects; `tells_its_end` whether a body that breaks off can
+    be told from a whole one (else its host ends it by hanging up). `etag`, `last_modified` and
+    `content_type` are printable ASCII, and empty where the host did not say, or something else.
     """
 
     def __init__(
