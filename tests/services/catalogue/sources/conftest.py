@@ -73,8 +73,14 @@ def make_source(bundled: Any, settings: Any, tmp_path: Path) -> MakeSource:
 
 def read(source: CatalogueSource, *, file: Path | None = None) -> SourceRun:
     """Read the source now, as a process of the worker does."""
-    claimed = due.claim_one(due.request(source, by=None).pk, heartbeat.me())
+    asked = due.request(source, by=None)
+    work(asked, file=file)
+    source.refresh_from_db()
+    return source.runs.get(pk=asked.pk)
+
+
+def work(waiting: SourceRun, *, file: Path | None = None) -> None:
+    """Claim a run that waits, and do it."""
+    claimed = due.claim_one(waiting.pk, heartbeat.me())
     assert claimed is not None
     run.work(claimed, heartbeat.me(), file=file)
-    source.refresh_from_db()
-    return source.runs.get(pk=claimed.pk)

@@ -171,7 +171,9 @@ def test_a_pause_holds_it_and_it_ends_right_after(
     assert (run.state, run.attempts) == (State.WAITING, 0) and not Product.objects.exists()
     assert not due.is_any() and due.claim(heartbeat.me()) is None
     pause.switch(on=False, by=boss)
-    assert due.is_any() and (again := due.claim(heartbeat.me())) is not None
+    assert due.is_any()
+    again = due.claim(heartbeat.me())
+    assert again is not None
     run_module.work(again, heartbeat.me())
     assert SourceRun.objects.get().created == 10
     assert source.runs.count() == 1

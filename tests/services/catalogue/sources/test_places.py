@@ -12,6 +12,7 @@ import pytest
 
 from moderation.services.catalogue.sources import places
 from moderation.services.catalogue.sources.problems import SourceError
+from moderation.services.catalogue.sources.seen import Seen
 
 from .conftest import MakeSource, read, tsv
 
@@ -58,9 +59,8 @@ def test_in_the_admin_only_what_lies_in_the_root(tmp_path: Path, settings: Any) 
     (root / "out").symlink_to(tmp_path)
     (root / "circle").symlink_to(root / "circle")
     assert places.checked("shop/feed.csv", is_anywhere=False) == str(root / "shop/feed.csv")
-    for address in (str(secret), "../secret.csv", "link.csv", "out/secret.csv", "circle", "~root"):
-        if address != "~root":
-            assert "lies outside" in refused(address)
+    for address in (str(secret), "../secret.csv", "link.csv", "out/secret.csv", "circle"):
+        assert "lies outside" in refused(address)
     assert places.checked(str(secret), is_anywhere=True) == str(secret)
 
 
@@ -125,8 +125,6 @@ def test_a_file_that_is_being_written_is_waited_for(
 def test_one_that_is_changed_while_it_is_read_withdraws_nothing(
     make_source: MakeSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from moderation.services.catalogue.sources.seen import Seen
-
     path = tmp_path / "feed.tsv"
     path.write_bytes(tsv(*(f"S{number}" for number in range(10))))
     source = make_source(path)
