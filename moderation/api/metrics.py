@@ -47,6 +47,8 @@ _GAUGES = {
     "webhooks_retried": ("webhooks_retried", "Messages that failed before and are tried again."),
     "webhooks_failed": ("webhooks_failed", "Messages that were given up."),
     "photos_waiting": ("photos_waiting", "Photos that are still to be fetched."),
+    "sources_failing": ("sources_failing", "Sources whose last run failed."),
+    "sources_asking": ("sources_asking", "Sources that ask whether listings be withdrawn."),
 }
 
 

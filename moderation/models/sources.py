@@ -76,6 +76,7 @@ class CatalogueSource(models.Model):
 
     class Meta:
         ordering = ["name"]
+        verbose_name = "source"
         default_permissions = ()  # who may import products may say from where
         indexes = [
             models.Index(

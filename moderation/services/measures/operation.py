@@ -24,6 +24,7 @@ from django.utils import timezone
 from moderation.models import Analysis, Decision, Delivery, ReviewItem, WorkPause
 
 from ..catalogue.fetching import retries
+from ..catalogue.sources import state
 from ..scoring import claims
 from ..scoring.claims import Backlog
 from ..worker import pause
@@ -46,6 +47,8 @@ class Operation:
     webhooks_failed: int
     photos_waiting: int
     photos_failed: Mapping[str, int]  # by the code of the problem
+    sources_failing: int
+    sources_asking: int
     workers: list[Worker]
     pause: WorkPause | None
 
@@ -65,6 +68,8 @@ def operation() -> Operation:
         webhooks_failed=Delivery.objects.filter(state=Delivery.State.FAILED).count(),
         photos_waiting=retries.waiting(),
         photos_failed=retries.failed_by_problem(),
+        sources_failing=state.failing().count(),
+        sources_asking=state.asking().count(),
         workers=workers(),
         pause=pause.present(),
     )

@@ -9,20 +9,24 @@ from django.db.models.functions import Now
 
 from moderation.models import CatalogueSource, ProductPhoto
 
+from ...queries.in_time import in_time
 from ..fetching import retries
 
 State = ProductPhoto.State
+_PATIENCE = timedelta(seconds=1)
 
 
 def of(source: CatalogueSource) -> QuerySet[ProductPhoto]:
     return ProductPhoto.objects.filter(product__in_sources__source=source)
 
 
-def not_here(source: CatalogueSource) -> dict[str, int]:
-    """How many wait and how many failed."""
+def not_here(source: CatalogueSource) -> dict[str, int] | None:
+    """How many wait and how many failed; None where counting would keep a page waiting."""
     rows = of(source).filter(product__withdrawn_at=None).exclude(state=State.FETCHED).order_by()
-    found = dict(rows.values_list("state").annotate(number=Count("pk")))
-    return {state: found.get(state, 0) for state in (State.WAITING, State.FAILED)}
+    found = in_time(rows.values_list("state").annotate(number=Count("pk")), _PATIENCE)
+    if found is None:
+        return None
+    return dict.fromkeys((State.WAITING.value, State.FAILED.value), 0) | dict(found)
 
 
 def ask(source: CatalogueSource) -> int:
