@@ -10,7 +10,7 @@ State = SourceRun.State
 def told(run: SourceRun) -> str:
     """In one line."""
     if run.state == State.NOTHING_NEW:
-        return "Nothing new: the file is the one of before."
+        return "The file is the one of before."
     if run.state == State.FAILED and not run.read:
         return run.error
     return " ".join(filter(None, [_counts(run), _gone(run), run.kept_because, run.error]))
