@@ -1,4 +1,4 @@
-"""Seconds, rows, processor time and peak memory of the runs of a source that reads a feed again and again.
+"""Seconds, processor time, memory and rows of the runs of a source that reads a feed again.
 
     python -m benchmarks.sources --rows 20000 --texts ../shared/catalogue/train.csv
 
