@@ -117,7 +117,8 @@ STATIC_URL = f"{_PATH}/static/"
 STATIC_ROOT = _folder("STATIC_ROOT", BASE_DIR / "staticfiles")
 MEDIA_URL = f"{_PATH}/media/"
 MEDIA_ROOT = _folder("MEDIA_ROOT", BASE_DIR / "media")
-# Uploaded catalogues between dry run and import, feeds while they are read; never inside MEDIA_ROOT, which is public.
+# Uploaded catalogues between dry run and import, feeds while they are read; never inside
+# MEDIA_ROOT, which is public.
 IMPORT_DIR = _folder("IMPORT_DIR", BASE_DIR / "var" / "imports")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 ('claimed_by', models.CharField(blank=True, max_length=200)),
                 ('lease_expires_at', models.DateTimeField(null=True)),
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How many processes have begun it; those told to stop do not count.')),
-                ('read', models.JSONField(default=dict, help_text="What was read: the file's name, bytes and last line break.")),
+                ('read', models.JSONField(default=dict, help_text="What was read: the file's name, its bytes, whether it was whole.")),
                 ('known', models.PositiveIntegerField(help_text='Listings of the source that were offered when it began.', null=True)),
                 ('created', models.PositiveIntegerField(default=0)),
                 ('updated', models.PositiveIntegerField(default=0)),

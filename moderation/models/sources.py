@@ -114,7 +114,7 @@ class SourceRun(models.Model):
         default=0, help_text="How many processes have begun it; those told to stop do not count."
     )
     read = models.JSONField(
-        default=dict, help_text="What was read: the file's name, bytes and last line break."
+        default=dict, help_text="What was read: the file's name, its bytes, whether it was whole."
     )
     known = models.PositiveIntegerField(
         null=True, help_text="Listings of the source that were offered when it began."

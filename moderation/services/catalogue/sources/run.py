@@ -94,25 +94,24 @@ class _Run:
                 found.path,
                 choice=choice_of(self.source),
                 image_base_path=found.photos,
-                allow_absolute=self.source.is_anywhere,
+                allow_absolute=self.source.is_anywhere or file is not None,
                 source=Product.Source.IMPORT,
                 by=self.run.by,
                 progress=progress,
                 watch=seen,
             )
-            self._write_down(found, report, seen)
             doubt = whole.doubt(self.run, found, report, seen)
+            self._write_down(found, report, seen, is_whole=not (doubt or report.stopped))
         if report.stopped:
             raise SourceError(f"Stopped before the end of the file: {report.stopped}", wait=0.0)
         if not report.good:
             raise SourceError(f"{found.name} has no good row; the causes are listed.")
         self._see_to_what_is_gone(found, doubt)
 
-    def _write_down(self, found: Reading, report: ImportReport, seen: Seen) -> None:
+    def _write_down(
+        self, found: Reading, report: ImportReport, seen: Seen, *, is_whole: bool
+    ) -> None:
         self.run.refresh_from_db(fields=["created", "updated", "withdrawn"])
-        about = {"file": found.name[:255], "bytes": found.path.stat().st_size}
-        if found.is_of_lines:
-            about[whole.LINE_BREAK] = found.ends_in_line_break
         due.renew(
             self.run,
             self.owner,
@@ -120,7 +119,12 @@ class _Run:
             unchanged=max(report.good - self.run.created - self.run.updated, 0),
             bad=len(report.bad_rows),
             problems=seen.causes.as_json(),
-            read=about,
+            read={
+                "file": found.name[:255],
+                "bytes": found.path.stat().st_size,
+                whole.WHOLE: is_whole,
+                whole.LINE_BREAK: found.is_of_lines and found.ends_in_line_break,
+            },
         )
 
     def _remember(self, found: Reading) -> None:

@@ -11,7 +11,8 @@ from ..import_report import ImportReport
 from .reading import Reading
 from .seen import Seen
 
-LINE_BREAK = "line_break"
+# Of what a run says of the file that it read.
+WHOLE, LINE_BREAK = "whole", "line_break"
 
 
 def doubt(run: SourceRun, reading: Reading, report: ImportReport, seen: Seen) -> str:
@@ -34,5 +35,7 @@ def doubt(run: SourceRun, reading: Reading, report: ImportReport, seen: Seen) ->
 
 
 def _ended_in_line_break_before(run: SourceRun) -> bool:
-    done = SourceRun.objects.filter(source=run.source_id, pk__lt=run.pk).exclude(read={})
-    return any(read.get(LINE_BREAK) for read in done.values_list("read", flat=True)[:1])
+    """Of the last file that was whole: one that is cut short may be read several times."""
+    earlier = SourceRun.objects.filter(source=run.source_id, pk__lt=run.pk)
+    last = earlier.filter(**{f"read__{WHOLE}": True}).values_list("read", flat=True).first()
+    return bool(last and last.get(LINE_BREAK))
