@@ -94,7 +94,7 @@ class ClipmodAdminSite(AdminSite):
             "work": work_state(),
             "stale": stale_state(request),
             "unread": _unread(),
-            "sources": source_state.told(),
+            "sources": source_state.wanting().words,
             "escalated": ReviewItem.objects.open().escalated().count(),
             "appeals": Appeal.objects.filter(state=Appeal.State.OPEN).count(),
         } | training_state.start(request)

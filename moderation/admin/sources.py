@@ -182,6 +182,7 @@ def _shown(source: CatalogueSource) -> dict[str, Any]:
     """The newest runs, what is wrong with the last file, its question, and its photos."""
     runs = list(source.runs.select_related("by")[:RUNS_SHOWN])
     read = next((run for run in runs if run.read), None)
+    photo_list = reverse("admin:moderation_productphoto_changelist")
     return {
         "runs": [
             {"row": run, "badge": badge(State(run.state)), "told": words.told(run)} for run in runs
@@ -190,4 +191,5 @@ def _shown(source: CatalogueSource) -> dict[str, Any]:
         "problems": read.problems if read else [],
         "read_at": read.started_at if read else None,
         "photos": photos.not_here(source),
+        "photo_list": f"{photo_list}?product__in_sources__source__exact={source.pk}",
     }

@@ -47,8 +47,6 @@ _GAUGES = {
     "webhooks_retried": ("webhooks_retried", "Messages that failed before and are tried again."),
     "webhooks_failed": ("webhooks_failed", "Messages that were given up."),
     "photos_waiting": ("photos_waiting", "Photos that are still to be fetched."),
-    "sources_failing": ("sources_failing", "Sources whose last run failed."),
-    "sources_asking": ("sources_asking", "Sources that ask whether listings be withdrawn."),
 }
 
 
@@ -117,6 +115,7 @@ class Figures(Collector):
             yield GaugeMetricFamily(f"clipmod_{name}", words, value=attrgetter(field)(self.now))
         yield self._decisions()
         yield self._photos_failed()
+        yield from self._sources()
         yield self._paused()
         yield from _of_workers(self.now.workers)
 
@@ -136,6 +135,14 @@ class Figures(Collector):
         for code in LABELS:
             found.add_metric([code], self.now.photos_failed.get(code, 0))
         return found
+
+    def _sources(self) -> Iterator[Metric]:
+        found = self.now.sources
+        for name, words, of in (
+            ("failing", "Sources whose last run failed.", found.failing),
+            ("asking", "Sources that ask whether listings be withdrawn.", found.asking),
+        ):
+            yield GaugeMetricFamily(f"clipmod_sources_{name}", words, value=len(of))
 
     def _paused(self) -> Metric:
         """When the work was paused and by whom; no sample while it is not."""

@@ -24,7 +24,8 @@ from django.utils import timezone
 from moderation.models import Analysis, Decision, Delivery, ReviewItem, WorkPause
 
 from ..catalogue.fetching import retries
-from ..catalogue.sources import state
+from ..catalogue.sources import state as source_state
+from ..catalogue.sources.state import Wanting
 from ..scoring import claims
 from ..scoring.claims import Backlog
 from ..worker import pause
@@ -47,8 +48,7 @@ class Operation:
     webhooks_failed: int
     photos_waiting: int
     photos_failed: Mapping[str, int]  # by the code of the problem
-    sources_failing: int
-    sources_asking: int
+    sources: Wanting
     workers: list[Worker]
     pause: WorkPause | None
 
@@ -68,8 +68,7 @@ def operation() -> Operation:
         webhooks_failed=Delivery.objects.filter(state=Delivery.State.FAILED).count(),
         photos_waiting=retries.waiting(),
         photos_failed=retries.failed_by_problem(),
-        sources_failing=state.failing().count(),
-        sources_asking=state.asking().count(),
+        sources=source_state.wanting(),
         workers=workers(),
         pause=pause.present(),
     )

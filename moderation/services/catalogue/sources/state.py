@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Subquery
 
 from moderation.models import CatalogueSource, SourceRun
 
@@ -10,27 +12,33 @@ State = SourceRun.State
 _NAMED = 3
 
 
-def failing() -> QuerySet[CatalogueSource]:
-    """Those whose last run that has ended failed."""
-    ended = SourceRun.objects.filter(source=OuterRef("pk"), finished_at__isnull=False)
-    last = Subquery(ended.order_by("-pk").values("state")[:1])
-    return CatalogueSource.objects.annotate(ended=last).filter(ended=State.FAILED)
+@dataclass(frozen=True)
+class Wanting:
+    """Names of sources: those whose last run failed, and those that ask something."""
+
+    failing: list[str]
+    asking: list[str]
+
+    @property
+    def words(self) -> str:
+        """In a line, with a few names; "" where all is well."""
+        kinds = {
+            "failed at their last run": self.failing,
+            "ask about listings that are gone": self.asking,
+        }
+        return " ".join(f"Sources that {what}: {_some(of)}." for what, of in kinds.items() if of)
 
 
-def asking() -> QuerySet[CatalogueSource]:
-    """Those with a run that waits for an answer."""
-    asks = SourceRun.objects.filter(state=State.ASKS)
-    return CatalogueSource.objects.filter(pk__in=asks.values("source"))
-
-
-def told() -> str:
-    """In a line, with a few names; "" where all is well."""
-    kinds = {"failed at their last run": failing(), "ask about listings that are gone": asking()}
-    named = (
-        (what, list(rows.values_list("name", flat=True)[: _NAMED + 1]))
-        for what, rows in kinds.items()
+def wanting() -> Wanting:
+    runs = SourceRun.objects.filter(source=OuterRef("pk"))
+    last = runs.filter(finished_at__isnull=False).order_by("-pk").values("state")[:1]
+    asks = Exists(runs.filter(state=State.ASKS))
+    found = CatalogueSource.objects.annotate(last=Subquery(last), asks=asks)
+    rows = list(found.values_list("name", "last", "asks"))
+    return Wanting(
+        failing=[name for name, state, _ in rows if state == State.FAILED],
+        asking=[name for name, _, asks in rows if asks],
     )
-    return " ".join(f"Sources that {what}: {_some(names)}." for what, names in named if names)
 
 
 def _some(names: list[str]) -> str:
