@@ -1,6 +1,7 @@
 """`manage.py source`: where listings come from again and again."""
 
 import re
+import time
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
@@ -104,14 +105,19 @@ class Command(BaseCommand):
             raise CommandError(f"{source} has an address; leave out --file, or add another source.")
         if file is not None and not file.is_file():
             raise CommandError(f"{file} is not a file; give the path of a catalogue file.")
-        waiting = source.runs.filter(state=SourceRun.State.WAITING).first()
-        self._work(waiting or due.request(source, by=person(options["by"])), file)
+        live = source.runs.filter(state__in=due.LIVE).first()
+        if live is not None and file is None:
+            self._join(live)
+            return
+        _check_pause()
+        owner = heartbeat.me()
+        self._work(due.begin(source, owner, by=person(options["by"])), owner, file)
 
     def answer(self, options: dict[str, Any]) -> None:
         source = _source(options["name"])
         answered = missing.answer(source, options["answer"], by=person(options["by"]))
         if answered.state == SourceRun.State.WAITING:
-            self._work(answered, None)
+            self._join(answered)
         else:
             self.stdout.write("They are kept, and are the source's no longer.")
 
@@ -120,23 +126,37 @@ class Command(BaseCommand):
         upkeep.remove(source, by=person(options["by"]))
         self.stdout.write(f"Removed {source}. Its listings stay as they are.")
 
-    def _work(self, one: SourceRun, file: Path | None) -> None:
-        """Here and now, not in the worker."""
-        if pause.present():
-            raise CommandError("All work is paused; the run waits until somebody resumes it.")
+    def _join(self, live: SourceRun) -> None:
+        """Do what waits, or await what the worker does."""
         owner = heartbeat.me()
-        if claimed := due.claim_one(one.pk, owner):
-            with progress_bar("Importing") as progress:
-                run.work(claimed, owner, file=file, progress=progress)
-        else:
-            self.stdout.write("The worker has it in hand.")
+        while live.state in due.LIVE:
+            _check_pause()
+            if claimed := due.claim_one(live.pk, owner):
+                self._work(claimed, owner, None)
+                return
+            time.sleep(0.5)
+            live.refresh_from_db()
+        self._tell(live)
+
+    def _work(self, one: SourceRun, owner: str, file: Path | None) -> None:
+        """Here and now, not in the worker."""
+        with progress_bar("Importing") as progress:
+            run.work(one, owner, file=file, progress=progress)
         one.refresh_from_db()
+        self._tell(one)
+
+    def _tell(self, one: SourceRun) -> None:
         if one.state == SourceRun.State.FAILED:
             raise CommandError(words.told(one))
         self.stdout.write(f"{one.get_state_display()}: {words.told(one)}")
         for problem in one.problems:
             column = problem["column"] or "(row)"
             self.stdout.write(f"  {problem['rows']:,} rows, {column}: {problem['cause']}")
+
+
+def _check_pause() -> None:
+    if pause.present():
+        raise CommandError("All work is paused; the run waits until somebody resumes it.")
 
 
 _DOES = {

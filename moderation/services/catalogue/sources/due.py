@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
@@ -31,9 +32,20 @@ LIVE = (State.WAITING, State.RUNNING)
 
 def request(source: CatalogueSource, *, by: User | None) -> SourceRun:
     """Have a source read now. Raises `SourceError` where that is under way."""
+    return _begin(source, by=by)
+
+
+def begin(source: CatalogueSource, owner: str, *, by: User | None) -> SourceRun:
+    """A run that this process has from its beginning. Raises `SourceError` as `request`."""
+    held = {"claimed_by": owner, "lease_expires_at": Now() + LEASE}
+    run = _begin(source, by=by, state=State.RUNNING, attempts=1, started_at=Now(), **held)
+    return SourceRun.objects.select_related("source", "by").get(pk=run.pk)
+
+
+def _begin(source: CatalogueSource, **fields: Any) -> SourceRun:
     try:
         with transaction.atomic():
-            return SourceRun.objects.create(source=source, by=by)
+            return SourceRun.objects.create(source=source, **fields)
     except IntegrityError as error:
         raise SourceError(f"A run of {source} is under way already.") from error
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -11,8 +13,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 
-from moderation.models import CatalogueSource, Product
+from moderation.models import CatalogueSource, Product, SourceRun
+from moderation.services.catalogue.sources import due, run
 from moderation.services.worker import pause
 
 from .conftest import HEADER, tsv
@@ -95,6 +99,24 @@ def test_what_is_wrong_is_said(bundled: Any, arguments: list[str], why: str) -> 
 def test_a_feed_that_fails_ends_the_command_with_an_error(serve: Serve) -> None:
     source("add", "shop", serve(b"<html>We are back soon</html>"))
     assert "page for people" in refused("run", "shop")
+
+
+def test_a_run_that_the_worker_has_is_awaited(serve: Serve) -> None:
+    address = serve(tsv(*TEN))
+    source("add", "shop", address, "--every", "1d")
+    held = due.claim("elsewhere/1/1")
+    assert held is not None
+
+    def work() -> None:
+        time.sleep(0.3)
+        run.work(held, "elsewhere/1/1")
+        connection.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert "Done: 10 new" in source("run", "shop")
+    worker.join()
+    assert SourceRun.objects.count() == 1
 
 
 def test_a_pause_of_all_work_holds_it(serve: Serve) -> None:
