@@ -117,7 +117,8 @@ STATIC_URL = f"{_PATH}/static/"
 STATIC_ROOT = _folder("STATIC_ROOT", BASE_DIR / "staticfiles")
 MEDIA_URL = f"{_PATH}/media/"
 MEDIA_ROOT = _folder("MEDIA_ROOT", BASE_DIR / "media")
-# Uploaded catalogues between dry run and import; never inside MEDIA_ROOT, which is public.
+# Uploaded catalogues between dry run and import, feeds while they are read; never inside
+# MEDIA_ROOT, which is public.
 IMPORT_DIR = _folder("IMPORT_DIR", BASE_DIR / "var" / "imports")
 MEDIA_URL_STORAGE = env.matching(
     "MEDIA_URL_STORAGE",
@@ -258,6 +259,12 @@ KEEP_VECTORS_DAYS = env.days("KEEP_VECTORS_DAYS", 90)
 KEEP_TASK_RESULTS_DAYS = env.days("KEEP_TASK_RESULTS_DAYS", 90)
 KEEP_SOURCE_RUNS_DAYS = env.days("KEEP_SOURCE_RUNS_DAYS", 0)
 RETENTION_HOUR = env.integer("RETENTION_HOUR", 3, low=0, high=23)
+
+# ── Sources that repeat ───────────────────────────────────────────────────────────────────────
+# Where files and folders lie that the admin may name; none where it is empty.
+SOURCE_ROOT = _folder("SOURCE_ROOT", BASE_DIR) if env.text("SOURCE_ROOT") else None
+SOURCE_MAX_MB = env.number("SOURCE_MAX_MB", 2000, low=0.01, high=1_000_000)
+SOURCE_MAX_BYTES = int(SOURCE_MAX_MB * 1024 * 1024)
 
 # ── The model hub ─────────────────────────────────────────────────────────────────────────────
 HF_HOME = env.text("HF_HOME")

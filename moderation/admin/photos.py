@@ -45,7 +45,7 @@ class ProductPhotoAdmin(KeysetAdmin, ReadOnlyAdmin):
     list_display = ("photo", "listing", "place", "state_cell", "what", "address", "checked_at")
     list_display_links = ("place",)
     list_filter = ("state", ProblemFilter)
-    links_by = ("product__id__exact",)
+    links_by = ("product__id__exact", "product__in_sources__source__exact")
     list_select_related = ("product",)
     product_path = "product__"
     search_fields = ("product__external_id", "product__seller")

@@ -16,6 +16,7 @@ from django.urls import URLPattern, URLResolver
 
 from moderation.clip.errors import ModelError
 from moderation.models import Appeal, ReviewItem
+from moderation.services.catalogue.sources import state as source_state
 from moderation.services.measures import unread_texts
 from moderation.services.queue import review_queue
 from moderation.services.registry import versions
@@ -93,6 +94,7 @@ class ClipmodAdminSite(AdminSite):
             "work": work_state(),
             "stale": stale_state(request),
             "unread": _unread(),
+            "sources": source_state.wanting().words,
             "escalated": ReviewItem.objects.open().escalated().count(),
             "appeals": Appeal.objects.filter(state=Appeal.State.OPEN).count(),
         } | training_state.start(request)

@@ -116,6 +116,7 @@ class Figures(Collector):
             yield GaugeMetricFamily(f"clipmod_{name}", words, value=attrgetter(field)(self.now))
         yield self._decisions()
         yield self._photos_failed()
+        yield from self._sources()
         yield self._paused()
         yield from self._retention()
         yield from _of_workers(self.now.workers)
@@ -136,6 +137,14 @@ class Figures(Collector):
         for code in LABELS:
             found.add_metric([code], self.now.photos_failed.get(code, 0))
         return found
+
+    def _sources(self) -> Iterator[Metric]:
+        found = self.now.sources
+        for name, words, of in (
+            ("failing", "Sources whose last run failed.", found.failing),
+            ("asking", "Sources that ask whether listings be withdrawn.", found.asking),
+        ):
+            yield GaugeMetricFamily(f"clipmod_sources_{name}", words, value=len(of))
 
     def _paused(self) -> Metric:
         """When the work was paused and by whom; no sample while it is not."""

@@ -31,10 +31,14 @@ class CatalogueSource(models.Model):
         max_length=2000,
         blank=True,
         help_text="A file or folder of this machine, or an https address; empty: its files are "
-        "uploaded.",
+        "given by hand.",
     )
     every_hours = models.PositiveSmallIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Empty: by hand only."
+        "runs every",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Hours; empty: by hand only.",
     )
     missing = models.CharField(
         "listings that are gone", max_length=10, choices=Missing, default=Missing.KEEP
@@ -44,7 +48,21 @@ class CatalogueSource(models.Model):
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text="Where more of its listings would be withdrawn at once, a person is asked.",
     )
+    photos_every_hours = models.PositiveSmallIntegerField(
+        "ask for changed photos every",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Hours. With a run, at most so often, the hosts of its photos are asked whether "
+        "they have changed; empty: never.",
+    )
+    is_anywhere = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Its file or folder was named on the command line: SOURCE_ROOT does not bind it.",
+    )
     next_at = models.DateTimeField(null=True, editable=False, help_text="When it runs by itself.")
+    photos_asked_at = models.DateTimeField(null=True, editable=False)
     etag = models.CharField(max_length=200, blank=True, editable=False)
     last_modified = models.CharField(max_length=100, blank=True, editable=False)
     created_by = models.ForeignKey(
@@ -58,6 +76,8 @@ class CatalogueSource(models.Model):
 
     class Meta:
         ordering = ["name"]
+        verbose_name = "source"
+        default_permissions = ()  # who may import products may say from where
         indexes = [
             models.Index(
                 fields=["next_at"], condition=Q(next_at__isnull=False), name="source_to_run"
@@ -90,6 +110,15 @@ class SourceRun(models.Model):
     )
     claimed_by = models.CharField(max_length=200, blank=True)
     lease_expires_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(
+        default=0, help_text="How many processes have begun it; those told to stop do not count."
+    )
+    read = models.JSONField(
+        default=dict, help_text="What was read: the file's name, its bytes, whether it was whole."
+    )
+    known = models.PositiveIntegerField(
+        null=True, help_text="Listings of the source that were offered when it began."
+    )
     created = models.PositiveIntegerField(default=0)
     updated = models.PositiveIntegerField(default=0)
     unchanged = models.PositiveIntegerField(default=0)
@@ -97,15 +126,25 @@ class SourceRun(models.Model):
     missing = models.PositiveIntegerField(
         null=True, help_text="Listings of runs before that this one did not find; null: not known."
     )
+    kept_because = models.CharField(
+        max_length=500, blank=True, help_text="Why nothing was withdrawn where that was wanted."
+    )
+    answer = models.CharField(
+        max_length=10,
+        blank=True,
+        choices=CatalogueSource.Missing,
+        help_text="What a person said of the missing ones.",
+    )
     withdrawn = models.PositiveIntegerField(default=0)
     problems = models.JSONField(default=list, help_text="Causes with how many rows each has.")
     error = models.CharField(max_length=1000, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-id"]
-        default_permissions = ("view",)
+        default_permissions = ()
         constraints = [
             models.UniqueConstraint(
                 fields=["source"],

@@ -20,7 +20,15 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-from moderation.models import Analysis, Delivery, Heartbeat, ProductPhoto, Webhook
+from moderation.models import (
+    Analysis,
+    CatalogueSource,
+    Delivery,
+    Heartbeat,
+    ProductPhoto,
+    SourceRun,
+    Webhook,
+)
 from moderation.services.measures.operation import operation
 from moderation.services.queue import review
 from moderation.services.scoring import claims
@@ -176,6 +184,23 @@ def test_it_tells_of_photos_that_did_not_come(make_product: MakeProduct) -> None
     assert value(found, "clipmod_photos_waiting") == 1
     assert value(found, "clipmod_photos_failed", problem="not_found") == 2
     assert value(found, "clipmod_photos_failed", problem="timeout") == 0
+
+
+def test_it_tells_of_sources_by_their_last_run() -> None:
+    for name, states in (
+        ("well", ["failed", "done"]),
+        ("ill", ["done", "failed", "waiting"]),
+        ("new", []),
+        ("asks", ["asks", "nothing_new"]),
+    ):
+        source = CatalogueSource.objects.create(name=name)
+        for state in states:
+            ended = None if state == "waiting" else timezone.now()
+            SourceRun.objects.create(source=source, state=state, finished_at=ended)
+    found = read()
+
+    assert value(found, "clipmod_sources_failing") == 1
+    assert value(found, "clipmod_sources_asking") == 1
 
 
 def test_it_tells_of_a_pause(lead: User) -> None:

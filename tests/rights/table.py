@@ -166,6 +166,12 @@ SECTIONS: dict[str, list[Rule]] = {
             LEADS,
         ),
         Rule(
+            "Have a source read now, answer what becomes of listings that are gone",
+            "admin:moderation_cataloguesource_run admin:moderation_cataloguesource_answer",
+            "POST",
+            LEADS,
+        ),
+        Rule(
             "Change many categories in their list",
             "admin:moderation_category_changelist",
             "POST",
@@ -309,6 +315,10 @@ TABLES = [
         example={"name": "Balls"},
     ),
     Table("moderation.productphoto", "Photos by their addresses", VIEWERS),
+    Table(
+        *("moderation.cataloguesource", "Sources", VIEWERS, LEADS, LEADS, LEADS),
+        example={"name": "shop"},
+    ),
     Table("moderation.analysis", "Analyses", VIEWERS),
     Table("moderation.reviewitem", "Review items", VIEWERS),
     Table("moderation.decision", "Decisions", VIEWERS),

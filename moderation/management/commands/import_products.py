@@ -1,7 +1,6 @@
 """`manage.py import_products FILE`: products from a catalogue file."""
 
-from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Sequence
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.data.tables.encodings import printable
 from moderation.clip.errors import ModelError
+from moderation.management.mapping import add_map, add_profile, columns_of
 from moderation.management.progress import progress_bar
 from moderation.models import Product
 from moderation.services.catalogue import saved_mappings
-from moderation.services.catalogue.catalogue_formats import ENDINGS, CatalogueFileError, listed
+from moderation.services.catalogue.catalogue_formats import ENDINGS, CatalogueFileError
 from moderation.services.catalogue.catalogue_import import import_catalogue
 from moderation.services.catalogue.column_mapping import (
     Choice,
@@ -21,7 +21,7 @@ from moderation.services.catalogue.column_mapping import (
     SeveralFit,
 )
 from moderation.services.catalogue.import_report import BadRow, ImportReport, write_bad_rows
-from moderation.services.catalogue.profiles import PROFILES, Role
+from moderation.services.catalogue.profiles import PROFILES
 from moderation.services.catalogue.saved_mappings import MappingError, MappingNameInUse
 
 SHOWN = 50
@@ -49,21 +49,8 @@ class Command(BaseCommand):
             metavar="NAME",
             help="read FILE by the mapping that was saved by this name",
         )
-        read.add_argument(
-            "--profile",
-            choices=sorted(PROFILES),
-            default="",
-            help="what kind of export FILE is (default: recognised by its columns)",
-        )
-        parser.add_argument(
-            "--map",
-            action="append",
-            default=[],
-            type=_mapped,
-            metavar="ROLE=COLUMN",
-            help=f"which column means what: {listed(list(Role), by='or')}; may be given several "
-            "times, for photos also for one",
-        )
+        add_profile(read)
+        add_map(parser)
         parser.add_argument(
             "--save-as",
             metavar="NAME",
@@ -142,7 +129,7 @@ class Command(BaseCommand):
             raise CommandError(f"{error} Or add --replace.") from error
         except MappingError as error:
             raise CommandError(str(error)) from error
-        return Choice(saved.profile, {**saved.columns, **_columns(options["map"])})
+        return Choice(saved.profile, {**saved.columns, **columns_of(options["map"])})
 
     def save(self, mapping: ColumnMapping, options: dict[str, Any]) -> None:
         if options["dry_run"]:
@@ -208,21 +195,3 @@ class Command(BaseCommand):
         if report.bad_rows:
             base = "" if path.resolve().parent == folder else f" with --image-base-path {folder}"
             self.stdout.write(f"Mend them in that file and import it{printable(base)}.")
-
-
-def _mapped(text: str) -> tuple[Role, str]:
-    """`title=Name` as it is given."""
-    role, equals, column = text.partition("=")
-    if not equals or not column.strip() or role.strip().lower() not in list(Role):
-        raise ArgumentTypeError(
-            f"{text} is no ROLE=COLUMN, such as title=Name; roles are "
-            f"{listed(list(Role), by='and')}."
-        )
-    return Role(role.strip().lower()), column
-
-
-def _columns(mapped: Sequence[tuple[Role, str]]) -> dict[Role, list[str]]:
-    columns: dict[Role, list[str]] = {}
-    for role, column in mapped:
-        columns.setdefault(role, []).append(column)
-    return columns

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from django.contrib.auth.models import User
 from django.db import OperationalError, transaction
@@ -26,12 +28,23 @@ from .catalogue_photos import PhotoFolder
 from .column_mapping import RECOGNISE, Choice
 from .import_report import BadRow, ImportReport
 from .intake import Outcome, Photo
+from .intake_bulk import Stored
 from .row_intake import Arrival, Candidate, RowIntake
 
 CHUNK = 256
 THREADS = 2
 
 Progress = Callable[[int, int], None]
+
+
+class Watch(Protocol):
+    """Somebody who takes note of what an import finds, chunk by chunk."""
+
+    def stored(self, stored: Stored) -> None:
+        """Listings that were good; called in the transaction that stores them."""
+
+    def refused(self, rows: Sequence[BadRow]) -> None:
+        """Rows that were not taken."""
 
 
 def import_catalogue(
@@ -45,19 +58,21 @@ def import_catalogue(
     by: User | None = None,
     allow_absolute: bool = True,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> ImportReport:
     """Create or update a product per good row, and request an analysis where something is new.
 
     `choice` is what a person says of the file's profile and columns, else they are recognised.
     `image_base_path` (default: the file's folder) is where relative paths start; without
     `allow_absolute` no path leads out of it. `strict` stores nothing where any row is bad: the
-    report then counts no good row. `progress` is called with (rows done, rows in all).
+    report then counts no good row. `progress` is called with (rows done, rows in all). To a
+    `watch` bad rows are told as they come, and the report has them without their cells.
     Raises `CatalogueFileError` for an unreadable file, `NoActiveModel` before the set-up.
     """
     file = open_catalogue(path, choice=choice)
     version = None if dry_run else versions.current()
     folder = PhotoFolder(image_base_path or path.parent, only_inside=not allow_absolute)
-    job = _Job(file, folder, source=source, version=version, progress=progress)
+    job = _Job(file, folder, source=source, version=version, progress=progress, watch=watch)
     try:
         if strict and version is not None:
             job.run_strictly()
@@ -92,7 +107,9 @@ class _Job:
         source: str,
         version: ModelVersion | None,
         progress: Progress | None,
+        watch: Watch | None,
     ) -> None:
+        self.watch = watch
         self.file, self.folder, self.source, self.version = file, folder, source, version
         self.progress = progress or (lambda done, total: None)
         self.report = ImportReport(
@@ -149,15 +166,21 @@ class _Job:
                 known = _known_photos([one.listing.external_id for one in candidates])
                 looked = list(pool.map(partial(reader.look, known=known, keep=keep), candidates))
                 bad = [row for row in [*rows, *looked] if isinstance(row, BadRow)]
-                self.report.bad_rows += sorted(bad, key=lambda row: row.line)
+                self._refuse(sorted(bad, key=lambda row: row.line))
                 arrivals = [row for row in looked if not isinstance(row, BadRow)]
                 self._count_photos(candidates, looked)
-                self.report.stopped = reader.stopped
+                self.report.stopped, self.report.last_line = reader.stopped, chunk[-1].line
                 done += len(chunk)
                 yield done, arrivals
                 if self.report.stopped:
                     break
         self.report.warnings = reader.oddities.sentences()
+
+    def _refuse(self, bad: Sequence[BadRow]) -> None:
+        if self.watch and bad:
+            self.watch.refused(bad)
+            bad = [replace(row, rows=(), raw="") for row in bad]
+        self.report.bad_rows += bad
 
     def _count_photos(
         self, candidates: Sequence[Candidate], looked: Sequence[Arrival | BadRow]
@@ -175,7 +198,11 @@ class _Job:
     # ── Storing ───────────────────────────────────────────────────────────────────────────────
     def _store(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
         return intake_bulk.store_and_request(
-            arrivals, source=self.source, version=self.version, dry_run=self.version is None
+            arrivals,
+            source=self.source,
+            version=self.version,
+            dry_run=self.version is None,
+            note=self.watch.stored if self.watch else None,
         )
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:

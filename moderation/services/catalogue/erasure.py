@@ -34,6 +34,7 @@ from moderation.models import (
     ProductPhoto,
     ReviewItem,
     ShadowReport,
+    SourceListing,
 )
 
 from ..datasets import holding
@@ -208,6 +209,7 @@ def _blank_products(keys: Sequence[int]) -> None:
         error="",
     )
     ProductPhoto.objects.filter(among("product", keys)).delete()
+    SourceListing.objects.filter(among("product", keys)).delete()
     kind = ContentType.objects.get_for_model(Product)
     LogEntry.objects.filter(content_type=kind, object_id__in=map(str, keys)).update(
         object_repr=said, change_message=""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +19,9 @@ from .profiles import Role
 class BadRow:
     """A row that was not taken. `column` is empty where the row as a whole is at fault.
 
-    `product_id` is as people are shown it. `rows` are the cells of the rows that make the listing,
-    by column; `raw` is the row as the file has it where they are not the whole of it.
+    `product_id` is as people are shown it, `given_id` as the file has it. `rows` are the cells of
+    the rows that make the listing, by column; `raw` is the row as the file has it where they are
+    not the whole of it.
     """
 
     line: int
@@ -29,6 +31,7 @@ class BadRow:
     rows: Sequence[Mapping[str, str]] = field(default=(), compare=False)
     raw: str = field(default="", compare=False)
     missing_photo: str = field(default="", compare=False)
+    given_id: str = field(default="", compare=False)
 
 
 @dataclass
@@ -55,6 +58,7 @@ class ImportReport:
     photos_left_out: int = 0  # of good rows, as `layout_told` says
     variants: int = 0  # rows of the file that are no listing of their own
     stopped: str = ""
+    last_line: int = 0  # where the last row that was looked at begins
     read: TextsRead | None = None  # of a dry run
     unread: Unread | None = None  # of a dry run, where it is known what the model reads
 
@@ -102,6 +106,42 @@ class ImportReport:
         if not self.photos_missing:
             return self.bad_rows
         return [row for row in self.bad_rows if not row.missing_photo]
+
+
+_CAUSES_TOLD = 50
+_PARTS = re.compile(r"(?:[a-z]+:)?//\S+|\d[\d,.]*\d|\d", re.IGNORECASE)
+
+
+class Causes:
+    """Bad rows by why they are bad, whatever of their own cells the reasons name."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], int] = {}
+        self._first: dict[tuple[str, str], int] = {}
+
+    def add(self, row: BadRow) -> None:
+        key = (row.column, _without_cells(row))
+        self._first.setdefault(key, row.line)
+        self._rows[key] = self._rows.get(key, 0) + 1
+
+    def as_json(self) -> list[dict[str, object]]:
+        """The most frequent first; no content of a listing, which may be erased one day."""
+        found = sorted(self._rows.items(), key=lambda item: (-item[1], item[0]))
+        return [
+            {"column": key[0], "cause": key[1], "rows": rows, "first_line": self._first[key]}
+            for key, rows in found[:_CAUSES_TOLD]
+        ]
+
+
+def _without_cells(row: BadRow) -> str:
+    """The reason with dots for what is this row's own, and for numbers."""
+    cells = {cell.strip() for cells in row.rows for cell in cells.values()}
+    own = {row.product_id, row.given_id, row.missing_photo, *cells}
+    reason = row.reason
+    for part in sorted(own, key=len, reverse=True):
+        if len(part) > 1 and part not in (row.column, "text"):
+            reason = reason.replace(part[:100], "…")
+    return _PARTS.sub("…", reason)[:300]
 
 
 def write_bad_rows(report: ImportReport, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from django.db import IntegrityError, transaction
@@ -28,6 +28,9 @@ _TAKEN_OVER = [
     "withdrawn_at",
     "updated_at",
 ]
+
+Stored = Sequence[tuple[Product, Outcome]]
+Note = Callable[[Stored], None]
 
 
 def take_many(listings: Sequence[Listing], *, source: str) -> list[Outcome | IntakeError]:
@@ -70,12 +73,14 @@ def store_and_request(
     source: str,
     version: ModelVersion | None = None,
     dry_run: bool = False,
+    note: Note | None = None,
 ) -> list[Outcome]:
     """Store checked listings and request analyses of what is new, all or none; what became of each.
 
-    Once more where somebody else made one of them meanwhile: now it is there to update.
+    Once more where somebody else made one of them meanwhile: now it is there to update. `note` is
+    called with what was stored, in the same transaction.
     """
-    store = partial(_store_and_request, source=source, version=version, dry_run=dry_run)
+    store = partial(_store_and_request, source=source, version=version, dry_run=dry_run, note=note)
     try:
         return store(arrivals)
     except IntegrityError:
@@ -88,12 +93,15 @@ def _store_and_request(
     source: str,
     version: ModelVersion | None,
     dry_run: bool,
+    note: Note | None,
 ) -> list[Outcome]:
     with transaction.atomic():
         stored = store_many(arrivals, source=source, dry_run=dry_run)
         new = [product for product, outcome in stored if outcome is not Outcome.UNCHANGED]
         if new and not dry_run:
             analyze.request(new, version=version)
+        if note and not dry_run:
+            note(stored)
     return [outcome for _, outcome in stored]
 
 

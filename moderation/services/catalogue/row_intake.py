@@ -116,4 +116,5 @@ def _bad(row: ListingRow, column: str, reason: str, *, missing_photo: str = "") 
         rows=row.cells,
         raw=row.problem.raw if row.problem is not None else "",
         missing_photo=missing_photo,
+        given_id=row.product_id.strip(),
     )

@@ -24,6 +24,8 @@ from django.utils import timezone
 from moderation.models import Analysis, Decision, Delivery, ReviewItem, WorkPause
 
 from ..catalogue.fetching import retries
+from ..catalogue.sources import state as source_state
+from ..catalogue.sources.state import Wanting
 from ..retention import log
 from ..retention.log import LastRun
 from ..scoring import claims
@@ -48,6 +50,7 @@ class Operation:
     webhooks_failed: int
     photos_waiting: int
     photos_failed: Mapping[str, int]  # by the code of the problem
+    sources: Wanting
     workers: list[Worker]
     pause: WorkPause | None
     retention: LastRun | None
@@ -68,6 +71,7 @@ def operation() -> Operation:
         webhooks_failed=Delivery.objects.filter(state=Delivery.State.FAILED).count(),
         photos_waiting=retries.waiting(),
         photos_failed=retries.failed_by_problem(),
+        sources=source_state.wanting(),
         workers=workers(),
         pause=pause.present(),
         retention=log.last_run(),

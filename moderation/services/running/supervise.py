@@ -1,7 +1,7 @@
 """Keeps a django-q cluster at work: starts it, watches its heartbeat, restarts it when stuck.
 
-Beside it, a training that is queued and photos that are to be fetched have processes of their own
-(`OnDemand`).
+Beside it, a training that is queued, photos that are to be fetched and sources that are due have
+processes of their own (`OnDemand`).
 
 django-q restarts a worker that died, but a worker killed while it waits for the queue takes the
 queue's lock along: the cluster then looks alive and does nothing, for ever. Only the heartbeat,
@@ -27,6 +27,7 @@ from django.conf import settings
 from moderation.models import Heartbeat
 
 from ..catalogue.fetching import hosts
+from ..catalogue.sources import due
 from ..learning import training, training_sweep
 from ..worker import heartbeat
 from ..worker.patience import Patience
@@ -144,13 +145,18 @@ def fetcher() -> OnDemand:
     return OnDemand("run_fetches", hosts.is_any_free)
 
 
+def reader() -> OnDemand:
+    """Reads sources whose time has come."""
+    return OnDemand("run_sources", due.is_any)
+
+
 def supervise(*, should_stop: Callable[[], bool]) -> None:
     """Run a cluster until `should_stop()`; restart it when it dies or its heartbeat goes stale.
 
     While the database does not answer nothing can be known of the cluster; nor while all of the
     host stands still, as a virtual machine may, and the supervisor with it. That is no silence.
     """
-    cluster, beside = Cluster(), [trainer(), fetcher()]
+    cluster, beside = Cluster(), [trainer(), fetcher(), reader()]
     cluster.start()
     database = Patience()
     looked_at = time.monotonic()

@@ -9,9 +9,10 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from moderation.models import Heartbeat
+from moderation.models import CatalogueSource, Heartbeat
 from moderation.services.catalogue import intake
 from moderation.services.catalogue.intake import Listing
+from moderation.services.catalogue.sources import upkeep
 from moderation.services.learning import training
 from moderation.services.running import supervise
 from moderation.services.worker import heartbeat
@@ -147,6 +148,25 @@ def test_a_training_that_cannot_start_is_not_tried_in_a_tight_loop(
     trainer.look()
     assert Ended.started == 2
     assert trainer.not_before > supervise.time.monotonic() + 3
+
+
+def test_sources_are_read_beside_the_cluster_when_they_are_due(
+    bundled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(
+        supervise.subprocess, "Popen", lambda command, **options: started.append(command[-1])
+    )
+    reader = supervise.reader()
+    source = CatalogueSource(name="shop", address="/srv/feed.csv")
+    upkeep.save(source, changed={"address"}, by=None)
+    reader.look()
+    assert not started
+
+    source.every_hours = 6
+    upkeep.save(source, changed={"every_hours"}, by=None)
+    reader.look()
+    assert started == ["run_sources"]
 
 
 def test_photos_are_fetched_beside_the_cluster_while_any_waits(

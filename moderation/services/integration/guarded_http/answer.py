@@ -20,8 +20,9 @@ _REST_SECONDS = 1.0
 class Answer:
     """What was asked for (200, 203), or that it `is_unchanged` (304); a body can be read once.
 
-    `url` is where it came from after redirects; `etag`, `last_modified` and `content_type` are
-    printable ASCII, and empty where the host did not say, or something else.
+    `url` is where it came from after redirects; `tells_its_end` whether a body that breaks off can
+    be told from a whole one (else its host ends it by hanging up). `etag`, `last_modified` and
+    `content_type` are printable ASCII, and empty where the host did not say, or something else.
     """
 
     def __init__(
@@ -32,6 +33,8 @@ class Answer:
         self.url = url
         self.status = response.status
         self.is_unchanged = response.status == 304
+        chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+        self.tells_its_end = chunked or response.length_remaining is not None
         self.etag = _printable(response, "ETag")
         self.last_modified = _printable(response, "Last-Modified")
         self.content_type = _printable(response, "Content-Type")
