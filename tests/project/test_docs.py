@@ -50,6 +50,9 @@ NOT_RUN = {
         "cp docs/systemd/clipmod-*.service /etc/systemd/system/",
         "sudo -u postgres createuser --pwprompt clipmod",
         "python manage.py backup backups/last-of-sqlite",
+        "mc alias set shop http://minio.internal:9000 ADMIN PASSWORD",
+        "aws s3 sync media/ s3://shop-photos/clipmod "
+        '--cache-control "private, max-age=86400, immutable"',
         "python manage.py restore backups/monday",
         'python manage.py erase_products --seller anna --reason "her request" --dry-run',
         "systemctl stop clipmod-web clipmod-worker",
