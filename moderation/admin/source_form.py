@@ -37,6 +37,7 @@ class SourceForm(forms.ModelForm):
             *("name", "address", "every_hours", "missing", "most_missing_share"),
             *("photos_every_hours", "profile"),
         )
+        labels = {"most_missing_share": "Ask above this share"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

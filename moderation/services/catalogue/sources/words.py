@@ -13,7 +13,8 @@ def told(run: SourceRun) -> str:
         return "The file is the one of before."
     if run.state == State.FAILED and not run.read:
         return run.error
-    return " ".join(filter(None, [_counts(run), _gone(run), run.kept_because, run.error]))
+    kept = f"Nothing was withdrawn. {run.kept_because}" if run.kept_because else ""
+    return " ".join(filter(None, [_counts(run), _gone(run), kept, run.error]))
 
 
 def _counts(run: SourceRun) -> str:
