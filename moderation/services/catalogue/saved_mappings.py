@@ -67,7 +67,8 @@ def save(
         if not is_new:
             if not replace:  # somebody else took the name meanwhile
                 raise _in_use(name)
-            CatalogueSource.objects.filter(pk=source.pk).update(**read)
+            # Read otherwise, an unchanged file is another one.
+            CatalogueSource.objects.filter(pk=source.pk).update(**read, etag="", last_modified="")
             source.refresh_from_db()
         acts.note("saved mapping", by=by, source=source.pk, replaced=not is_new)
     return source

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django_q.models import Task
 
 from moderation.models import Delivery, SourceListing, SourceRun
 
+from ..catalogue.sources.whole import WHOLE
 from ..queries.one_parameter import among
 from . import log
 from .periods import Kind
@@ -39,12 +40,18 @@ def remove_task_results(before: datetime, *, dry_run: bool) -> Iterator[Counter[
 
 
 def remove_source_runs(before: datetime, *, dry_run: bool) -> Iterator[Counter[str]]:
-    """Finished ones that no listing was found in last, but for the newest of each source."""
+    """Finished ones that no listing was found in last.
+
+    But for the newest of each source, and its newest of a whole file: later ones are held to it.
+    """
     named = SourceListing.objects.filter(run=OuterRef("pk"))
     newer = SourceRun.objects.filter(source=OuterRef("source"), pk__gt=OuterRef("pk"))
+    is_whole = Q(**{f"read__{WHOLE}": True})
+    is_held_to = is_whole & ~Exists(newer.filter(is_whole))
     ended = [SourceRun.State.DONE, SourceRun.State.NOTHING_NEW, SourceRun.State.FAILED]
     rows = SourceRun.objects.filter(state__in=ended, finished_at__lt=before).order_by("pk")
-    return _remove(rows.filter(~Exists(named), Exists(newer)), Kind.SOURCE_RUNS, dry_run=dry_run)
+    rows = rows.filter(~Exists(named), Exists(newer)).exclude(is_held_to)
+    return _remove(rows, Kind.SOURCE_RUNS, dry_run=dry_run)
 
 
 def _remove(rows: QuerySet, kind: Kind, *, dry_run: bool) -> Iterator[Counter[str]]:
