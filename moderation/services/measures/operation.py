@@ -16,6 +16,7 @@ from django.db.models import (
     DurationField,
     ExpressionWrapper,
     F,
+    Q,
     QuerySet,
 )
 from django.db.models.functions import Now
@@ -59,15 +60,15 @@ class Operation:
 def operation() -> Operation:
     """The present state, in a dozen cheap queries."""
     open_items = ReviewItem.objects.open()
-    deliveries = Delivery.objects.filter(state__in=_LIVE)
+    deliveries = _deliveries()
     return Operation(
         backlog=claims.backlog(),
         oldest_pending=_oldest_pending(),
         open=open_items.count(),
         oldest_open=_age(open_items.order_by("opened_at"), "opened_at"),
         decisions=_decisions(),
-        webhooks_due=deliveries.filter(due_at__lte=timezone.now()).count(),
-        webhooks_retried=deliveries.filter(attempts__gt=0).count(),
+        webhooks_due=deliveries["due"],
+        webhooks_retried=deliveries["retried"],
         webhooks_failed=Delivery.objects.filter(state=Delivery.State.FAILED).count(),
         photos_waiting=retries.waiting(),
         photos_failed=retries.failed_by_problem(),
@@ -76,6 +77,13 @@ def operation() -> Operation:
         pause=pause.present(),
         retention=log.last_run(),
     )
+
+
+def _deliveries() -> dict[str, int]:
+    """Of the messages that are not sent yet."""
+    is_due, is_retried = Q(due_at__lte=timezone.now()), Q(attempts__gt=0)
+    counts = {"due": Count("pk", filter=is_due), "retried": Count("pk", filter=is_retried)}
+    return Delivery.objects.filter(state__in=_LIVE).aggregate(**counts)
 
 
 def _oldest_pending() -> float:

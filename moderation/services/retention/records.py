@@ -46,11 +46,11 @@ def remove_source_runs(before: datetime, *, dry_run: bool) -> Iterator[Counter[s
     """
     named = SourceListing.objects.filter(run=OuterRef("pk"))
     newer = SourceRun.objects.filter(source=OuterRef("source"), pk__gt=OuterRef("pk"))
-    is_whole = Q(**{f"read__{WHOLE}": True})
-    is_held_to = is_whole & ~Exists(newer.filter(is_whole))
+    whole = Q(**{f"read__{WHOLE}": True})
+    held_to = SourceRun.objects.filter(whole).filter(~Exists(newer.filter(whole)))
     ended = [SourceRun.State.DONE, SourceRun.State.NOTHING_NEW, SourceRun.State.FAILED]
     rows = SourceRun.objects.filter(state__in=ended, finished_at__lt=before).order_by("pk")
-    rows = rows.filter(~Exists(named), Exists(newer)).exclude(is_held_to)
+    rows = rows.filter(~Exists(named), Exists(newer)).exclude(pk__in=held_to.values("pk"))
     return _remove(rows, Kind.SOURCE_RUNS, dry_run=dry_run)
 
 
