@@ -193,7 +193,7 @@ PYTHON
 
 
 def test_pages_and_api_work_with_the_production_settings_shown(examples: Examples) -> None:
-    (shown,) = [b for b in blocks(ROOT / "docs/operations.md") if b.language == "ini"]
+    (shown,) = [b for b in blocks(ROOT / "docs/operations.md") if b.language == "ini" and b.file]
     collect = Block(shown.path, shown.line, "bash", COLLECT_AND_VISIT, "settings: production.env")
     examples.write(shown)
     examples.run(collect)
