@@ -49,6 +49,7 @@ class TopKField(serializers.IntegerField):
 @extend_schema_field(
     {
         "type": "string",
+        "pattern": r"^[^\x00]*[^\s,\x00\x1c-\x1f\x85][^\x00]*$",  # at least one name
         "example": "",
         "description": f"Up to {MAX_CATEGORIES} categories to choose from, with commas, such as "
         "“shoe, bag, mug”. Omitted: the active categories.",
