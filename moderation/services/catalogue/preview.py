@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from moderation.clip.data.tables.encodings import printable
@@ -15,7 +15,7 @@ from .import_report import BadRow
 from .intake import IntakeError, Listing
 from .listing_rows import ListingRow
 from .oddities import shown_id
-from .row_intake import Candidate, RowIntake
+from .row_intake import Arrival, Candidate, RowIntake
 
 LISTINGS = 20
 _TEXT_AT_MOST = 300  # of a bad row, whose text may be the rest of a file
@@ -51,15 +51,9 @@ def first_listings(file: CatalogueFile, folder: PhotoFolder) -> list[Previewed]:
 
 
 def _previewed(row: ListingRow, reader: RowIntake, folder: PhotoFolder) -> Previewed:
-    found = reader.check(row)
-    if isinstance(found, Candidate):
-        arrival = reader.look(found, known={}, keep=False)
-        if not isinstance(arrival, BadRow):
-            return _good(row, arrival[0], folder)
-        found = arrival
     main = row.photos[0] if row.photos else ""
     is_address = addresses.is_address(main)
-    return Previewed(
+    shown = Previewed(
         line=row.line,
         product_id=shown_id(row.product_id),
         text=printable(row.text[:_TEXT_AT_MOST]),
@@ -69,25 +63,24 @@ def _previewed(row: ListingRow, reader: RowIntake, folder: PhotoFolder) -> Previ
         address=_checked(main) if is_address else "",
         further=max(len(row.photos) - 1, 0),
         variants=row.variants,
-        column=found.column,
-        problem=found.reason,
     )
+    found: Candidate | Arrival | BadRow = reader.check(row)
+    if isinstance(found, Candidate):
+        found = reader.look(found, known={}, keep=False)
+    if isinstance(found, BadRow):
+        return replace(shown, column=found.column, problem=found.reason)
+    return _taken(shown, found[0])
 
 
-def _good(row: ListingRow, listing: Listing, folder: PhotoFolder) -> Previewed:
-    main = row.photos[0]
-    is_address = addresses.is_address(main)
-    return Previewed(
-        line=row.line,
+def _taken(shown: Previewed, listing: Listing) -> Previewed:
+    """With the words as they would be stored."""
+    return replace(
+        shown,
         product_id=listing.external_id,
         text=listing.text,
         read=texts_read.read_of(listing.text),
         category=listing.category or "",
         seller=listing.seller or "",
-        path=None if is_address else _located(main, folder),
-        address=_checked(main) if is_address else "",
-        further=len(row.photos) - 1,
-        variants=row.variants,
     )
 
 

@@ -66,7 +66,7 @@ def fill(engine: Engine, rows: Sequence[Analysis], texts: Mapping[str, np.ndarra
 def seen(engine: Engine, of: Iterable[FurtherPhoto]) -> dict[str, np.ndarray]:
     """SHA-256 -> unit vector [d] of those that tell something of their listing and can be read."""
     names = {one.image_sha256: one.image for one in of}
-    telling = sorted(names.keys() - shared(names)) if names else []
+    telling = sorted(names.keys() - shared(names))
     vectors = embeddings.image_vectors(
         engine, [(sha, photos.source(names[sha])) for sha in telling]
     )
@@ -88,6 +88,8 @@ def _is_of(row: Analysis, of: Photos) -> bool:
 
 def shared(shas: Collection[str]) -> set[str]:
     """Those of these photos that many listings have after their main one."""
+    if not shas:
+        return set()
     rows = ProductPhoto.objects.filter(among("image_sha256", sorted(shas)), position__gt=0)
     counted = rows.order_by().values("image_sha256").annotate(of=Count("product", distinct=True))
     return set(counted.filter(of__gte=SHARED_BY).values_list("image_sha256", flat=True))
@@ -98,10 +100,9 @@ def judged(
 ) -> list[FurtherPhoto]:
     """The photos beside a text's unit vector [d]; what has no vector may fit."""
     return [
-        replace(one, fits=True, similarity=None)
-        if (vector := vectors.get(one.image_sha256)) is None
-        else _judged(one, _similarity(vector, text), threshold)
+        _judged(one, None if vector is None else _similarity(vector, text), threshold)
         for one in of
+        for vector in [vectors.get(one.image_sha256)]
     ]
 
 

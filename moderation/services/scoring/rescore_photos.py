@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from moderation.models import FurtherPhoto
 
 from ..encoding import embeddings, further_photos
@@ -53,10 +51,9 @@ class _Seen:
 
     def __init__(self, cases: Sequence[Case], *, known: Known) -> None:
         shas = {one.image_sha256 for case in cases for one in case.further}
-        self.telling = shas - further_photos.shared(shas) if shas else set()
-        self.photos = known.find("image", sorted(self.telling)) if self.telling else {}
-        hashes = {embeddings.text_sha256(case.text) for case in cases}
-        self.texts: dict[str, np.ndarray] = known.find("text", sorted(hashes)) if hashes else {}
+        self.telling = shas - further_photos.shared(shas)
+        self.photos = known.find("image", sorted(self.telling))
+        self.texts = known.find("text", sorted({embeddings.text_sha256(c.text) for c in cases}))
 
     def has_all(self, case: Case) -> bool:
         return not any(

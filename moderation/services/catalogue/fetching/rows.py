@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from moderation.models import Product, ProductPhoto, photos_hash
 
+from ...encoding import further_photos
 from ...queries.one_parameter import among
 from . import hosts
 from .addresses import host_of
@@ -100,15 +101,10 @@ def take_as_main(row: ProductPhoto) -> bool:
 
 def take_further(products: Sequence[Product]) -> None:
     """Make the further photos that are here part of what these saved products show."""
-    here = ProductPhoto.objects.filter(
-        among("product", [product.pk for product in products]), position__gt=0
-    ).exclude(image_sha256="")
-    shas: dict[int, list[str]] = defaultdict(list)
-    for product_id, sha256 in here.order_by("position").values_list("product", "image_sha256"):
-        shas[product_id].append(sha256)
+    here = further_photos.present_of([product.pk for product in products])
     changed = []
     for product in products:
-        seen = photos_hash(shas.get(product.pk, ()))
+        seen = photos_hash(one.image_sha256 for one in here.get(product.pk, ()))
         if product.photos_hash != seen:
             product.photos_hash, product.updated_at = seen, timezone.now()
             product.refresh_content_hash()
