@@ -100,10 +100,15 @@ def entry(row: Analysis, *, external_id: str, near: float) -> Entry | None:
     if row.similarity is None or row.threshold_used is None:
         return None
     is_near = row.similarity < row.threshold_used + near
-    share = min(1.0, settings.AUDIT_SHARE * (NEAR_FACTOR if is_near else 1.0))
+    share = passed_share(is_near=is_near)
     if number < share:
         return Entry(AUDIT, share, in_audit=True)
     return PHOTO_ENTRY if row.misfit else None
+
+
+def passed_share(*, is_near: bool) -> float:
+    """With which probability a product that passed is drawn."""
+    return min(1.0, settings.AUDIT_SHARE * (NEAR_FACTOR if is_near else 1.0))
 
 
 def entry_of_unreadable() -> Entry | None:

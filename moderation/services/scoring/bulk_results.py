@@ -20,6 +20,7 @@ from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
 
 from ..queries.one_parameter import among
+from ..queue import draws
 from ..registry import versions
 from ..rules import sampling
 from . import results
@@ -91,6 +92,7 @@ def write(
             cursor.execute(_POINT, [floor, _adapted(now)])
         fresh = Analysis.objects.filter(pk__gt=floor, created_at=now).defer("top_categories")
         concerned = list(fresh.filter(among("product", _concerned(answers, ids, version))))
+        draws.mark(ids, version=version)
         for row in concerned:
             row.model_version = version  # one object, with its calibration read once
         results.settle(concerned)

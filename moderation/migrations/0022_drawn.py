@@ -1,0 +1,28 @@
+"""Products keep with which probabilities they were drawn for the random sample."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('moderation', '0021_further_photos'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='product',
+            name='audit_share',
+            field=models.FloatField(db_default=0.0, default=0.0, editable=False, help_text='The largest probability with which it was ever drawn for the random sample; 0: not yet.'),
+        ),
+        migrations.AddField(
+            model_name='product',
+            name='former_audit_share',
+            field=models.FloatField(db_default=0.0, default=0.0, editable=False, help_text='The largest one before that; 0: there was none.'),
+        ),
+        migrations.AddField(
+            model_name='product',
+            name='gold_share',
+            field=models.FloatField(db_default=0.0, default=0.0, editable=False, help_text='The largest probability with which it was drawn for gold, and so judged blind; 0: it was never flagged.'),
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""What the decisions say of the whole catalogue as it is now."""

@@ -1,0 +1,235 @@
+"""The present catalogue and what people said of it, as `clip.statistics.cells` takes them.
+
+Every present product with an answer of a model counts once, with its score now, whenever and for
+whatever reason it was judged; a verdict counts while photo and text are those it was given on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Floor, TruncWeek
+
+from moderation.clip.statistics.cells import RIGHT, UNCLEAR, WRONG, Answers, Listings, joined
+from moderation.clip.statistics.labelled_scores import STEP, grid
+from moderation.clip.texts.prepare import PREPARATION
+from moderation.models import Decision, ModelVersion, Product, ReviewItem, Skip
+
+from ..rules import thresholds
+
+_DRAW = ("audit_share", "former_audit_share", "gold_share")
+_FLAGGED, _AUDIT = ReviewItem.Stratum.FLAGGED, ReviewItem.Stratum.AUDIT
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A catalogue, or a part of it, with what was judged of it. Scores are steps of the grid."""
+
+    listings: Listings
+    answers: Answers
+
+
+def by_week() -> dict[date, Reading]:
+    """The catalogue by the weeks in which its products came in.
+
+    Scores are distances to the threshold of each product: below 0 it is flagged.
+    """
+
+    def columns(product: str) -> dict[str, Combinable]:
+        at = F(f"{product}analysis__similarity") - F(f"{product}analysis__threshold_used")
+        return {"step": Floor(at / STEP), "week": TruncWeek(f"{product}created_at")}
+
+    return _read(lambda product: Q(), columns=columns, key=lambda row: row["week"].date())
+
+
+def of_version(version: ModelVersion) -> Reading:
+    """Products that this version scored and that have no threshold of their own.
+
+    Scores are similarities, as of products without category.
+    """
+    calibration = version.calibrated
+    offsets = calibration if calibration and calibration.offsets else None
+
+    def chosen(product: str) -> Q:
+        scored = {"model_version": version, "preparation": PREPARATION}
+        of_version = {f"{product}analysis__{name}": value for name, value in scored.items()}
+        return thresholds.without_own(product) & Q(**of_version)
+
+    def columns(product: str) -> dict[str, Combinable]:
+        step = {"step": Floor(F(f"{product}analysis__similarity") / STEP + 1e-9)}
+        return step | ({"category": F(f"{product}category__name")} if offsets else {})
+
+    def elsewhere(row: Row) -> int:
+        if offsets is None:
+            return int(row["step"])
+        return grid(offsets.as_elsewhere((row["step"] + 0.5) * STEP, row["category"]))
+
+    found = _read(chosen, columns=columns, key=lambda row: None, step=elsewhere)
+    return found.get(None, NOTHING)
+
+
+def whole(parts: Iterable[Reading]) -> Reading:
+    """Several parts as one."""
+    found = list(parts) or [NOTHING]
+    return Reading(
+        joined([part.listings for part in found]), joined([part.answers for part in found])
+    )
+
+
+# ── What is asked ───────────────────────────────────────────────────────────────────────
+def _read(
+    chosen: Callable[[str], Q],
+    *,
+    columns: Callable[[str], dict[str, Combinable]],
+    key: Callable[[Row], Any],
+    step: Callable[[Row], int] | None = None,
+) -> dict[Any, Reading]:
+    """What is there, what is in the sample, and what was said, by key.
+
+    `chosen` and `columns` take the lookup that leads to the product.
+    """
+    rows: dict[Any, tuple[list[Row], list[Row], list[Row]]] = defaultdict(lambda: ([], [], []))
+    asked = (
+        (_scored(), ""),
+        (_sample(), "product__"),
+        (_said(), "analysis__product__"),
+        (_unclear(), "product__"),
+    )
+    for number, (found, product) in enumerate(asked):
+        grouped = _grouped(found.filter(chosen(product)), product, columns(product))
+        for row in grouped:
+            rows[key(row)][min(number, 2)].append(row)
+    draws = sorted({_draw(row) for there, _, _ in rows.values() for row in there})
+    numbers = {draw: number for number, draw in enumerate(draws)}
+    return {
+        name: _reading(*found, draws=numbers, step=step or _own_step)
+        for name, found in rows.items()
+    }
+
+
+def _grouped(found: QuerySet[Any], product: str, columns: dict[str, Combinable]) -> list[Row]:
+    draw = {f"draw_{name}": F(f"{product}{name}") for name in _DRAW}
+    said = [name for name in ("said", "by_lot") if name in found.query.annotations]
+    names = [*columns, *draw, *said]
+    groups = found.order_by().annotate(**columns, **draw).values(*names)
+    return list(groups.annotate(count=Count("pk")))
+
+
+def _scored() -> QuerySet[Any]:
+    return Product.objects.present().filter(
+        analysis__similarity__isnull=False, analysis__content_hash=F("content_hash")
+    )
+
+
+def _sample() -> QuerySet[Any]:
+    """The items of the random sample, of what the products are now. Not what people picked."""
+    return ReviewItem.objects.filter(
+        _is_drawn(),
+        product__withdrawn_at=None,
+        product__analysis__similarity__isnull=False,
+        product__analysis__content_hash=F("product__content_hash"),
+        analysis__content_hash=F("product__content_hash"),
+        second_of=None,
+        state__in=[ReviewItem.State.OPEN, ReviewItem.State.DECIDED],
+    )
+
+
+def _is_drawn(item: str = "") -> Q:
+    """Drawn at random, and not opened by hand out of its turn."""
+    by_hand = Q(
+        **{f"{item}state": ReviewItem.State.DECIDED, f"{item}picked_by": ReviewItem.Pick.CHOSEN}
+    )
+    strata = Q(**{f"{item}stratum__in": [_FLAGGED, _AUDIT]})
+    return Q(**{f"{item}in_audit": True}) & strata & ~by_hand
+
+
+def _labels() -> QuerySet[Any]:
+    return (
+        Decision.objects.labels()
+        .of_present_products()
+        .filter(
+            analysis__content_hash=F("analysis__product__content_hash"),
+            analysis__product__analysis__similarity__isnull=False,
+            analysis__product__analysis__content_hash=F("analysis__content_hash"),
+        )
+    )
+
+
+def _said() -> QuerySet[Any]:
+    """The newest verdict on each product."""
+    newest = _labels().order_by().values("analysis__product").annotate(newest=Max("pk"))
+    return Decision.objects.filter(pk__in=newest.values("newest")).annotate(
+        said=F("verdict"), by_lot=Exists(_sample().filter(product=OuterRef("analysis__product")))
+    )
+
+
+def _unclear() -> QuerySet[Any]:
+    """Of the sample: somebody was asked and nobody could tell."""
+    told = _labels().filter(analysis__product=OuterRef("product"))
+    passed_on = Exists(Skip.objects.filter(item=OuterRef("pk")))
+    asked = Q(state=ReviewItem.State.DECIDED) | passed_on
+    return _sample().filter(asked, ~Exists(told))
+
+
+# ── As arrays ─────────────────────────────────────────────────────────────────────────────────
+def _own_step(row: Row) -> int:
+    return int(row["step"])
+
+
+def _reading(
+    there: list[Row],
+    sample: list[Row],
+    said: list[Row],
+    *,
+    draws: dict[tuple[float, ...], int],
+    step: Callable[[Row], int],
+) -> Reading:
+    in_sample: dict[tuple[int, int], int] = defaultdict(int)
+    for row in sample:
+        if _draw(row) in draws:
+            in_sample[step(row), draws[_draw(row)]] += row["count"]
+    sizes: dict[tuple[int, int], int] = defaultdict(int)
+    for row in there:
+        sizes[step(row), draws[_draw(row)]] += row["count"]
+    groups = sorted(sizes)
+    listings = Listings(
+        scores=np.array([at for at, _ in groups], dtype=float),
+        draws=np.array([draw for _, draw in groups], dtype=int),
+        sizes=np.array([sizes[group] for group in groups], dtype=int),
+        lots=np.array([min(in_sample[group], sizes[group]) for group in groups], dtype=int),
+    )
+    return Reading(listings, _answers(said, draws=draws, step=step))
+
+
+def _answers(
+    said: list[Row], *, draws: dict[tuple[float, ...], int], step: Callable[[Row], int]
+) -> Answers:
+    known = [row for row in said if _draw(row) in draws]
+    times = [row["count"] for row in known]
+
+    def column(values: Iterable[Any], kind: type) -> np.ndarray:
+        return np.repeat(np.array(list(values), dtype=kind), times)
+
+    meaning: dict[Any, int] = {Decision.Verdict.CONFIRM: WRONG, Decision.Verdict.DISMISS: RIGHT}
+    return Answers(
+        scores=column((step(row) for row in known), float),
+        draws=column((draws[_draw(row)] for row in known), int),
+        said=column((meaning.get(row.get("said"), UNCLEAR) for row in known), int),
+        by_lot=column((row.get("by_lot", True) for row in known), bool),
+    )
+
+
+def _draw(row: Row) -> tuple[float, ...]:
+    return tuple(round(row[f"draw_{name}"], 6) for name in _DRAW)
+
+
+NOTHING = _reading([], [], [], draws={}, step=_own_step)
