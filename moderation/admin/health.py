@@ -15,7 +15,7 @@ from moderation.services.retention.log import LastRun
 from moderation.services.retention.periods import PERIODS, Period
 from moderation.templatetags import clipmod
 
-from . import quality_chart
+from . import shares
 from .person import person
 
 SEE_TEAM = "moderation.view_team"
@@ -82,6 +82,6 @@ def _row(one: team_figures.Figures) -> dict[str, object]:
     return {
         "one": one,
         "active": clipmod.duration(one.active.total_seconds()),
-        "confirmed": quality_chart.words(one.confirmed),
-        "agreement": quality_chart.words(one.agreement),
+        "confirmed": shares.words(one.confirmed),
+        "agreement": shares.words(one.agreement),
     }

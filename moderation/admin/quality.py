@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
@@ -10,12 +12,18 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
-from moderation.clip.statistics.audit_estimate import Figure
-from moderation.clip.statistics.labelled_scores import TOLD_FROM
-from moderation.services.measures import quality
+from moderation.clip.statistics.catalogue_estimate import (
+    Answer,
+    CatalogueEstimate,
+    Figure,
+    Unknown,
+)
+from moderation.services.estimates import figures
+from moderation.services.measures import drifting, quality
 
 from .chart import Chart
-from .quality_chart import chart, words
+from .quality_chart import chart
+from .shares import words
 
 _CHARTS = (
     ("prevalence", "Wrong listings", "Share of all products whose photo and text do not match."),
@@ -29,16 +37,16 @@ def urls(site: AdminSite) -> list[URLPattern]:
     may_look = permission_required("moderation.view_evaluation", raise_exception=True)
 
     def page(request: HttpRequest) -> HttpResponse:
-        found = quality.quality()
+        found, overall = quality.quality(), figures.overall()
         context = {
             "title": "Quality",
             "found": found,
-            "charts": _charts(found),
+            "overall": overall,
+            "shares": _shares(found, overall.value),
             "rows": [_row(week) for week in reversed(found.weeks)],
             "kappa": _kappa(found.agreement.kappa),
-            "least": TOLD_FROM,
-            "recent": quality.RECENT_WEEKS,
-            "former": quality.FORMER_WEEKS,
+            "recent": drifting.RECENT_WEEKS,
+            "former": drifting.FORMER_WEEKS,
             "audit_share": settings.AUDIT_SHARE,
             "gold_share": settings.GOLD_SHARE,
         }
@@ -49,15 +57,48 @@ def urls(site: AdminSite) -> list[URLPattern]:
     return [path("quality/", site.admin_view(may_look(require_GET(page))), name="quality")]
 
 
-def _charts(found: quality.Quality) -> list[tuple[Chart, str]]:
-    """Each with the figure of all weeks, in words; none where it is unknown."""
+@dataclass(frozen=True)
+class _Share:
+    """A figure of the whole catalogue in words, or why it is unknown, and its chart."""
+
+    name: str
+    explanation: str
+    words: str
+    why: str
+    counted: str  # what it stands on
+    chart: Chart
+    has_line: bool
+
+
+def _shares(found: quality.Quality, overall: CatalogueEstimate) -> list[_Share]:
     drawn = []
     for what, name, explanation in _CHARTS:
         weeks = [(week.start, getattr(week.estimate, what)) for week in found.weeks]
-        present: Figure | None = getattr(found.overall, what)
-        drawing = chart(name, explanation, weeks, from_zero_to_one=what != "prevalence")
-        drawn.append((drawing, words(present) if present else ""))
+        present: Answer = getattr(overall, what)
+        is_unknown = isinstance(present, Unknown)
+        drawn.append(
+            _Share(
+                name=name,
+                explanation=explanation,
+                words="" if is_unknown else words(present),
+                why=present.why if is_unknown else "",
+                counted=_counted(what, found.counts),
+                chart=chart(name, explanation, weeks, from_zero_to_one=what != "prevalence"),
+                has_line=any(isinstance(answer, Figure) for _, answer in weeks),
+            )
+        )
     return drawn
+
+
+def _counted(what: str, counts: quality.Counts) -> str:
+    if what == "precision":
+        if counts.judged == counts.flagged:
+            return f"{counts.wrong:,} of {counts.flagged:,} flagged, known: all were judged."
+        return f"{counts.judged:,} of {counts.flagged:,} flagged were judged."
+    return (
+        f"{counts.passed_by_lot:,} judged by lot of the {counts.passed:,} that passed, and "
+        f"{counts.judged:,} of {counts.flagged:,} flagged."
+    )
 
 
 def _row(week: quality.Week) -> dict[str, object]:

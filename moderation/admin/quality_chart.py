@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
 
-from moderation.clip.statistics.audit_estimate import Figure
+from moderation.clip.statistics.catalogue_estimate import Answer, Figure
 
 from .chart import Chart, Dot, Frame, Line
+from .shares import words
 
 _FRAME = Frame(width=640, height=190, left=46, right=628, top=12, bottom=160, tick_y=182, inset=8)
 _LABELS = 6
@@ -18,8 +19,11 @@ _SCALES = (0.02, 0.05, 0.1, 0.2, 0.4, 1.0)
 Weeks = Sequence[tuple[date, Figure | None]]
 
 
-def chart(name: str, explanation: str, weeks: Weeks, *, from_zero_to_one: bool) -> Chart:
+def chart(
+    name: str, explanation: str, answers: Sequence[tuple[date, Answer]], *, from_zero_to_one: bool
+) -> Chart:
     """The chart of one figure; a week without a figure leaves a gap."""
+    weeks: Weeks = [(start, one if isinstance(one, Figure) else None) for start, one in answers]
     highest = max((figure.high for _, figure in weeks if figure), default=1.0)
     scale = 1.0 if from_zero_to_one else next(s for s in _SCALES if highest <= s)
     across = (0, len(weeks) - 1) if len(weeks) != 1 else (-1, 1)  # a lone week in the middle
@@ -59,14 +63,6 @@ def _line(drawing: Chart, run: list[tuple[int, date, Figure]]) -> Line:
     ]
     points = drawing.points([(number, figure.value) for number, _, figure in run])
     return Line(points, band=" ".join(above + below), dots=dots)
-
-
-def words(figure: Figure | None) -> str:
-    """“76% (71–80%)”, with a decimal where shares are small; a dash where unknown."""
-    if figure is None:
-        return "–"
-    digits = 1 if figure.high < 0.2 else 0
-    return f"{figure.value:.{digits}%} ({100 * figure.low:.{digits}f}–{figure.high:.{digits}%})"
 
 
 def _percent(value: float, scale: float) -> str:

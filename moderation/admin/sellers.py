@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from moderation.services.measures import seller_panel
 
-from . import quality_chart
+from . import shares
 
 _LONGEST = 100
 
@@ -44,7 +44,7 @@ def urls(site: AdminSite) -> list[URLPattern]:
         context = {
             "title": panel.seller,
             "panel": panel,
-            "share": quality_chart.words(panel.confirmed_share),
+            "share": shares.words(panel.confirmed_share),
         }
         return TemplateResponse(
             request, "admin/sellers/seller.html", site.each_context(request) | context

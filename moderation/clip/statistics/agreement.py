@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .audit_estimate import Figure
+from .catalogue_estimate import Figure
 
 _DRAWS = 4000
 _SEED = 20_250_101

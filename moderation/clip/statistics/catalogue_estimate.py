@@ -5,10 +5,10 @@ lot: the finite-population Bayes of Ghosh and Meeden (1997). Figures of the whol
 cells, their intervals quantiles of many draws; what was judged as a whole has no interval. Where
 people were asked and could not tell, the interval holds whatever these may be (Manski 1990).
 
-A prior in each of many cells would add up to a prior opinion of the whole. So each cell takes one
-label's worth of the mean of its side, and only the cell whose labels stand for most products
-Kerman's neutral prior (2011), of thirds, as the intervals of Fay and Feuer (1997) do for weighted
-sums. Numpy only; same counts, same result.
+A prior in each of many cells would add up to a prior opinion of the whole. So only the cell
+whose labels stand for most products takes Kerman's neutral one (2011), of thirds, as the intervals
+of Fay and Feuer (1997) do for weighted sums; the others take one label's worth of the mean of their
+side. Numpy only; same counts, same result.
 """
 
 from __future__ import annotations
@@ -143,10 +143,10 @@ def posterior(cells: Sequence[Cell], *, seed: int = _SEED) -> Posterior:
     sums = {flag: np.zeros((2, _DRAWS)) for flag in (True, False)}
     for flag in sums:
         side = [cell for cell in cells if cell.flagged == flag]
-        mean, heaviest = _mean(side), max(side, key=_weight, default=None)
+        mean, heaviest = _mean(side), _heaviest(side)
         for cell in side:
-            extra = _PRIOR if cell is heaviest else 0.0
-            sums[flag] += _draw(cell, rng, wrong=mean + extra, right=1 - mean + extra)
+            prior = (_PRIOR, _PRIOR) if cell is heaviest else (mean, 1 - mean)
+            sums[flag] += _draw(cell, rng, prior=prior)
     return Posterior(
         flagged=_size([cell for cell in cells if cell.flagged]),
         total=_size(cells),
@@ -155,10 +155,10 @@ def posterior(cells: Sequence[Cell], *, seed: int = _SEED) -> Posterior:
     )
 
 
-def _draw(cell: Cell, rng: np.random.Generator, *, wrong: float, right: float) -> np.ndarray:
-    """Likely numbers of mismatches of a cell, as in `Posterior`; `wrong`, `right`: its prior."""
+def _draw(cell: Cell, rng: np.random.Generator, *, prior: tuple[float, float]) -> np.ndarray:
+    """Likely numbers of mismatches of a cell, as in `Posterior`; `prior`: labels of either kind."""
     drawn, bad = cell.drawn
-    share = _share(bad + wrong, drawn - bad + right, rng)
+    share = _share(bad + prior[0], drawn - bad + prior[1], rng)
     doubt = _share(cell.unclear, cell.lot_judged + 0.5, rng)
     left = cell.lot - cell.lot_judged
     unclear = np.maximum(rng.binomial(left, doubt, _DRAWS), cell.unclear)
@@ -185,19 +185,21 @@ def _mean(side: Sequence[Cell]) -> float:
     return wrong / sum(sizes) if known else 0.5
 
 
-def _weight(cell: Cell) -> float:
-    """For how many products that were not judged one label of the cell stands."""
-    return cell.unjudged / max(cell.drawn[0], 1)
+def _heaviest(side: Sequence[Cell]) -> Cell | None:
+    """The cell one label of which stands for most products that were not judged."""
+    return max(side, key=lambda cell: cell.unjudged / max(cell.drawn[0], 1), default=None)
 
 
 def _wrong(side: Sequence[Cell]) -> float:
-    mean = _mean(side)
-    return sum(_expected(cell, mean=mean) for cell in side)
+    """How many mismatches there are in a side, the most likely number."""
+    mean, heaviest = _mean(side), _heaviest(side)
+    return sum(_expected(cell, mean=mean, own=0 if cell is heaviest else 1) for cell in side)
 
 
-def _expected(cell: Cell, *, mean: float) -> float:
+def _expected(cell: Cell, *, mean: float, own: int) -> float:
+    """Of a cell; the mean of the side counts as so many labels of its own."""
     drawn, bad = cell.drawn
-    share = (bad + mean) / (drawn + 1)
+    share = (bad + own * mean) / (drawn + own) if drawn + own else mean
     left = cell.others - cell.open_judged
     others = min(max(cell.others * share - cell.open_wrong, 0.0), left)
     return cell.lot_wrong + (cell.lot - cell.lot_judged) * share + cell.open_wrong + others

@@ -7,27 +7,43 @@ from statistics import NormalDist
 
 import numpy as np
 
-from .audit_estimate import Stratum, posterior
+from .catalogue_estimate import posterior
+from .cells import Cell
 
 # An unchanged catalogue raises an alarm in at most about one look in a hundred, all tests together.
 FALSE_ALARMS = 0.01
 _TESTS = 3
+_POWER = 0.8
 
 # A smaller shift of the scores is no alarm, however sure (Siddiqi 2006: 0.1 small, 0.25 large).
 PSI_MATTERS = 0.2
 _BINS = 10
 
 
-def share_changed(before: Sequence[Stratum], now: Sequence[Stratum], *, what: str) -> bool:
-    """Whether `what` ("prevalence" or "precision") surely differs between two times.
+def share_changed(before: Sequence[Cell], now: Sequence[Cell], *, what: str) -> bool:
+    """Whether `what` ("prevalence" or "precision") surely differs between two parts of a catalogue.
 
     The interval of the difference, at the level that keeps `FALSE_ALARMS`, excludes zero.
     """
+    low, high = _difference(before, now, what=what)
     tail = FALSE_ALARMS / _TESTS / 2
+    return bool(np.quantile(low, tail) > 0 or np.quantile(high, 1 - tail) < 0)
+
+
+def noticed(before: Sequence[Cell], now: Sequence[Cell], *, what: str) -> float:
+    """A change of this size would be noticed in four cases of five."""
+    low, high = _difference(before, now, what=what)
+    z = NormalDist().inv_cdf(1 - FALSE_ALARMS / _TESTS / 2) + NormalDist().inv_cdf(_POWER)
+    return float(z * max(low.std(), high.std()) + (high.mean() - low.mean()) / 2)
+
+
+def _difference(
+    before: Sequence[Cell], now: Sequence[Cell], *, what: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws of its least and its greatest change, with the unclear on whatever side, [draws]."""
     previous = getattr(posterior(before, seed=1), what)
     present = getattr(posterior(now, seed=2), what)
-    low, high = np.quantile(present - previous, [tail, 1 - tail])
-    return bool(low > 0 or high < 0)
+    return present[0] - previous[1], present[1] - previous[0]
 
 
 def stability_index(before: np.ndarray, now: np.ndarray) -> float:

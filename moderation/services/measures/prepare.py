@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moderation.clip.errors import ModelError
 
+from ..estimates import figures
 from ..registry import versions
 from ..release import known_scores
 from ..scoring import stale
@@ -12,6 +13,7 @@ from . import quality, unread_texts
 
 def prepare_figures() -> None:
     """Refresh what was found some minutes ago; what is found quickly costs no more than that."""
+    figures.prepare_overall()
     quality.prepare_quality()
     try:
         version = versions.current()

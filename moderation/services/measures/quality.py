@@ -1,11 +1,13 @@
-"""Quality over time, from the blind audit: week by week, on the whole, and whether it drifts.
+"""Quality: how good the model is on the present catalogue, how people agree, and what drifts.
 
-A product counts in the week in which it came into the queue (`quality_strata`).
+By week: a week's products are those that came in then, with their scores and verdicts of today. So
+weeks can be compared whatever changed since, threshold, shares of the sample or model.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,30 +16,30 @@ import numpy as np
 from django.db.models import Count, OuterRef, Subquery
 from django.utils import timezone
 
-from moderation.clip.statistics import agreement, drift
-from moderation.clip.statistics.audit_estimate import AuditEstimate, Figure, estimate
-from moderation.models import Decision, Product, ReviewItem
+from moderation.clip.statistics import agreement
+from moderation.clip.statistics.catalogue_estimate import CatalogueEstimate, Figure, estimate
+from moderation.clip.statistics.cells import Cell
+from moderation.models import Decision, ReviewItem
 
+from ..estimates import figures, present
 from ..queries import cache
-from .quality_strata import Counts, Key, groups_since, of_weeks, strata_of
+from . import drifting
+from .drifting import Watch
 
 CONFIRM, DISMISS = Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS
 
 WEEKS = 26
-# The last weeks are compared with those before.
-RECENT_WEEKS, FORMER_WEEKS = 4, 12
-RECENT_SCORES, FORMER_SCORES = 2000, 8000
 
 
 @dataclass(frozen=True)
 class Week:
-    """The products that came into the queue in the seven days from `start`."""
+    """The present products that came in in the seven days from `start`."""
 
     start: date
+    products: int
     flagged: int
     judged: int
-    judged_passed: int
-    estimate: AuditEstimate
+    estimate: CatalogueEstimate
 
 
 @dataclass(frozen=True)
@@ -51,22 +53,28 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """Of the whole catalogue: how much there is, and how much of it people judged."""
+
+    flagged: int
+    judged: int  # of the flagged
+    wrong: int  # of these
+    passed: int
+    passed_judged: int
+    passed_by_lot: int
+    unclear: int  # of the random sample: asked, and nobody could tell
+
+
+@dataclass(frozen=True)
 class Quality:
-    """All that the page shows."""
+    """All that the page shows but the figures of the whole catalogue (`estimates.figures`)."""
 
     weeks: list[Week]
-    overall: AuditEstimate
-    judged_passed: int
-    waiting: int
+    counts: Counts
+    waiting: int  # of the random sample
     agreement: Agreement
-    alarms: list[str]
-    is_watched: bool
+    watch: Watch
     cached_since: datetime | None = None  # None: as it is now
-
-    @property
-    def judged_flagged(self) -> int:
-        """Blind, of all weeks."""
-        return sum(week.judged - week.judged_passed for week in self.weeks)
 
 
 def quality(*, weeks: int = WEEKS) -> Quality:
@@ -87,21 +95,16 @@ def _depends_on(monday: datetime, weeks: int) -> Any:
 
 
 def _find(monday: datetime, weeks: int) -> Quality:
+    readings = present.by_week()
     since = monday - timedelta(weeks=weeks - 1)
-    groups = groups_since(since)
     starts = [(since + timedelta(weeks=number)).date() for number in range(weeks)]
-    first = next((n for n, start in enumerate(starts) if of_weeks(groups, [start])), weeks)
-    series = [_week(start, of_weeks(groups, [start])) for start in starts[first:]]
-    now = starts[-RECENT_WEEKS:]
-    before = starts[-RECENT_WEEKS - FORMER_WEEKS : -RECENT_WEEKS]
+    first = next((n for n, start in enumerate(starts) if start in readings), weeks)
     return Quality(
-        weeks=series,
-        overall=estimate(strata_of(groups)),
-        judged_passed=sum(week.judged_passed for week in series),
+        weeks=[_week(start, readings.get(start, present.NOTHING)) for start in starts[first:]],
+        counts=_counts(figures.cells(present.whole(readings.values()))),
         waiting=ReviewItem.objects.open().filter(in_audit=True).count(),
         agreement=_agreement(since),
-        alarms=_alarms(of_weeks(groups, before), of_weeks(groups, now)),
-        is_watched=_can_compare(of_weeks(groups, before), of_weeks(groups, now)),
+        watch=drifting.watch(readings, monday=monday.date()),
     )
 
 
@@ -110,14 +113,28 @@ def _monday() -> datetime:
     return today - timedelta(days=today.weekday())
 
 
-def _week(start: date, groups: dict[Key, Counts]) -> Week:
-    judged_passed = sum(counts.judged for key, counts in groups.items() if not key.flagged)
+def _week(start: date, reading: present.Reading) -> Week:
+    cells = figures.cells(reading)
     return Week(
         start=start,
-        flagged=sum(counts.items for key, counts in groups.items() if key.flagged),
-        judged=sum(counts.judged for counts in groups.values()),
-        judged_passed=judged_passed,
-        estimate=estimate(strata_of(groups)),
+        products=sum(cell.size for cell in cells),
+        flagged=sum(cell.size for cell in cells if cell.flagged),
+        judged=sum(cell.judged for cell in cells),
+        estimate=estimate(cells),
+    )
+
+
+def _counts(cells: Sequence[Cell]) -> Counts:
+    flagged = [cell for cell in cells if cell.flagged]
+    passed = [cell for cell in cells if not cell.flagged]
+    return Counts(
+        flagged=sum(cell.size for cell in flagged),
+        judged=sum(cell.judged for cell in flagged),
+        wrong=sum(cell.wrong for cell in flagged),
+        passed=sum(cell.size for cell in passed),
+        passed_judged=sum(cell.judged for cell in passed),
+        passed_by_lot=sum(cell.lot_judged for cell in passed),
+        unclear=sum(cell.unclear for cell in cells),
     )
 
 
@@ -145,43 +162,3 @@ def _agreement(since: datetime) -> Agreement:
     verdicts = (CONFIRM, DISMISS)
     counts = np.array([[table[one, other] for other in verdicts] for one in verdicts])
     return Agreement(int(counts.sum()), int(counts.trace()), unclear, agreement.kappa(counts))
-
-
-# ── Drift ─────────────────────────────────────────────────────────────────────────────────────
-def _can_compare(before: dict[Key, Counts], now: dict[Key, Counts]) -> bool:
-    return all(estimate(strata_of(groups)).prevalence is not None for groups in (before, now))
-
-
-def _alarms(before: dict[Key, Counts], now: dict[Key, Counts]) -> list[str]:
-    alarms = []
-    previous, present = strata_of(before), strata_of(now)
-    words = {"prevalence": "share of wrong listings", "precision": "precision of the flags"}
-    for what, name in words.items():
-        was, is_now = (getattr(estimate(strata), what) for strata in (previous, present))
-        if was and is_now and drift.share_changed(previous, present, what=what):
-            direction = "risen" if is_now.value > was.value else "fallen"
-            alarms.append(
-                f"The {name} has {direction} from {was.value:.1%} to {is_now.value:.1%} "
-                f"in the last {RECENT_WEEKS} weeks."
-            )
-    if _scores_moved():
-        alarms.append(
-            f"The newest {RECENT_SCORES:,} products score otherwise than those before them: other "
-            "products come in, or other photos or texts of them."
-        )
-    return alarms
-
-
-def _scores_moved() -> bool:
-    """Whether the newest products score otherwise than those before, by the same version."""
-    rows = list(
-        Product.objects.present()
-        .filter(analysis__similarity__isnull=False)
-        .order_by("-pk")
-        .values_list("analysis__model_version_id", "analysis__similarity")[
-            : RECENT_SCORES + FORMER_SCORES
-        ]
-    )
-    scores = np.array([score for version, score in rows if version == rows[0][0]])
-    before, now = scores[RECENT_SCORES:], scores[:RECENT_SCORES]
-    return len(before) >= RECENT_SCORES and drift.scores_changed(before, now)

@@ -15,7 +15,7 @@ from django.db.models import Count as CountOf
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from moderation.clip.statistics.audit_estimate import Figure
+from moderation.clip.statistics.catalogue_estimate import Figure
 from moderation.models import Decision, Product, ReviewItem
 from moderation.models.querysets import ReviewItemQuerySet
 
