@@ -19,7 +19,6 @@ WRONG, RIGHT, UNCLEAR = 1, 0, -1
 
 # Fewer labels by lot do not speak for a cell.
 FEWEST = 2
-# Of what was not drawn: where so much was judged, it speaks for the rest like the sample.
 CENSUS = 0.95
 # Two distributions lie further apart by chance in one of a thousand cases (Kolmogorov 1933).
 _SURELY = 1.95
@@ -98,9 +97,14 @@ class Cell:
         return self.size - self.judged
 
     @property
+    def is_census(self) -> bool:
+        """Whether (nearly) all was judged that was not drawn; so it is as fair as the sample."""
+        return self.open_judged > 0 and self.open_judged >= CENSUS * self.others
+
+    @property
     def drawn(self) -> tuple[int, int]:
         """How many labels speak for what was not judged, and how many of them are mismatches."""
-        if self.open_judged and self.open_judged >= CENSUS * self.others:
+        if self.is_census:
             return self.judged, self.wrong
         return self.lot_judged, self.lot_wrong
 
@@ -114,7 +118,7 @@ def cells_of(listings: Listings, answers: Answers, *, threshold: float) -> list[
     """The cells of a catalogue of which all that scores below the threshold is flagged.
 
     What was drawn alike is one cell on each side, cut where people judged far more on one hand than
-    on the other (a front of the queue), as long as enough speaks for each part.
+    on the other (a front of the queue), where enough speaks for each part or one was judged whole.
     """
     found = []
     for draw in np.unique(listings.draws):
@@ -156,10 +160,12 @@ def _fronts(listings: Listings, answers: Answers) -> list[float]:
     while parts:
         low, high = parts.pop(0)
         for cut in _changes(_between(groups, low, high), _between(answers, low, high)):
-            halves = [(low, cut), (cut, high)]
-            if all(_cell(groups, answers, between=h, flagged=True).is_known for h in halves):
+            ends = [(low, cut), (cut, high)]
+            halves = [_cell(groups, answers, between=end, flagged=True) for end in ends]
+            # Behind a front where all was judged is something else, even if nothing speaks for it.
+            if all(half.is_known for half in halves) or any(half.is_census for half in halves):
                 cuts.append(cut)
-                parts += halves
+                parts += ends
                 break
     return sorted(cuts)
 
