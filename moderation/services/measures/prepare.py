@@ -5,6 +5,7 @@ from __future__ import annotations
 from moderation.clip.errors import ModelError
 
 from ..estimates import figures
+from ..queue import draws
 from ..registry import versions
 from ..release import known_scores
 from ..scoring import stale
@@ -13,6 +14,7 @@ from . import quality, unread_texts
 
 def prepare_figures() -> None:
     """Refresh what was found some minutes ago; what is found quickly costs no more than that."""
+    draws.mark_unmarked()
     figures.prepare_overall()
     quality.prepare_quality()
     try:
