@@ -58,7 +58,7 @@ def better(
     old = RankedPairs.of(judged.labels, active.similarity)
     new = RankedPairs.of(judged.labels, candidate.similarity)
     before, after, values = _compared("ap", old, new, resampling)
-    low = _surely_above(after - before, values, judged, attempt)
+    low = surely_above(after - before, values, judged, attempt)
     moved = "rises" if after >= before else "falls"
     return Check(
         "better",
@@ -84,7 +84,7 @@ def _better_probabilities(
     old = Probabilities(judged.labels, active.p_mismatch)
     new = Probabilities(judged.labels, candidate.p_mismatch)
     before, after, values = _compared("brier", old, new, resampling)
-    low = _surely_above(before - after, -values, judged, attempt)
+    low = surely_above(before - after, -values, judged, attempt)
     return Check(
         "better",
         after < before and low > 0,
@@ -96,7 +96,7 @@ def _better_probabilities(
     )
 
 
-def _surely_above(change: float, values: np.ndarray, judged: JudgedPairs, attempt: int) -> float:
+def surely_above(change: float, values: np.ndarray, judged: JudgedPairs, attempt: int) -> float:
     """What the change exceeds but for the allowed error: the lower of two bounds.
 
     The bootstrap's percentile knows how lopsided the figure is, but resolves no error below that of

@@ -21,6 +21,7 @@ from django.db.models import Q
 
 from moderation.models import Evaluation, ModelVersion
 
+from ..registry.version_log import PREVALENCE
 from .judged_pairs import LabelledPair
 
 GOLD_AND_AUDIT = "gold and audit"  # the name of these pairs in `Evaluation.dataset`
@@ -41,7 +42,7 @@ class Attempt:
 def contender(version: ModelVersion) -> str:
     """What of a version a comparison is about: its weights and its curve, whatever its name."""
     # The audited share of mismatches belongs to the shop, not to what is tried.
-    curve = {name: value for name, value in version.calibration.items() if name != "prevalence"}
+    curve = {name: value for name, value in version.calibration.items() if name != PREVALENCE}
     what = [version.weights_sha256 or version.pk, version.files_sha256]
     said = json.dumps([*what, version.platt_a, version.platt_b, curve], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:16]
