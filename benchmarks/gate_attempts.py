@@ -168,7 +168,8 @@ def as_text(row: dict[str, Any]) -> str:
     return (
         f"{row['design']:5} {row['mismatches']:3} mismatches, {row['sets']} sets: one of "
         f"{ATTEMPTS} equal ones passed in {row['any before']:.1%} before and {row['any']:.1%} now "
-        f"(the first in {row['first before']:.1%} and {row['first']:.1%}; Ladder {row['any ladder']:.1%}); "
+        f"(the first in {row['first before']:.1%} and {row['first']:.1%}; "
+        f"Ladder {row['any ladder']:.1%}); "
         f"a better one in {row['better before']:.1%} before, now at {better}"
     )
 
