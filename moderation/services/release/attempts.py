@@ -45,7 +45,8 @@ def contender(version: ModelVersion) -> str:
     curve = {name: value for name, value in version.calibration.items() if name != PREVALENCE}
     what = [version.weights_sha256 or version.pk, version.files_sha256]
     said = json.dumps([*what, version.platt_a, version.platt_b, curve], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    # With a letter first: SQLite's JSON would give a hash of digits back as a number.
+    return f"c{hashlib.sha256(said.encode()).hexdigest()[:16]}"
 
 
 def this_one(
