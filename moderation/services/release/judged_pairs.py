@@ -16,6 +16,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -47,6 +48,7 @@ class LabelledPair:
     stratum: str = ""
     source: str = ""
     traits: thresholds.Traits = ()
+    judged_at: datetime | None = None  # for the first time
 
 
 def gold_and_audit(
@@ -93,18 +95,20 @@ def _decided() -> list[LabelledPair]:
         Q(item__in_audit=True) | among("analysis__product", [product for product, _ in agreed])
     )
     newest: dict[tuple[int, str], LabelledPair] = {}
+    first: dict[tuple[int, str], datetime] = {}
     for row in chosen.order_by("pk").values(*_COLUMNS, in_audit=F("item__in_audit")).iterator():
         key = row["analysis__product"], row["analysis__content_hash"]
+        first.setdefault(key, row["created_at"])
         external_id = row["analysis__product__external_id"]
         gold = agreed.get(key, False) and sampling.drawn_for_gold(external_id)
         drawn = row["in_audit"] or (key in newest and newest[key].source == AUDIT)
         if gold or drawn:
             newest[key] = _pair(row, source=GOLD if gold else AUDIT)
-    return list(newest.values())
+    return [replace(pair, judged_at=first[key]) for key, pair in newest.items()]
 
 
 _COLUMNS = (
-    *("verdict", "reason", "stratum", "sampling_probability", "analysis__product"),
+    *("verdict", "reason", "stratum", "sampling_probability", "created_at", "analysis__product"),
     *("analysis__product__external_id", "analysis__product__category__name"),
     *("analysis__content_hash", "analysis__image", "analysis__image_sha256", "analysis__text"),
     *thresholds.columns("analysis__product__"),
