@@ -26,6 +26,7 @@ from moderation.models import Decision, ModelVersion, ReviewItem
 
 from ..datasets.dataset_rows import label_of
 from ..queries.one_parameter import among
+from ..queries.streamed import streamed
 from ..rules import photos, sampling, thresholds
 from .learned_from import learned_from
 
@@ -93,13 +94,15 @@ def _decided() -> list[LabelledPair]:
         Q(item__in_audit=True) | among("analysis__product", [product for product, _ in agreed])
     )
     newest: dict[tuple[int, str], LabelledPair] = {}
-    for row in chosen.order_by("pk").values(*_COLUMNS, in_audit=F("item__in_audit")).iterator():
-        key = row["analysis__product"], row["analysis__content_hash"]
-        external_id = row["analysis__product__external_id"]
-        gold = agreed.get(key, False) and sampling.drawn_for_gold(external_id)
-        drawn = row["in_audit"] or (key in newest and newest[key].source == AUDIT)
-        if gold or drawn:
-            newest[key] = _pair(row, source=GOLD if gold else AUDIT)
+    columns = chosen.order_by("pk").values(*_COLUMNS, in_audit=F("item__in_audit"))
+    with streamed(columns) as rows:
+        for row in rows:
+            key = row["analysis__product"], row["analysis__content_hash"]
+            external_id = row["analysis__product__external_id"]
+            gold = agreed.get(key, False) and sampling.drawn_for_gold(external_id)
+            drawn = row["in_audit"] or (key in newest and newest[key].source == AUDIT)
+            if gold or drawn:
+                newest[key] = _pair(row, source=GOLD if gold else AUDIT)
     return list(newest.values())
 
 
