@@ -27,6 +27,7 @@ from moderation.models import Decision, ModelVersion, ReviewItem
 
 from ..datasets.dataset_rows import label_of
 from ..queries.one_parameter import among
+from ..queries.streamed import streamed
 from ..rules import photos, sampling, thresholds
 from .learned_from import learned_from
 
@@ -96,14 +97,16 @@ def _decided() -> list[LabelledPair]:
     )
     newest: dict[tuple[int, str], LabelledPair] = {}
     first: dict[tuple[int, str], datetime] = {}
-    for row in chosen.order_by("pk").values(*_COLUMNS, in_audit=F("item__in_audit")).iterator():
-        key = row["analysis__product"], row["analysis__content_hash"]
-        first.setdefault(key, row["created_at"])
-        external_id = row["analysis__product__external_id"]
-        gold = agreed.get(key, False) and sampling.drawn_for_gold(external_id)
-        drawn = row["in_audit"] or (key in newest and newest[key].source == AUDIT)
-        if gold or drawn:
-            newest[key] = _pair(row, source=GOLD if gold else AUDIT)
+    columns = chosen.order_by("pk").values(*_COLUMNS, in_audit=F("item__in_audit"))
+    with streamed(columns) as rows:
+        for row in rows:
+            key = row["analysis__product"], row["analysis__content_hash"]
+            first.setdefault(key, row["created_at"])
+            external_id = row["analysis__product__external_id"]
+            gold = agreed.get(key, False) and sampling.drawn_for_gold(external_id)
+            drawn = row["in_audit"] or (key in newest and newest[key].source == AUDIT)
+            if gold or drawn:
+                newest[key] = _pair(row, source=GOLD if gold else AUDIT)
     return [replace(pair, judged_at=first[key]) for key, pair in newest.items()]
 
 
