@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
-from moderation.services.measures import queue_forecast, queue_health, team_figures
+from moderation.services.measures import queue_forecast, queue_health, team_figures, working_time
 from moderation.services.retention import log
 from moderation.services.retention.log import LastRun
 from moderation.services.retention.periods import PERIODS, Period
@@ -50,7 +50,10 @@ def urls(site: AdminSite) -> list[URLPattern]:
             "days": days,
             "periods": [(number, _period(number)) for number in team_figures.PERIODS],
             "rows": [_row(one) for one in rows],
-            "longest_gap": team_figures.LONGEST_GAP.seconds // 60,
+            "times": working_time.TIMES,
+            "shortest_break": working_time.SHORTEST_BREAK.seconds // 60,
+            "longest_work": working_time.LONGEST_WORK.seconds // 60,
+            "least_acts": working_time.LEAST_GAPS,
             "most_pairs": team_figures.MOST_PAIRS,
             "least_active": team_figures.LEAST_ACTIVE.seconds // 60,
         }
@@ -84,7 +87,7 @@ def _row(one: team_figures.Figures) -> dict[str, object]:
     """A line of the table, in words."""
     return {
         "one": one,
-        "active": clipmod.duration(one.active.total_seconds()),
+        "active": clipmod.duration(one.active.total_seconds()) if one.active else "–",
         "confirmed": quality_chart.words(one.confirmed),
         "agreement": quality_chart.words(one.agreement),
     }

@@ -214,21 +214,28 @@ def figures(name: str, *, days: int = 7, only: User | None = None) -> team_figur
     return next(one for one in team_figures.team_figures(days=days, only=only) if one.name == name)
 
 
-def test_idle_time_counts_two_minutes_at_most(
+@pytest.mark.any_database
+def test_working_time_leaves_breaks_out_and_is_told_from_enough_acts(
     make_item: MakeItem, make_user: MakeUser, decide: Make
 ) -> None:
     anna, ben = make_user("anna"), make_user("ben")
     item = make_item("A1")
-    for minutes in (300, 299, 200, 199.5):  # gaps of 60 s, 99 minutes and 30 s
-        decide(item, anna, ago=timedelta(minutes=minutes))
-    decide(item, ben, ago=timedelta(minutes=250))  # in between, and nobody's break but his
+    for number in range(60):  # five minutes each, with a break of an hour in the middle
+        ago = timedelta(minutes=5 * (60 - number) + 60 * (number < 30))
+        decide(item, anna, ago=ago)
+        if number < 20:  # in between, and nobody's break but his
+            decide(item, ben, ago=ago - timedelta(minutes=2))
     skip = Skip.objects.create(item=item, moderator=anna)
-    Skip.objects.filter(pk=skip.pk).update(created_at=timezone.now() - timedelta(minutes=199))
+    Skip.objects.filter(pk=skip.pk).update(created_at=timezone.now())
 
-    assert figures("anna").active.total_seconds() == pytest.approx(60 + 120 + 30 + 30, abs=0.1)
-    assert figures("anna", only=anna).active == figures("anna").active
-    assert figures("ben").active == timedelta(0)
-    assert figures("anna").per_hour is None  # of four minutes nothing can be told
+    found = figures("anna")
+    assert found.active is not None
+    assert found.active.total_seconds() == pytest.approx(60 * 300, rel=0.01)
+    assert found.per_hour == pytest.approx(12, rel=0.01)
+    assert figures("anna", only=anna).active == found.active
+    assert figures("ben").active is None and figures("ben").per_hour is None
+    page = as_user(ben).get("/admin/team/").content.decode()
+    assert "told from 50 acts on" in page and "<td>–</td>" in page
 
 
 def test_what_somebody_did_in_a_period(
@@ -260,9 +267,7 @@ def test_what_somebody_did_in_a_period(
     assert day.confirmed.low < 9 / 13 < day.confirmed.high
     assert (day.median_seconds, day.skips, day.escalations, day.undone) == (6.0, 1, 1, 1)
     assert day.undo_share == pytest.approx(1 / 13)
-    # Twelve gaps of a minute, one more to the undo, and the break before the skip.
-    assert day.active.total_seconds() == pytest.approx(13 * 60 + 120, abs=1)
-    assert day.per_hour == pytest.approx(13 / (15 / 60), rel=0.01)
+    assert day.active is None and day.per_hour is None  # of so few acts
 
 
 def test_agreement_counts_for_both_and_leaves_out_what_nobody_could_tell(
