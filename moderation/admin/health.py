@@ -10,6 +10,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
 from moderation.services.measures import queue_forecast, queue_health, team_figures, working_time
+from moderation.services.queue import second_person
 from moderation.services.retention import log
 from moderation.services.retention.log import LastRun
 from moderation.services.retention.periods import PERIODS, Period
@@ -26,11 +27,14 @@ def urls(site: AdminSite) -> list[URLPattern]:
     may_look = permission_required("moderation.view_reviewitem", raise_exception=True)
 
     def health(request: HttpRequest) -> HttpResponse:
-        found = queue_health.queue_health()
+        found, needs_second = queue_health.queue_health(), second_person.waiting()
         context = {
             "title": "State of the queue",
             "found": found,
-            "forecast": queue_forecast.forecast(found.open, queue_forecast.pace()),
+            "forecast": queue_forecast.forecast(
+                found.open, queue_forecast.pace(), needs_second=needs_second
+            ),
+            "needs_second": needs_second,
             "forecast_days": queue_forecast.MOST_DAYS,
             "kept": _kept(last := log.last_run()),
             "last_run": last,

@@ -74,10 +74,13 @@ def _for_people(items: ReviewItemQuerySet) -> ReviewItemQuerySet:
     return items.filter(~Exists(by_itself))
 
 
-def forecast(waiting: Count, pace: Pace) -> str:
-    """When nothing waits any more, in words."""
+def forecast(waiting: Count, pace: Pace, *, needs_second: int = 0) -> str:
+    """When nothing waits any more, in words. `needs_second` of them nobody there can decide."""
     if not waiting.number:
         return "The queue is empty."
+    if not waiting.is_more and waiting.number <= needs_second:
+        return "Not while one person alone may decide: all that is open needs a second one."
+    waiting = Count(waiting.number - needs_second, waiting.is_more)
     if not pace.days:
         return "No forecast yet: the queue is younger than a day."
     usual = pace.usual
