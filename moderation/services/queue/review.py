@@ -262,7 +262,7 @@ def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
     """
     if len(note) > NOTE_LENGTH:
         raise ReviewError(f"The note has {len(note)} characters; at most {NOTE_LENGTH} are kept.")
-    item = ReviewItem.objects.get(pk=item.pk)
+    item = ReviewItem.objects.select_related("analysis").get(pk=item.pk)
     if item.escalated_at is not None:
         raise ReviewError("This item waits for a lead already.")
     if not others.is_another(review_claims.RESOLVE, than=moderator):
@@ -274,6 +274,13 @@ def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
         escalated_by=moderator,
         escalation=Escalation.ASKED,
         escalation_note=note,
+        escalated_blind=_was_shown_blind(item),
         **review_claims.FREE,
     ):
         raise AlreadyDecided(who_was_faster(item, asking=moderator))
+
+
+def _was_shown_blind(item: ReviewItem) -> bool:
+    """Whether who has it in hand saw nothing of the model: a new score may have drawn it since."""
+    scored, taken = item.analysis.finished_at, item.claimed_at
+    return item.is_blind and not (scored and taken and scored > taken)
