@@ -265,7 +265,10 @@ def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
     item = ReviewItem.objects.select_related("analysis").get(pk=item.pk)
     if item.escalated_at is not None:
         raise ReviewError("This item waits for a lead already.")
-    if not others.is_another(review_claims.RESOLVE, than=moderator):
+    leads = others.active_with(review_claims.RESOLVE).exclude(pk=moderator.pk)
+    if item.second_of_id is not None:  # the lead who decided first would not be given it
+        leads = leads.exclude(decisions__item=item.second_of_id)
+    if not leads.exists():
         raise ReviewError("There is no other lead who could decide it: skip it instead.")
     _check_allowed(item, moderator=moderator)
     free_or_mine = ReviewItem.objects.free_for(moderator).not_escalated().filter(pk=item.pk)

@@ -149,3 +149,17 @@ def test_the_queue_is_not_forecast_by_what_nobody_can_decide(
     make_item("B1")
     assert "needs a second one" not in text_of(as_user(owner), "/admin/health/")
     assert "Look at the next listing" in text_of(as_user(owner), "/admin/")
+
+
+def test_a_second_opinion_is_not_escalated_to_the_lead_who_gave_the_first(
+    owner: User, make_item: MakeItem, make_user: MakeUser
+) -> None:
+    ben = make_user("ben")
+    decide(make_item("A1"), owner)
+    second = review_claims.claim_next(ben)
+    assert second is not None
+    with pytest.raises(review.ReviewError, match="There is no other lead"):
+        review.escalate(second, moderator=ben)
+
+    make_user("lea", group="lead")
+    review.escalate(second, moderator=ben)
