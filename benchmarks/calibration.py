@@ -1,4 +1,4 @@
-"""Whether probabilities and thresholds keep their word: ECE, precision and recall targets.
+"""Whether probabilities keep their word: the expected calibration error (ECE) of a shop.
 
     python -m benchmarks.calibration ../shared/catalogue
 
@@ -8,8 +8,7 @@ designs: "random" (all drawn at random) and "queue" (the 700 most suspicious, an
 random from the rest, weighted by 1 / probability). Calibrations are fitted to a shop of one half of
 the pictures and judged on one of the other: on its catalogue, and on its queue (the lowest tenth).
 "all" fits them to every product, which shows how much of the ECE is not for lack of labels but
-because the halves hold other pictures. A precision target is missed where the threshold's
-precision in the shop is below it; where no threshold is warranted, nothing is missed.
+because the halves hold other pictures.
 """
 
 from __future__ import annotations
@@ -27,18 +26,8 @@ from scipy.stats import beta
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.statistics.calibration import Calibration, PlattScaling, log_odds
 from moderation.clip.statistics.calibration_choice import fit_calibration
-from moderation.clip.statistics.labelled_scores import (
-    Histogram,
-    LabelledScores,
-    grid,
-    recall,
-    wilson,
-)
 from moderation.clip.statistics.metrics import Probabilities
-from moderation.clip.statistics.precision_threshold import by_precision
 from moderation.clip.statistics.prior import is_better
-from moderation.clip.statistics.recall_threshold import by_recall
-from moderation.clip.statistics.thresholds import ChosenThreshold
 from moderation.clip.statistics.weights import flattened
 
 from . import shop_vectors
@@ -46,9 +35,7 @@ from .machine import machine
 
 PRODUCTS, PREVALENCE, LABELS, AT_RANDOM = 20_000, 0.05, 1000, 300
 QUEUE = 0.1  # the share of a shop that is taken for its queue when probabilities are judged
-PRECISIONS = ((0.5, 0.9), (0.8, 0.9), (0.9, 0.9), (0.95, 0.9), (0.9, 0.95))  # target, confidence
 SHARES, TENTHS = (0.02, 0.05, 0.2), 10  # of mismatches in other shops; parts of the flagged
-RECALLS: tuple[tuple[float, float | None], ...] = ((0.6, None), (0.8, None), (0.8, 0.9))
 
 
 @dataclass(frozen=True)
@@ -74,25 +61,18 @@ class Pairs:
         ]
         return self.take(random.permutation(np.concatenate(drawn)))
 
-    @property
-    def histogram(self) -> Histogram:
-        return Histogram.of(np.array([grid(float(score)) for score in self.scores]))
 
-
-def judged(
-    shop: Pairs, design: str, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(which products are judged, the weight of each, whether drawn at random), [LABELS] each."""
+def judged(shop: Pairs, design: str, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(which products are judged, the weight of each), [LABELS] each."""
     if design == "all":
-        return np.arange(PRODUCTS), np.ones(PRODUCTS), np.ones(PRODUCTS, dtype=bool)
+        return np.arange(PRODUCTS), np.ones(PRODUCTS)
     if design == "random":
-        drawn = random.choice(PRODUCTS, LABELS, replace=False)
-        return drawn, np.ones(LABELS), np.ones(LABELS, dtype=bool)
+        return random.choice(PRODUCTS, LABELS, replace=False), np.ones(LABELS)
     order = np.argsort(shop.scores, kind="stable")
     first = LABELS - AT_RANDOM
     drawn = np.concatenate([order[:first], random.choice(order[first:], AT_RANDOM, replace=False)])
     at_random = np.arange(LABELS) >= first
-    return drawn, np.where(at_random, (PRODUCTS - first) / AT_RANDOM, 1.0), at_random
+    return drawn, np.where(at_random, (PRODUCTS - first) / AT_RANDOM, 1.0)
 
 
 def main() -> None:
@@ -100,7 +80,6 @@ def main() -> None:
     parser.add_argument("catalogue", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("calibration-vectors.npz"))
     parser.add_argument("--seeds", type=int, default=20, help="shops to calibrate for")
-    parser.add_argument("--resamplings", type=int, default=200, help="shops for the targets")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     pairs = load(options.catalogue, options.cache)
@@ -110,7 +89,6 @@ def main() -> None:
         "ece": calibrations(pairs, seeds=options.seeds),
         "tenths": tenths(pairs),
         "rules": rules(),
-        "targets": targets(pairs, resamplings=options.resamplings),
     }
     print(json.dumps(result, indent=2) if options.json else as_text(result))
 
@@ -136,7 +114,7 @@ def calibrations(pairs: Pairs, *, seeds: int) -> list[dict[str, Any]]:
             random = np.random.default_rng(seed)
             half = random.permutation(pairs.pictures.max() + 1)[pairs.pictures] % 2 == 0
             shop, unseen = pairs.take(half).shop(random), pairs.take(~half).shop(random)
-            drawn, weights, _at_random = judged(shop, design, random)
+            drawn, weights = judged(shop, design, random)
             calibration = fit_calibration(
                 shop.scores[drawn],
                 ~shop.wrong[drawn],
@@ -267,72 +245,6 @@ def rules(*, times: int = 2000) -> list[dict[str, Any]]:
     return rows
 
 
-# ── Targets ───────────────────────────────────────────────────────────────────────────────────
-def targets(pairs: Pairs, *, resamplings: int) -> list[dict[str, Any]]:
-    """How often a target was warranted, how often it was missed, and what was reached."""
-    reached: dict[tuple[str, str, float, float | None], list[float]] = {}
-    recalls: dict[str, list[tuple[float, bool]]] = {}
-    for seed in range(resamplings):
-        for design in ("random", "queue"):
-            random = np.random.default_rng(seed)
-            shop = pairs.shop(random)
-            drawn, weights, at_random = judged(shop, design, random)
-            labels = LabelledScores(shop.scores[drawn], shop.wrong[drawn], weights, at_random)
-            labels = labels.spread_over(shop.histogram)
-            for target, confidence in PRECISIONS:
-                answer = by_precision(labels, target=target, confidence=confidence)
-                values = reached.setdefault((design, "precision", target, confidence), [])
-                if isinstance(answer, ChosenThreshold):
-                    values.append(float(shop.wrong[shop.scores < answer.threshold].mean()))
-            for target, sure in RECALLS:
-                answer = by_recall(labels, target=target, confidence=sure)
-                values = reached.setdefault((design, "recall", target, sure), [])
-                if isinstance(answer, ChosenThreshold):
-                    values.append(float((shop.scores < answer.threshold)[shop.wrong].mean()))
-            at = float(np.quantile(shop.scores, QUEUE).round(3))
-            estimate = recall(labels, at)
-            truth = float((shop.scores < at)[shop.wrong].mean())
-            if estimate:
-                inside = estimate.low <= truth <= estimate.high
-                recalls.setdefault(design, []).append((estimate.value - truth, inside))
-    rows = [
-        _row(kind, target, confidence, design, values, resamplings)
-        for (design, kind, target, confidence), values in reached.items()
-    ]
-    return rows + [
-        {
-            "labels": design,
-            "kind": "estimated recall",
-            "bias": round(float(np.mean([gap for gap, _ in found])), 4),
-            "covered": round(float(np.mean([inside for _, inside in found])), 3),
-        }
-        for design, found in recalls.items()
-    ]
-
-
-def _row(
-    kind: str,
-    target: float,
-    confidence: float | None,
-    design: str,
-    values: list[float],
-    resamplings: int,
-) -> dict[str, Any]:
-    missed = sum(value < target for value in values)
-    low, high = wilson(missed / resamplings, resamplings, confidence=0.95)
-    return {
-        "labels": design,
-        "kind": kind,
-        "target": target,
-        "confidence": confidence,
-        "warranted": len(values),
-        "missed": missed,
-        "missed_share": round(missed / resamplings, 3),
-        "missed_interval": [round(low, 3), round(high, 3)],
-        "reached": round(float(np.mean(values)), 4) if values else None,
-    }
-
-
 def as_text(result: dict[str, Any]) -> str:
     lines = [
         result["machine"],
@@ -356,20 +268,6 @@ def as_text(result: dict[str, Any]) -> str:
             f"{row['wrong']:.0%} wrong, {row['audited']:5,} audited, adopted {row['rule']:9}: "
             f"{row['adopted']:.0%} of the time, log odds off by {row['off']:.2f}, one time in "
             f"twenty by {row['worst_in_20']:.2f}"
-        )
-    for row in result["targets"]:
-        if row["kind"] == "estimated recall":
-            lines.append(
-                f"Estimated recall, labels by {row['labels']:6}: bias {row['bias']:+.4f}, the "
-                f"interval holds the truth in {row['covered']:.1%}"
-            )
-            continue
-        sure = "on the mean" if row["confidence"] is None else f"{row['confidence']:.0%} sure"
-        low, high = row["missed_interval"]
-        lines.append(
-            f"{row['kind']:9} {row['target']:.0%} {sure:11}, labels by {row['labels']:6}: "
-            f"warranted {row['warranted']:3}, missed {row['missed']:3} ({row['missed_share']:.1%}; "
-            f"{low:.1%} to {high:.1%}), reached on the mean {row['reached']}"
         )
     return "\n".join(lines)
 

@@ -129,8 +129,8 @@ class Shop:
         return None, None
 
     # ── What is told, and what is true ────────────────────────────────────────────────────────
-    def cells(self, threshold: float | None = None) -> list[Cell]:
-        """As `estimates.present` reads them."""
+    def read(self) -> tuple[Listings, Answers]:
+        """As `estimates.present` reads it."""
         drawn = (self.number < self.audit_share) | (self.gold < self.gold_share)
         by_lot = drawn & ~self.openly
         shares = np.stack([self.audit_share, self.former_share, self.gold_share])
@@ -138,8 +138,11 @@ class Shop:
         rows = self.said != NOBODY
         one = np.ones(self.products, dtype=int)
         there = Listings(self.scores, draws, one, by_lot.astype(int))
-        said = Answers(self.scores[rows], draws[rows], self.said[rows], by_lot[rows])
-        return cells_of(there, said, threshold=self.threshold if threshold is None else threshold)
+        return there, Answers(self.scores[rows], draws[rows], self.said[rows], by_lot[rows])
+
+    def cells(self, threshold: float | None = None) -> list[Cell]:
+        """By what is flagged now, or would be."""
+        return cells_of(*self.read(), threshold=self.threshold if threshold is None else threshold)
 
     def truth(self, threshold: float | None = None) -> dict[str, float]:
         """Prevalence, precision and recall; NaN where one is not defined."""

@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
+from moderation.services.estimates.words import words
 from moderation.services.measures import queue_forecast, queue_health, team_figures, working_time
 from moderation.services.queue import second_person
 from moderation.services.retention import log
@@ -16,7 +17,6 @@ from moderation.services.retention.log import LastRun
 from moderation.services.retention.periods import PERIODS, Period
 from moderation.templatetags import clipmod
 
-from . import shares
 from .person import person
 
 SEE_TEAM = "moderation.view_team"
@@ -92,6 +92,6 @@ def _row(one: team_figures.Figures) -> dict[str, object]:
     return {
         "one": one,
         "active": clipmod.duration(one.active.total_seconds()) if one.active else "–",
-        "confirmed": shares.words(one.confirmed),
-        "agreement": shares.words(one.agreement),
+        "confirmed": words(one.confirmed),
+        "agreement": words(one.agreement),
     }

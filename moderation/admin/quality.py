@@ -19,11 +19,11 @@ from moderation.clip.statistics.catalogue_estimate import (
     Unknown,
 )
 from moderation.services.estimates import figures
+from moderation.services.estimates.words import words
 from moderation.services.measures import drifting, quality
 
 from .chart import Chart
 from .quality_chart import chart
-from .shares import words
 
 _CHARTS = (
     ("prevalence", "Wrong listings", "Share of all products whose photo and text do not match."),

@@ -7,9 +7,9 @@ from datetime import date
 from itertools import groupby
 
 from moderation.clip.statistics.catalogue_estimate import Answer, Figure
+from moderation.services.estimates.words import words
 
 from .chart import Chart, Dot, Frame, Line
-from .shares import words
 
 _FRAME = Frame(width=640, height=190, left=46, right=628, top=12, bottom=160, tick_y=182, inset=8)
 _LABELS = 6

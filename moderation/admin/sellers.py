@@ -9,9 +9,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET
 
+from moderation.services.estimates.words import words
 from moderation.services.measures import seller_panel
-
-from . import shares
 
 _LONGEST = 100
 
@@ -44,7 +43,7 @@ def urls(site: AdminSite) -> list[URLPattern]:
         context = {
             "title": panel.seller,
             "panel": panel,
-            "share": shares.words(panel.confirmed_share),
+            "share": words(panel.confirmed_share),
         }
         return TemplateResponse(
             request, "admin/sellers/seller.html", site.each_context(request) | context

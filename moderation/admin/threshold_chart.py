@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from moderation.clip.statistics.labelled_scores import STEP, Histogram
+from moderation.clip.statistics.scores_grid import STEP, Histogram
 
 from .chart import Bar, Chart, Frame, Mark
 

@@ -15,7 +15,6 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from moderation.clip.errors import ClipError
-from moderation.clip.statistics.labelled_scores import TOLD_FROM
 from moderation.models import ModelVersion, VersionEvent
 from moderation.services.registry import versions
 from moderation.services.release import automatic_action, calibrate, threshold_targets
@@ -144,7 +143,6 @@ class ThresholdPages:
             "version": version,
             "others": ModelVersion.objects.exclude(pk=version.pk).order_by("name"),
             "found": found,
-            "told_from": TOLD_FROM,
             "form": form,
             "problem": problem or _first_error(form),
             "proposal": proposal,

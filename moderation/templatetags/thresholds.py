@@ -1,4 +1,4 @@
-"""How thresholds, estimates and calibrations are said on their page."""
+"""How thresholds, numbers and calibrations are said on their page."""
 
 from __future__ import annotations
 
@@ -7,20 +7,11 @@ import math
 from django import template
 
 from moderation.clip.statistics.calibration import Calibration
-from moderation.clip.statistics.labelled_scores import Estimate
 from moderation.services.rules.probability import moved_categories
 
 from .clipmod import percent
 
 register = template.Library()
-
-
-@register.filter
-def estimate(found: Estimate | None) -> str:
-    """“87% (80–92%)”, or that nobody knows."""
-    if found is None:
-        return "not enough labels"
-    return f"{found.value:.0%} ({100 * found.low:.0f}–{found.high:.0%})"
 
 
 @register.filter

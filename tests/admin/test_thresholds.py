@@ -39,7 +39,7 @@ def test_it_shows_scores_bands_and_what_is_not_known(bundled: ModelVersion, clie
     assert answer.status_code == 200
     assert f"Review <b>{flagged}</b>" in html
     assert f"Pass <b>{200 - flagged}</b>" in html
-    assert "not enough labels" in html
+    assert "Unknown: of what is flagged nothing was judged by lot yet." in html
     assert f">review {bundled.threshold:.3f}<" in html
     assert "style=" not in html.split('<div class="thresholds">')[1]
 
@@ -91,7 +91,7 @@ def test_what_changed_since_the_preview_is_shown_again_first(
     ("asked", "sentence"),
     [
         ({"kind": "precision", "precision": "90", "clear": "keep"}, "Not enough labels"),
-        ({"kind": "recall", "recall": "90", "clear": "keep"}, "without an audit"),
+        ({"kind": "recall", "recall": "90", "clear": "keep"}, "judged by lot"),
         ({"kind": "budget", "reviews": "", "clear": "keep"}, "Fill in the number"),
         ({"kind": "value", "value": "7", "clear": "keep"}, "less than or equal to 1"),
         ({"kind": "value", "value": "0.3", "clear": "precision"}, "Fill in the number"),
@@ -247,7 +247,7 @@ def test_numbers_are_as_long_as_they_say_something(
 
 def test_a_narrow_range_of_scores_still_has_an_axis() -> None:
     from moderation.admin.threshold_chart import chart
-    from moderation.clip.statistics.labelled_scores import Histogram
+    from moderation.clip.statistics.scores_grid import Histogram
 
     for steps in ([255], [205, 206, 290], [-10, 400]):
         drawn = chart(Histogram.of(np.array(steps)), threshold=0.251, clear=None)

@@ -1,4 +1,4 @@
-"""The exact binomial test of a share, and how many labels it takes."""
+"""A share in a sample: its interval, and how many labels show that it is above a target."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def labels_for(target: float, *, share: float, level: float, above: int = 0) -> 
     return max(estimated, above + 1, _COUNTED_AT_MOST + 1)
 
 
-def binomial_tail(successes: int, size: int, share: float) -> float:
-    """P(at least so many successes) in `size` trials of this share: an exact p-value (SciPy)."""
-    from scipy.special import bdtrc
-
-    return float(bdtrc(successes - 1, size, share)) if successes > 0 else 1.0
+def wilson(share: float, size: float, *, confidence: float) -> tuple[float, float]:
+    """Wilson's interval (1927) of a share in `size` labels, whole or not (SciPy wants counts)."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    centre = (share + z * z / (2 * size)) / (1 + z * z / size)
+    half = z / (1 + z * z / size) * math.sqrt(share * (1 - share) / size + (z / (2 * size)) ** 2)
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -137,16 +137,16 @@ class Posterior:
         return np.divide(self.hit, wrong, out=np.ones_like(self.hit), where=wrong > 0)
 
 
-def posterior(cells: Sequence[Cell], *, seed: int = _SEED) -> Posterior:
+def posterior(cells: Sequence[Cell], *, seed: int = _SEED, draws: int = _DRAWS) -> Posterior:
     """Draws of what the catalogue may hold, cell after cell, so reproducible."""
     rng = np.random.default_rng(seed)
-    sums = {flag: np.zeros((2, _DRAWS)) for flag in (True, False)}
+    sums = {flag: np.zeros((2, draws)) for flag in (True, False)}
     for flag in sums:
         side = [cell for cell in cells if cell.flagged == flag]
         mean, heaviest = _mean(side), _heaviest(side)
         for cell in side:
             prior = (_PRIOR, _PRIOR) if cell is heaviest else (mean, 1 - mean)
-            sums[flag] += _draw(cell, rng, prior=prior)
+            sums[flag] += likely_wrong(cell, rng, prior=prior, draws=draws)
     return Posterior(
         flagged=_size([cell for cell in cells if cell.flagged]),
         total=_size(cells),
@@ -155,25 +155,27 @@ def posterior(cells: Sequence[Cell], *, seed: int = _SEED) -> Posterior:
     )
 
 
-def _draw(cell: Cell, rng: np.random.Generator, *, prior: tuple[float, float]) -> np.ndarray:
+def likely_wrong(
+    cell: Cell, rng: np.random.Generator, *, prior: tuple[float, float], draws: int
+) -> np.ndarray:
     """Likely numbers of mismatches of a cell, as in `Posterior`; `prior`: labels of either kind."""
     drawn, bad = cell.drawn
-    share = _share(bad + prior[0], drawn - bad + prior[1], rng)
-    doubt = _share(cell.unclear, cell.lot_judged + 0.5, rng)
+    share = _share(bad + prior[0], drawn - bad + prior[1], rng, draws)
+    doubt = _share(cell.unclear, cell.lot_judged + 0.5, rng, draws)
     left = cell.lot - cell.lot_judged
-    unclear = np.maximum(rng.binomial(left, doubt, _DRAWS), cell.unclear)
+    unclear = np.maximum(rng.binomial(left, doubt, draws), cell.unclear)
     found = cell.lot_wrong + cell.open_wrong + rng.binomial(left - unclear, share)
     # The others as a whole are like the sample; what people chose among them is known.
     left = cell.others - cell.open_judged
-    more = rng.binomial(left, doubt, _DRAWS)
+    more = rng.binomial(left, doubt, draws)
     found += np.clip(rng.binomial(cell.others - more, share) - cell.open_wrong, 0, left - more)
     return np.stack([found, found + unclear + more]).astype(float)
 
 
-def _share(some: float, others: float, rng: np.random.Generator) -> np.ndarray:
+def _share(some: float, others: float, rng: np.random.Generator, draws: int) -> np.ndarray:
     if not some or not others:
-        return np.full(_DRAWS, float(some > 0))
-    return rng.beta(some, others, _DRAWS)
+        return np.full(draws, float(some > 0))
+    return rng.beta(some, others, draws)
 
 
 # ── Sums over cells ───────────────────────────────────────────────────────────────────────────

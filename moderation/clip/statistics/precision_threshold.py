@@ -1,107 +1,182 @@
-"""The highest threshold of a target precision: Learn then Test."""
+"""The highest threshold of a target precision: what is counted, and a test of the rest."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from .binomial import binomial_tail, labels_for
-from .labelled_scores import STEP, LabelledScores, grid, mismatch_share
+from .binomial import labels_for
+from .bounds import least_wrong
+from .cells import FEWEST, UNCLEAR, WRONG, Answers, Cell, Listings, cells_of
+from .scores_grid import STEP, candidates
 from .thresholds import ChosenThreshold, NotEnoughLabels, OutOfReach, ThresholdAnswer, percent
 
 # Learn-then-Test begins at several strictnesses, so that one unlucky label among the few at the
 # strictest does not end it; each has its part of the error (Bonferroni).
 _STARTS = (1, 2, 4, 8)
-_CANDIDATES = 100
 
 
-def by_precision(labels: LabelledScores, *, target: float, confidence: float) -> ThresholdAnswer:
+def by_precision(
+    listings: Listings,
+    answers: Answers,
+    *,
+    target: float,
+    confidence: float,
+    of_new: bool = False,
+) -> ThresholdAnswer:
     """The highest threshold whose flagged products are mismatches with at least this share.
 
-    Learn then Test (Angelopoulos et al. 2021): thresholds are tested from strict to lax, each by
-    the exact binomial tail with the effective number of labels, until one fails. With probability
-    `confidence` the precision of the threshold is at least the target. `labels` must be spread
-    over the catalogue.
+    Scores are steps of the grid. What was judged is counted; of the rest at least so much is wrong
+    as the labels by lot show. Where the counted alone reach the target nothing is left to err.
+    Others are tested from strict to lax until one fails (Learn then Test, Angelopoulos et al.
+    2021). With probability `confidence` the precision in the catalogue is at least the target;
+    `of_new`: that of products still to come, so what was counted is a sample too.
     """
+    least = _least(target=target, confidence=confidence)
+    looks = [
+        _Look(listings, answers, step, of_new)
+        for step in candidates(listings.scores, listings.sizes)
+    ]
+    tested = [look for look in looks if look.judged >= least]
+    passed = [look.step for look in tested if look.surely(target)]
     level = (1 - confidence) / len(_STARTS)
-    least = math.ceil(math.log(level) / math.log(target))  # that many without a single error
-    tested = _tested(labels)
-    best: float | None = None
-    for start in _STARTS:
-        begun = False
-        for threshold, share, size in tested:
-            begun = begun or size >= least * start
-            if not begun:
+    open_to_error = [look for look in tested if look.may_reach(target) and not look.surely(target)]
+    for fewest in _begins(open_to_error, target=target, level=level):
+        for look in open_to_error:
+            if look.by_lot < fewest:
                 continue
-            count = math.floor(size)
-            # Of that many, or the part of a label that is cut off would count for the target.
-            if binomial_tail(math.floor(share * count + 1e-9), count, target) > level:
+            if not look.shows(target, level=level):
                 break
-            best = max(threshold, best if best is not None else threshold)
-    if best is not None:
+            passed.append(look.step)
+    if passed:
         return ChosenThreshold(
-            best,
+            round(max(passed) * STEP, 3),
             f"Of what is flagged, at least {percent(target)} is a mismatch "
             f"({percent(confidence)} sure).",
         )
     wanted = f"a precision of {percent(target)} with {percent(confidence)} confidence"
-    return _short_of_precision(tested, least, target=target, level=level, wanted=wanted)
+    return _refusal(looks, least, target=target, wanted=wanted, level=level)
 
 
-def _tested(labels: LabelledScores) -> list[tuple[float, float, float]]:
-    """(threshold, share of mismatches below, effective labels below), strict to lax."""
-    order = np.argsort(labels.similarities, kind="stable")
-    found: dict[float, tuple[float, float, float]] = {}
-    for end in np.unique(np.linspace(1, len(order), min(_CANDIDATES, len(order)), dtype=int)):
-        threshold = round((grid(float(labels.similarities[order[end - 1]])) + 1) * STEP, 3)
-        found[threshold] = threshold, *mismatch_share(labels, labels.similarities < threshold)
-    return list(found.values())
+@dataclass(frozen=True)
+class _Look:
+    """What is known of the products below one step of the grid."""
+
+    listings: Listings
+    answers: Answers
+    step: int
+    of_new: bool
+
+    @cached_property
+    def size(self) -> int:
+        return int(self.listings.sizes[self.listings.scores < self.step].sum())
+
+    @cached_property
+    def judged(self) -> int:
+        return int((self._said != UNCLEAR).sum())
+
+    @cached_property
+    def wrong(self) -> int:
+        return int((self._said == WRONG).sum())
+
+    @cached_property
+    def _said(self) -> np.ndarray:
+        return self.answers.said[self.answers.scores < self.step]
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        found = cells_of(self.listings, self.answers, threshold=self.step)
+        return [cell for cell in found if cell.flagged]
+
+    @cached_property
+    def by_lot(self) -> int:
+        """Labels that speak for what was not judged."""
+        if self.of_new:
+            return self.judged
+        return sum(cell.drawn[0] for cell in self.cells if cell.unjudged)
+
+    def surely(self, target: float) -> bool:
+        """Whether what is counted reaches it, whatever the rest may be."""
+        return not self.of_new and self.wrong >= target * self.size
+
+    def may_reach(self, target: float) -> bool:
+        return self.wrong + self.size - self.judged >= target * self.size
+
+    def shows(self, target: float, *, level: float) -> bool:
+        found = least_wrong(self.cells, level=level, of_new=self.of_new)
+        return found >= target * self.size
+
+    def could_show(self, target: float, *, level: float) -> bool:
+        """Whether it would if all labels that speak for others were mismatches."""
+        cells = [_all_wrong(cell) for cell in self.cells]
+        return least_wrong(cells, level=level, of_new=self.of_new) >= target * self.size
 
 
-def _short_of_precision(
-    tested: list[tuple[float, float, float]],
-    least: int,
-    *,
-    target: float,
-    level: float,
-    wanted: str,
+def _all_wrong(cell: Cell) -> Cell:
+    return Cell(
+        flagged=True,
+        lot=cell.lot,
+        lot_judged=cell.lot_judged,
+        lot_wrong=cell.lot_judged,
+        others=cell.others,
+        open_judged=cell.open_judged,
+        open_wrong=cell.open_judged,
+        unclear=cell.unclear,
+    )
+
+
+def _begins(looks: Sequence[_Look], *, target: float, level: float) -> list[int]:
+    """From how many labels on the tests begin: known before any of these labels is read."""
+    first = next((look for look in looks if look.could_show(target, level=level)), None)
+    return [] if first is None else [max(first.by_lot, FEWEST) * times for times in _STARTS]
+
+
+def _least(*, target: float, confidence: float) -> int:
+    """So many without a single error would show it, were they a sample."""
+    return max(math.ceil(math.log(1 - confidence) / math.log(target) - 1e-9), FEWEST)
+
+
+# ── Why none was shown ────────────────────────────────────────────────────────────────────────
+def _refusal(
+    looks: Sequence[_Look], least: int, *, target: float, wanted: str, level: float
 ) -> NotEnoughLabels | OutOfReach:
-    """Why no test passed: too few labels, and about how many would do, or too many errors."""
-    begun = [
-        next((row for row in tested if row[2] >= least * start), None) for start in _STARTS
-    ]  # where the tests began, and failed
-    rows = [row for row in begun if row] or tested
-    hopeful = [row for row in rows if row[1] > target]
-    if hopeful:
-        needs = [
-            labels_for(target, share=share, level=level, above=math.floor(size))
-            for _, share, size in hopeful
-        ]
-        more, place = min(
-            (need - math.floor(row[2]), number)
-            for number, (need, row) in enumerate(zip(needs, hopeful, strict=True))
-        )
-        threshold, share, size = hopeful[place]
-        return NotEnoughLabels(
-            f"Not enough labels: {wanted} needs about {needs[place]:,} judged products with low "
-            f"scores, if errors stay as rare as now. Below {threshold:.3f} there "
-            f"{_are(math.floor(size))}, {percent(share)} of them mismatches; judge {more:,} more.",
-            more,
-        )
-    most = math.floor(max((size for *_, size in tested), default=0))
+    """Too few labels, and how many would do, or too many errors."""
+    most = max((look.judged for look in looks), default=0)
     if most < least:
         return NotEnoughLabels(
             f"Not enough labels: {wanted} needs at least {least:,} judged products with low "
             f"scores, there {_are(most)}; judge {least - most:,} more.",
             least - most,
         )
-    threshold, share, size = max(rows, key=lambda row: row[1])
+    rows = [look for look in looks if look.judged >= least]
+    hopeful = [look for look in rows if look.wrong > target * look.judged]
+    if hopeful:
+        look = min(hopeful, key=lambda one: _more(one, target=target, level=level))
+        more = _more(look, target=target, level=level)
+        return NotEnoughLabels(
+            f"Not enough labels: {wanted} needs about {look.judged + more:,} judged products below "
+            f"{look.step * STEP:.3f}, if errors stay as rare as now. There {_are(look.judged)}, "
+            f"{percent(look.wrong / look.judged)} of them mismatches; judge {more:,} more.",
+            more,
+        )
+    best = max(rows, key=lambda one: one.wrong / one.judged)
     return OutOfReach(
-        f"No threshold shows {wanted}: among the lowest scores, below {threshold:.3f}, "
-        f"{percent(share)} of {size:,.0f} judged products are mismatches. Choose a lower "
-        "precision, look at those decisions again, or train the model."
+        f"No threshold shows {wanted}: among the lowest scores, below {best.step * STEP:.3f}, "
+        f"{percent(best.wrong / best.judged)} of {best.judged:,} judged products are mismatches. "
+        "Choose a lower precision, look at those decisions again, or train the model."
     )
+
+
+def _more(look: _Look, *, target: float, level: float) -> int:
+    """So many more labels show it: all that is left there, or a sample large enough."""
+    if look.of_new:
+        share = look.wrong / look.judged
+        return labels_for(target, share=share, level=level, above=look.judged) - look.judged
+    return max(look.size - look.judged, 1)
 
 
 def _are(count: int) -> str:

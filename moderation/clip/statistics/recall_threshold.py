@@ -1,80 +1,171 @@
-"""The lowest threshold of a target recall: conformal risk control."""
+"""The lowest threshold of a target recall: tested from lax to strict."""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from .labelled_scores import STEP, TOLD_FROM, LabelledScores, grid, recall
-from .thresholds import ChosenThreshold, NotEnoughLabels, ThresholdAnswer, percent
+from .bounds import likely
+from .catalogue_estimate import Posterior
+from .cells import FEWEST, Answers, Cell, Listings, cells_of
+from .scores_grid import STEP, candidates
+from .thresholds import ChosenThreshold, NotEnoughLabels, OutOfReach, ThresholdAnswer, percent
+
+# Who flags a part of the catalogue blindly finds that part of the mismatches. No threshold is
+# chosen that flags more than so manieth part of what blind flagging would.
+_BETTER_THAN_BLIND = 2
+_PLACES = 40  # thresholds that are tested
+_TRIED = 24  # numbers of labels, to see how many would do
+_PLANS = 8  # thresholds for which they are tried
+_TOLD_FROM = 20  # labels without which nothing can be planned
 
 
 def by_recall(
-    labels: LabelledScores, *, target: float, confidence: float | None = None
+    listings: Listings,
+    answers: Answers,
+    *,
+    target: float,
+    confidence: float | None = None,
+    present: int,
 ) -> ThresholdAnswer:
     """The lowest threshold that flags at least this share of all mismatches, on the mean.
 
-    Conformal risk control (Angelopoulos et al. 2022) of the share missed, with weights as for a
-    covariate shift (Tibshirani et al. 2019): one more mismatch of the greatest weight is taken to
-    be missed. With `confidence`, the lower end of the recall's own interval must also reach the
-    target. Labels must be spread over the catalogue and hold an audit: else what passed is unknown.
+    Scores are steps of the grid. With `confidence`, so much of the posterior of the recall must
+    lie above the target, else its mean. Thresholds are tested from lax to strict until one fails,
+    so that looking at many costs no error; the tests begin where the labels by lot would show it if
+    they held no miss. `present` is the threshold that holds.
     """
-    if labels.audited < TOLD_FROM:
-        return _without_audit(labels.audited)
-    order = np.argsort(-labels.similarities[labels.wrong], kind="stable")
-    similarity = labels.similarities[labels.wrong][order]
-    weight = labels.weights[labels.wrong][order]
-    largest = float(labels.weights.max())
-    allowed = (1 - target) * (weight.sum() + largest)
-    if largest > allowed:
-        return _too_few(labels.audited, weight, largest, target=target)
-    missed = np.concatenate([[0.0], np.cumsum(weight)])  # by how many of the highest pass
-    passing = int(np.flatnonzero(missed + largest <= allowed)[-1])
-    lowest = similarity[passing] if passing < len(similarity) else similarity[-1]
-    threshold = round(_just_above(lowest), 3)
-    found = f"Finds at least {percent(target)} of all mismatches"
-    if confidence is None:
-        return ChosenThreshold(threshold, f"{found}, on the mean.")
-    for candidate in [threshold, *map(_just_above, similarity[:passing][::-1])]:
-        sure = recall(labels, candidate, confidence=confidence)
-        if sure is not None and sure.low >= target:
-            return ChosenThreshold(round(candidate, 3), f"{found} ({percent(confidence)} sure).")
-    more = labels.audited  # the bound closes with the root of the number
-    return NotEnoughLabels(
-        f"Not enough labels: a recall of {percent(target)} is not shown with "
-        f"{percent(confidence)} confidence; about {more:,} more products drawn at random could "
-        "show it.",
-        more,
+    looks = _looks(listings, answers, target=target, confidence=confidence)
+    best, has_begun = None, False
+    for look in reversed(looks):
+        has_begun = has_begun or look.could_reach
+        if has_begun and not look.reaches:
+            break
+        best = look if has_begun else None
+    if best is not None:
+        sure = "on the mean" if confidence is None else f"{percent(confidence)} sure"
+        return ChosenThreshold(
+            round(best.step * STEP, 3),
+            f"Finds at least {percent(target)} of all mismatches ({sure}).",
+        )
+    now = _Look(listings, answers, present, target, confidence)
+    return _refusal(looks, now, target=target, confidence=confidence)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is known where everything below one step of the grid is flagged."""
+
+    listings: Listings
+    answers: Answers
+    step: int
+    target: float
+    confidence: float | None
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        return cells_of(self.listings, self.answers, threshold=self.step)
+
+    @cached_property
+    def passed(self) -> list[Cell]:
+        return [cell for cell in self.cells if not cell.flagged]
+
+    @cached_property
+    def by_lot(self) -> int:
+        """Labels that speak for what passed."""
+        return sum(cell.drawn[0] for cell in self.passed)
+
+    @cached_property
+    def size(self) -> int:
+        return sum(cell.size for cell in self.passed)
+
+    @cached_property
+    def likely(self) -> Posterior:
+        return likely(self.cells)
+
+    @cached_property
+    def reaches(self) -> bool:
+        return self.holds(self.likely.recall[0])
+
+    @cached_property
+    def could_reach(self) -> bool:
+        """Whether it would if no miss had been found."""
+        if self.by_lot < FEWEST and any(cell.unjudged for cell in self.passed):
+            return False
+        best = [c if c.flagged else replace(c, lot_wrong=0, open_wrong=0) for c in self.cells]
+        return self.holds(likely(best).recall[0])
+
+    def holds(self, recalls: np.ndarray) -> bool:
+        """Whether draws of the recall [n] are high enough."""
+        if self.confidence is None:
+            return bool(recalls.mean() >= self.target)
+        return bool(np.quantile(recalls, 1 - self.confidence) >= self.target)
+
+    def times(self) -> float | None:
+        """With so many times the labels by lot it would, if misses stay as rare as now.
+
+        None where not even all products judged by lot would show it, or none is.
+        """
+        if not self.by_lot:
+            return None
+
+        def would_reach(times: float) -> bool:
+            return self.holds(likely([_scaled(cell, times) for cell in self.cells]).recall[0])
+
+        tried = np.geomspace(1, max(self.size / self.by_lot, 1), _TRIED)[1:].tolist()
+        place = bisect_left(tried, True, key=would_reach)
+        return float(tried[place]) if place < len(tried) else None
+
+
+def _scaled(cell: Cell, times: float) -> Cell:
+    """With so many times its labels by lot, as far as there are products."""
+    most = cell.size - cell.open_judged - cell.unclear
+    judged = min(round(times * cell.lot_judged), most)
+    lot = max(cell.lot, judged + cell.unclear)
+    return replace(
+        cell,
+        lot=lot,
+        lot_judged=judged,
+        lot_wrong=round(cell.lot_wrong * judged / max(cell.lot_judged, 1)),
+        others=cell.size - lot,
     )
 
 
-def _just_above(similarity: float) -> float:
-    """The next value of the grid, below which this similarity lies."""
-    return (grid(float(similarity)) + 1) * STEP
+def _looks(
+    listings: Listings, answers: Answers, *, target: float, confidence: float | None
+) -> list[_Look]:
+    """From strict to lax, as far as they are worth it."""
+    most = target / _BETTER_THAN_BLIND * listings.sizes.sum()
+    return [
+        _Look(listings, answers, step, target, confidence)
+        for step in candidates(listings.scores, listings.sizes, places=_PLACES)
+        if listings.sizes[listings.scores < step].sum() < most
+    ]
 
 
-def _without_audit(audited: int) -> NotEnoughLabels:
-    more = TOLD_FROM - audited
+# ── Why none was shown ────────────────────────────────────────────────────────────────────────
+def _refusal(
+    looks: list[_Look], now: _Look, *, target: float, confidence: float | None
+) -> NotEnoughLabels | OutOfReach:
+    """How many labels by lot would do, counted where products pass at present."""
+    wanted = f"a recall of {percent(target)}"
+    wanted += "" if confidence is None else f" with {percent(confidence)} confidence"
+    there = now.by_lot
+    plans = looks[:: -max(len(looks) // _PLANS, 1)]
+    times = [found for look in plans if (found := look.times())]
+    if not times and there >= _TOLD_FROM:
+        return OutOfReach(
+            f"By the labels so far no threshold that flags less than "
+            f"{percent(target / _BETTER_THAN_BLIND)} of the catalogue has {wanted}. Choose a lower "
+            "recall, let more of what passed be judged, or train the model."
+        )
+    needed = max(math.ceil(min(times, default=1) * there), _TOLD_FROM, there + 1)
     return NotEnoughLabels(
-        f"Not enough labels: recall is unknown without an audit of what passed; "
-        f"{_drawn(audited)} judged, {more} more {'is' if more == 1 else 'are'} needed.",
-        more,
+        f"Not enough labels: {wanted} needs about {needed:,} judged by lot among what passed, "
+        f"there {'is' if there == 1 else 'are'} {there:,}.",
+        needed - there,
     )
-
-
-def _too_few(audited: int, weight: np.ndarray, largest: float, *, target: float) -> NotEnoughLabels:
-    """One more mismatch of the greatest weight alone would be more than may be missed."""
-    times = largest * target / (1 - target) / max(float(weight.sum()), 1e-9)
-    more = max(math.ceil(audited * (min(times, 1000.0) - 1)), 1)
-    return NotEnoughLabels(
-        f"Not enough labels: a recall of {percent(target)} needs about {more:,} more "
-        f"product{'' if more == 1 else 's'} drawn at random to be judged; "
-        f"{_drawn(audited)} so far, and {len(weight):,} "
-        f"mismatch{' is' if len(weight) == 1 else 'es are'} known.",
-        more,
-    )
-
-
-def _drawn(count: int) -> str:
-    return f"{count:,} product{' drawn at random is' if count == 1 else 's drawn at random are'}"

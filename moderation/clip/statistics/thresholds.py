@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .labelled_scores import Histogram
+from .scores_grid import Histogram
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ClipError
-from moderation.clip.statistics.labelled_scores import wilson
+from moderation.clip.statistics.binomial import wilson
 from moderation.management.arguments import cosine
 from moderation.management.people import add_by, person
 from moderation.management.progress import progress_bar

@@ -8,12 +8,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from moderation.clip.errors import ClipError
-from moderation.clip.statistics.labelled_scores import Estimate
 from moderation.management.arguments import cosine, positive, share
 from moderation.services.queries import lookup
 from moderation.services.registry import versions
 from moderation.services.release import threshold_targets
-from moderation.services.release.threshold_targets import Effect, Evidence, Proposal, Target
+from moderation.services.release.threshold_effect import Effect
+from moderation.services.release.threshold_targets import Evidence, Proposal, Target
 
 
 class Command(BaseCommand):
@@ -81,16 +81,16 @@ class Command(BaseCommand):
             )
 
     def show(self, found: Evidence, proposal: Proposal) -> None:
-        version, labels = found.version, found.labels
         self.stdout.write(
-            f"Model: {version.name}, {found.catalogue.total:,} products scored, {len(labels):,} "
-            f"of them judged ({labels.audited:,} drawn at random), {found.arrivals:,.1f} new a day."
+            f"Model: {found.version.name}, {found.catalogue.total:,} products scored, "
+            f"{found.judged:,} of them judged ({found.by_lot:,} by lot), "
+            f"{found.arrivals:,.1f} new a day."
         )
         if found.cached_since is not None:
             self.stdout.write(f"As it was at {timezone.localtime(found.cached_since):%H:%M}.")
         for sentence in proposal.sentences:
             self.stdout.write(sentence)
-        self.line("Now", found.effect(version.threshold))
+        self.line("Now", found.effect(found.version.threshold))
         self.line("Then", found.effect(proposal.threshold))
         if proposal.clear_threshold is not None:
             self.line("Clear mismatches", found.effect(proposal.clear_threshold))
@@ -98,8 +98,9 @@ class Command(BaseCommand):
     def line(self, name: str, effect: Effect) -> None:
         self.stdout.write(
             f"{name}: below {effect.threshold:.3f}, {effect.flagged:,} products "
-            f"({effect.share:.1%} of the catalogue); precision {words(effect.precision)}, "
-            f"recall {words(effect.recall)}"
+            f"({effect.share:.1%} of the catalogue)\n"
+            f"  Precision: {effect.precision_words}\n"
+            f"  Recall: {effect.recall_words}"
         )
 
 
@@ -118,10 +119,3 @@ def target(options: dict[str, Any]) -> Target:
         arrivals=options["arrivals"],
         clear_precision=0.0 if options["no_clear"] else options["clear_precision"],
     )
-
-
-def words(estimate: Estimate | None) -> str:
-    """“87% (80% to 92%)”, or that nobody knows."""
-    if estimate is None:
-        return "unknown (not enough labels)"
-    return f"{estimate.value:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"

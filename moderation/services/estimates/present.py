@@ -18,7 +18,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Floor, TruncWeek
 
 from moderation.clip.statistics.cells import RIGHT, UNCLEAR, WRONG, Answers, Listings, joined
-from moderation.clip.statistics.labelled_scores import STEP, grid
+from moderation.clip.statistics.scores_grid import STEP, grid
 from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Decision, ModelVersion, Product, ReviewItem, Skip
 
@@ -66,12 +66,12 @@ def of_version(version: ModelVersion) -> Reading:
 
     def columns(product: str) -> dict[str, Combinable]:
         step = {"step": Floor(F(f"{product}analysis__similarity") / STEP + 1e-9)}
-        return step | ({"category": F(f"{product}category__name")} if offsets else {})
+        return step | ({"kind": F(f"{product}category__name")} if offsets else {})
 
     def elsewhere(row: Row) -> int:
         if offsets is None:
             return int(row["step"])
-        return grid(offsets.as_elsewhere((row["step"] + 0.5) * STEP, row["category"]))
+        return grid(offsets.as_elsewhere((row["step"] + 0.5) * STEP, row["kind"]))
 
     found = _read(chosen, columns=columns, key=lambda row: None, step=elsewhere)
     return found.get(None, NOTHING)

@@ -16,8 +16,8 @@ from django.db.models import Count, F, QuerySet
 from django.db.models.functions import Floor
 from django.utils import timezone
 
+from moderation.clip.statistics.binomial import wilson
 from moderation.clip.statistics.catalogue_estimate import Figure
-from moderation.clip.statistics.labelled_scores import wilson
 from moderation.models import Decision, ReviewItem, Skip
 
 from ..queries import cache

@@ -24,7 +24,7 @@ REFRESH_AFTER = timedelta(minutes=5)
 PREPARED_FOR = timedelta(hours=1)
 # Part of every key. Count it up when an answer's class gets or loses a field, or moves: the next
 # release then never meets what this one pickled. A test notices where that is forgotten.
-VERSION = 1
+VERSION = 2
 _QUICK, _KEPT = "quick", "kept"  # how the worker's last look at an answer ended
 
 T = TypeVar("T")

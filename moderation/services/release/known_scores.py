@@ -9,19 +9,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
-from django.db.models import Count, F, Min
-from django.db.models.functions import Floor
+from django.db.models import Min
 from django.utils import timezone
 
-from moderation.clip.statistics import labelled_scores
-from moderation.clip.statistics.labelled_scores import STEP, Histogram, LabelledScores
+from moderation.clip.statistics.scores_grid import Histogram
 from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import ModelVersion, Product
 
+from ..estimates import present
 from ..queries import cache
 from ..rules import thresholds
-from .judged import judged
 
 ARRIVALS_SINCE = timedelta(days=28)
 _NAME = "scores"
@@ -29,16 +26,15 @@ _NAME = "scores"
 
 @dataclass(frozen=True)
 class KnownScores:
-    """The catalogue's scores, those with labels, the same weighted to the catalogue, arrivals."""
+    """The catalogue's scores, the same with what people said, and arrivals."""
 
     catalogue: Histogram
-    labels: LabelledScores
-    spread: LabelledScores
+    reading: present.Reading
     arrivals: float  # products a day
 
 
 def known_scores(version: ModelVersion) -> cache.Entry[KnownScores]:
-    """An aggregation over the catalogue, and at most 20,000 labels."""
+    """A few aggregations over the catalogue and its decisions."""
     return cache.entry(_NAME, _depends_on(version), lambda: _find(version))
 
 
@@ -53,46 +49,9 @@ def _depends_on(version: ModelVersion) -> Any:
 
 
 def _find(version: ModelVersion) -> KnownScores:
-    catalogue, labels = _histogram(version), _labels(version)
-    return KnownScores(catalogue, labels, labels.spread_over(catalogue), arrivals_a_day())
-
-
-def _labels(version: ModelVersion) -> LabelledScores:
-    calibration = version.calibrated
-    found = judged(version, own_thresholds=False)
-    similarities = [
-        calibration.as_elsewhere(one.similarity, one.category) if calibration else one.similarity
-        for one in found
-    ]
-    return LabelledScores(
-        similarities=np.array(similarities, dtype=np.float64),
-        wrong=np.array([not one.is_match for one in found], dtype=bool),
-        weights=np.array([one.weight for one in found], dtype=np.float64),
-        audit=np.array([one.in_audit for one in found], dtype=bool),
-    )
-
-
-def _histogram(version: ModelVersion) -> Histogram:
-    scored = (
-        Product.objects.present()
-        .filter(
-            thresholds.without_own(),
-            analysis__model_version=version,
-            analysis__similarity__isnull=False,
-            analysis__preparation=PREPARATION,
-        )
-        .order_by()
-    )
-    step = Floor(F("analysis__similarity") / STEP + 1e-9)
-    calibration = version.calibrated
-    if calibration is None or not calibration.offsets:
-        rows = list(scored.values_list(step).annotate(products=Count("pk")))
-        steps = np.array([row[0] for row in rows], dtype=np.int64)
-    else:
-        rows = list(scored.values_list(step, "category__name").annotate(products=Count("pk")))
-        moved = [calibration.as_elsewhere((row[0] + 0.5) * STEP, row[1]) for row in rows]
-        steps = np.array([labelled_scores.grid(value) for value in moved], dtype=np.int64)
-    return Histogram.of(steps, np.array([row[-1] for row in rows], dtype=np.int64))
+    reading = present.of_version(version)
+    steps, sizes = reading.listings.scores.astype(int), reading.listings.sizes
+    return KnownScores(Histogram.of(steps, sizes), reading, arrivals_a_day())
 
 
 def arrivals_a_day() -> float:

@@ -16,13 +16,21 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from moderation.clip.errors import ClipError
-from moderation.clip.statistics import labelled_scores, thresholds
-from moderation.clip.statistics.labelled_scores import Estimate, Histogram, LabelledScores
+from moderation.clip.statistics import thresholds
+from moderation.clip.statistics.catalogue_estimate import CatalogueEstimate
+from moderation.clip.statistics.cells import UNCLEAR
 from moderation.clip.statistics.precision_threshold import by_precision
 from moderation.clip.statistics.recall_threshold import by_recall
+from moderation.clip.statistics.scores_grid import Histogram, on_grid
 from moderation.models import ModelVersion, VersionEvent
 
+from ..estimates import figures, pace
+from ..estimates.present import Reading
+from ..registry import versions
+from ..rules.thresholds import Thresholds, own_depends_on
+from ..scoring import stale
 from .known_scores import known_scores
+from .threshold_effect import Effect, effect
 
 CLEAR_CONFIDENCE = 0.9
 
@@ -49,17 +57,6 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Effect:
-    """What one threshold does: products it flags, and how well as far as labels show."""
-
-    threshold: float
-    flagged: int
-    share: float
-    precision: Estimate | None
-    recall: Estimate | None
-
-
-@dataclass(frozen=True)
 class Proposal:
     """Thresholds for a target, why, and what they do."""
 
@@ -71,38 +68,54 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a version's scores: the catalogue's, and those with labels."""
+    """What is known of a version's scores: the catalogue's, and what people said of it."""
 
     version: ModelVersion
     catalogue: Histogram
-    labels: LabelledScores
-    spread: LabelledScores  # the labels, weighted to the catalogue
+    reading: Reading
     arrivals: float  # products a day
     cached_since: datetime | None  # None: as they are now
+    in_force: CatalogueEstimate | None  # where this threshold is what flags the catalogue
+    has_own: bool  # some products have a threshold of their own, and are not among these
+
+    @property
+    def judged(self) -> int:
+        """Products of which people said whether they match."""
+        return int((self.reading.answers.said != UNCLEAR).sum())
+
+    @property
+    def by_lot(self) -> int:
+        """Of them, those of the random sample."""
+        answers = self.reading.answers
+        return int((answers.by_lot & (answers.said != UNCLEAR)).sum())
 
     def effect(self, threshold: float) -> Effect:
-        """What this threshold would do to the catalogue."""
-        flagged = self.catalogue.below(threshold)
-        return Effect(
-            threshold=threshold,
-            flagged=flagged,
-            share=flagged / self.catalogue.total if self.catalogue.total else 0.0,
-            precision=labelled_scores.precision(self.spread, threshold),
-            recall=labelled_scores.recall(self.spread, threshold),
-        )
+        """What this threshold would do to the catalogue; of the one in force, what it does."""
+        is_it = on_grid(threshold) == on_grid(self.version.threshold)
+        return effect(self.reading, threshold, in_force=self.in_force if is_it else None)
 
 
 def evidence(version: ModelVersion) -> Evidence:
     """Scores and labels; of a large catalogue as they were some minutes ago."""
     known = known_scores(version)
+    has_own = any(values for _, values in own_depends_on())
     return Evidence(
         version=version,
         catalogue=known.value.catalogue,
-        labels=known.value.labels,
-        spread=known.value.spread,
+        reading=known.value.reading,
         arrivals=known.value.arrivals,
         cached_since=known.cached_since,
+        in_force=None if has_own else _in_force(version),
+        has_own=has_own,
     )
+
+
+def _in_force(version: ModelVersion) -> CatalogueEstimate | None:
+    """What all pages say of the catalogue, where it is this version's threshold that flags it."""
+    holds = versions.is_current(version) and Thresholds(version).general == version.threshold
+    if not holds or stale.count(version):
+        return None
+    return figures.overall().value
 
 
 # ── Choosing ──────────────────────────────────────────────────────────────────────────────────
@@ -133,13 +146,24 @@ def _threshold(found: Evidence, target: Target) -> tuple[float, str]:
         return chosen.threshold, chosen.sentence
     if target.kind == "precision":
         answer = by_precision(
-            found.spread, target=target.amount, confidence=target.confidence or CLEAR_CONFIDENCE
+            found.reading.listings,
+            found.reading.answers,
+            target=target.amount,
+            confidence=target.confidence or CLEAR_CONFIDENCE,
         )
     else:
-        answer = by_recall(found.spread, target=target.amount, confidence=target.confidence)
-    if not isinstance(answer, thresholds.ChosenThreshold):
-        raise ThresholdError(answer.sentence)
-    return answer.threshold, answer.sentence
+        answer = by_recall(
+            found.reading.listings,
+            found.reading.answers,
+            target=target.amount,
+            confidence=target.confidence,
+            present=int(on_grid(found.version.threshold)),
+        )
+    if isinstance(answer, thresholds.ChosenThreshold):
+        return answer.threshold, answer.sentence
+    if target.kind == "recall" and isinstance(answer, thresholds.NotEnoughLabels):
+        raise ThresholdError(f"{answer.sentence} {pace.pace().words(answer.more)}")
+    raise ThresholdError(answer.sentence)
 
 
 def _clear(found: Evidence, target: Target, threshold: float) -> tuple[float | None, list[str]]:
@@ -148,7 +172,14 @@ def _clear(found: Evidence, target: Target, threshold: float) -> tuple[float | N
         return (None if kept is None else min(kept, threshold)), []
     if not target.clear_precision:
         return None, ["No band of clear mismatches."]
-    answer = by_precision(found.spread, target=target.clear_precision, confidence=CLEAR_CONFIDENCE)
+    # What is clear may be confirmed without a person, so it must hold for products to come.
+    answer = by_precision(
+        found.reading.listings,
+        found.reading.answers,
+        target=target.clear_precision,
+        confidence=CLEAR_CONFIDENCE,
+        of_new=True,
+    )
     if isinstance(answer, thresholds.ChosenThreshold):
         return min(answer.threshold, threshold), [f"Clear mismatches: {answer.sentence}"]
     return None, [f"No band of clear mismatches: {answer.sentence}"]

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 from sklearn import metrics as sklearn
 
 from moderation.clip.statistics import agreement
-from moderation.clip.statistics.labelled_scores import wilson
+from moderation.clip.statistics.binomial import wilson
 from moderation.clip.statistics.metrics import (
     Flags,
     Probabilities,

@@ -2,29 +2,57 @@
 
 import math
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from moderation.clip.statistics.binomial import binomial_tail, labels_for
-from moderation.clip.statistics.labelled_scores import (
-    STEP,
-    Histogram,
-    LabelledScores,
-    grid,
-    precision,
-    recall,
-    wilson,
-)
+from moderation.clip.statistics.binomial import labels_for, wilson
+from moderation.clip.statistics.cells import Answers, Listings
 from moderation.clip.statistics.precision_threshold import by_precision
 from moderation.clip.statistics.recall_threshold import by_recall
+from moderation.clip.statistics.scores_grid import STEP, Histogram, candidates, grid
 from moderation.clip.statistics.thresholds import (
     ChosenThreshold,
     NotEnoughLabels,
     OutOfReach,
+    ThresholdAnswer,
     by_budget,
     tidy,
 )
+
+PRESENT = 250  # the threshold that holds, in steps
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """A catalogue, which of its products are wrong, and what people said of it."""
+
+    scores: np.ndarray
+    wrong: np.ndarray
+    listings: Listings
+    answers: Answers
+
+    def by_precision(
+        self, target: float, *, confidence: float = 0.9, of_new: bool = False
+    ) -> ThresholdAnswer:
+        return by_precision(
+            self.listings, self.answers, target=target, confidence=confidence, of_new=of_new
+        )
+
+    def by_recall(self, target: float, *, confidence: float | None = None) -> ThresholdAnswer:
+        return by_recall(
+            self.listings, self.answers, target=target, confidence=confidence, present=PRESENT
+        )
+
+    def below(self, threshold: float) -> np.ndarray:
+        return self.scores < threshold
+
+    def precision(self, threshold: float) -> float:
+        return float(self.wrong[self.below(threshold)].mean())
+
+    def recall(self, threshold: float) -> float:
+        return float(self.wrong[self.below(threshold)].sum() / self.wrong.sum())
 
 
 def _shop(seed: int = 0, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
@@ -39,22 +67,45 @@ def _histogram(scores: np.ndarray) -> Histogram:
     return Histogram.of(np.array([grid(float(score)) for score in scores]))
 
 
-def _labels(
+def _catalogue(
+    scores: np.ndarray,
+    wrong: np.ndarray,
+    *,
+    openly: np.ndarray | None = None,
+    by_lot: np.ndarray | None = None,
+) -> Catalogue:
+    """`openly`, `by_lot` [n] bool: what people judged, and why; what was drawn was judged."""
+    none = np.zeros(len(scores), bool)
+    openly = none if openly is None else openly
+    by_lot = none if by_lot is None else by_lot & ~openly
+    steps = np.array([grid(float(score)) for score in scores], dtype=float)
+    draws = (steps < PRESENT).astype(int)
+    judged = openly | by_lot
+    at, place = np.unique(steps, return_inverse=True)
+    sizes, lots = np.bincount(place), np.bincount(place, weights=by_lot)
+    return Catalogue(
+        scores,
+        wrong,
+        Listings(at, (at < PRESENT).astype(int), sizes, lots.astype(int)),
+        Answers(steps[judged], draws[judged], wrong[judged].astype(int), by_lot[judged]),
+    )
+
+
+def _queue(
     scores: np.ndarray, wrong: np.ndarray, *, flagged: int, audit: int, seed: int = 0
-) -> LabelledScores:
+) -> Catalogue:
     """The most suspicious judged, and a random audit of the rest."""
     order = np.argsort(scores)
-    drawn = np.random.default_rng(seed).choice(order[flagged:], audit, replace=False)
-    chosen = np.concatenate([order[:flagged], drawn])
-    weights = np.ones(flagged + audit)
-    weights[flagged:] = (len(scores) - flagged) / max(audit, 1)
-    return LabelledScores(scores[chosen], wrong[chosen], weights, np.arange(len(chosen)) >= flagged)
+    openly, by_lot = np.zeros(len(scores), bool), np.zeros(len(scores), bool)
+    openly[order[:flagged]] = True
+    by_lot[np.random.default_rng(seed).choice(order[flagged:], audit, replace=False)] = True
+    return _catalogue(scores, wrong, openly=openly, by_lot=by_lot)
 
 
-def _random(scores: np.ndarray, wrong: np.ndarray, count: int, seed: int = 0) -> LabelledScores:
-    chosen = np.random.default_rng(seed).choice(len(scores), count, replace=False)
-    ones = np.ones(count)
-    return LabelledScores(scores[chosen], wrong[chosen], ones, ones.astype(bool))
+def _random(scores: np.ndarray, wrong: np.ndarray, count: int, seed: int = 0) -> Catalogue:
+    by_lot = np.zeros(len(scores), bool)
+    by_lot[np.random.default_rng(seed).choice(len(scores), count, replace=False)] = True
+    return _catalogue(scores, wrong, by_lot=by_lot)
 
 
 # ── The catalogue ─────────────────────────────────────────────────────────────────────────────
@@ -107,92 +158,82 @@ def test_a_budget_needs_a_catalogue() -> None:
         by_budget(_histogram(np.zeros(0)), reviews=5, arrivals=10)
 
 
-# ── Estimates ─────────────────────────────────────────────────────────────────────────────────
-def test_labels_of_the_most_suspicious_stand_for_those_only() -> None:
-    scores, wrong = _shop()
-    labels = _labels(scores, wrong, flagged=600, audit=400)
-    plain = wrong[np.argsort(scores)[:600]].mean()
-    found = precision(labels.spread_over(_histogram(scores)), 0.25)
+def test_thresholds_that_are_compared_flag_one_product_to_all_of_them() -> None:
+    scores, _ = _shop(count=3000)
+    steps = np.array([grid(float(score)) for score in scores])
+    found = candidates(steps, np.ones(len(steps), int))
 
-    assert found is not None
-    truth = wrong[scores < 0.25].mean()
-    assert plain > 0.9 > 0.5 > truth  # what the judged ones alone would have made believe
-    assert found.low <= truth <= found.high
+    flagged = [(steps < step).sum() for step in found]
+    assert flagged[0] <= 3 and flagged[-1] == 3000
+    assert found == sorted(set(found)) and len(found) > 40
+    assert candidates(np.zeros(0), np.zeros(0, int)) == []
 
 
-def test_recall_is_unknown_without_an_audit() -> None:
-    scores, wrong = _shop()
-
-    for audit in (0, 19):
-        labels = _labels(scores, wrong, flagged=600, audit=audit)
-        assert recall(labels.spread_over(_histogram(scores)), 0.25) is None
-
-
-def test_no_mismatch_found_among_few_audited_is_not_taken_for_none() -> None:
-    scores, wrong = _shop()
-    labels = _labels(scores, wrong, flagged=600, audit=30)
-    labels.wrong[600:] = False
-    found = recall(labels.spread_over(_histogram(scores)), 0.1)
-
-    assert found is not None
-    assert found.low < 0.8
-
-
-def test_intervals_hold_what_is_true_as_often_as_they_say() -> None:
-    held: dict[str, list[bool]] = {"precision": [], "recall": []}
-    for seed in range(40):
-        scores, wrong = _shop(seed, count=6000)
-        labels = _random(scores, wrong, 800, seed).spread_over(_histogram(scores))
-        below = scores < 0.25
-        for name, found, truth in (
-            ("precision", precision(labels, 0.25), wrong[below].mean()),
-            ("recall", recall(labels, 0.25), wrong[below].sum() / wrong.sum()),
-        ):
-            assert found is not None
-            held[name].append(found.low <= truth <= found.high)
-
-    assert np.mean(held["precision"]) >= 0.9
-    assert np.mean(held["recall"]) >= 0.9
-
-
-def test_without_labels_below_nothing_is_said_of_precision() -> None:
-    scores, wrong = _shop()
-
-    assert precision(_random(scores, wrong, 50), -0.9) is None
-
-
+# ── Precision ─────────────────────────────────────────────────────────────────────────────────
 def test_wilsons_interval_of_half_in_a_hundred() -> None:
     assert wilson(0.5, 100, confidence=0.95) == pytest.approx((0.4038, 0.5962), abs=1e-3)
 
 
-# ── Precision ─────────────────────────────────────────────────────────────────────────────────
 def test_a_precision_target_is_held() -> None:
-    scores, wrong = _shop()
-    labels = _labels(scores, wrong, flagged=900, audit=400).spread_over(_histogram(scores))
-    found = by_precision(labels, target=0.9, confidence=0.9)
+    shop = _queue(*_shop(), flagged=900, audit=400)
+    found = shop.by_precision(0.9)
 
     assert isinstance(found, ChosenThreshold)
-    below = scores < found.threshold
-    assert wrong[below].mean() >= 0.9
-    assert below.sum() > 500  # and not by flagging next to nothing
+    assert shop.precision(found.threshold) >= 0.9
+    assert shop.below(found.threshold).sum() > 700  # and not by flagging next to nothing
+
+
+def test_what_is_counted_needs_no_confidence() -> None:
+    """All below .25 judged, none drawn by lot: the precision there is known."""
+    scores, wrong = _shop(count=3000)
+    shop = _catalogue(scores, wrong, openly=scores < 0.25)
+
+    precise = float(np.floor(1000 * shop.precision(0.25)) / 1000)
+    for confidence in (0.5, 0.9, 0.999):
+        found = shop.by_precision(precise, confidence=confidence)
+        assert isinstance(found, ChosenThreshold)
+        assert found.threshold >= 0.24
+        assert shop.precision(found.threshold) >= precise
+
+
+def test_what_is_counted_is_a_sample_of_what_is_still_to_come() -> None:
+    scores, wrong = _shop(count=3000)
+    shop = _catalogue(scores, wrong, openly=scores < 0.25)
+
+    now, later = (shop.by_precision(0.9, of_new=new) for new in (False, True))
+    assert isinstance(now, ChosenThreshold) and isinstance(later, ChosenThreshold)
+    assert later.threshold < now.threshold
+    few = _queue(scores, wrong, flagged=30, audit=0)
+    assert isinstance(few.by_precision(0.9), ChosenThreshold)
+    assert isinstance(few.by_precision(0.9, of_new=True), NotEnoughLabels)
 
 
 def test_a_stricter_precision_flags_less() -> None:
-    scores, wrong = _shop()
-    labels = _labels(scores, wrong, flagged=900, audit=400).spread_over(_histogram(scores))
+    shop = _queue(*_shop(), flagged=900, audit=400)
 
-    found = [by_precision(labels, target=target, confidence=0.9) for target in (0.8, 0.9, 0.98)]
+    found = [shop.by_precision(target) for target in (0.8, 0.9, 0.98)]
     thresholds = [one.threshold for one in found if isinstance(one, ChosenThreshold)]
     assert len(thresholds) == 3
     assert thresholds == sorted(thresholds, reverse=True)
 
 
+def test_a_precision_promise_is_broken_no_more_often_than_promised() -> None:
+    missed = given = 0
+    for seed in range(30):
+        shop = _random(*_shop(seed, count=6000), 600, seed)
+        found = shop.by_precision(0.6)
+        if isinstance(found, ChosenThreshold):
+            given += 1
+            missed += shop.precision(found.threshold) < 0.6
+    assert given >= 25
+    assert missed <= 5  # of 30 at 10%: 8 or more would come by chance in one of a hundred
+
+
 def test_too_few_labels_for_a_precision_say_how_many_more() -> None:
-    scores, wrong = _shop()
-    found = by_precision(_labels(scores, wrong, flagged=30, audit=0), target=0.95, confidence=0.9)
+    found = _queue(*_shop(), flagged=30, audit=0).by_precision(0.95)
 
     assert isinstance(found, NotEnoughLabels)
-    assert found.more == 72 - 30  # 0.95^72 is the first below a fourth of 10%
+    assert found.more == 45 - 30  # 0.95^45 is the first below 10%
     assert f"judge {found.more} more" in found.sentence
 
 
@@ -228,19 +269,18 @@ def test_out_of_few_errors_the_bound_of_clopper_and_pearson_is_reached() -> None
 
 @pytest.mark.parametrize("errors", [0, 1, 2, 3, 5])
 @pytest.mark.parametrize("size", [20, 66, 80, 150])
-def test_a_refusal_never_contradicts_itself(errors: int, size: int) -> None:
+@pytest.mark.parametrize("of_new", [False, True])
+def test_a_refusal_never_contradicts_itself(errors: int, size: int, of_new: bool) -> None:
     for place in (0, size // 2, size - errors):  # where among the scores the errors lie
-        wrong = np.ones(size, bool)
+        wrong = np.ones(2 * size, bool)
         wrong[place : place + errors] = False
-        scores, ones = np.linspace(0.0, 0.2, size), np.ones(size)
-        found = by_precision(
-            LabelledScores(scores, wrong, ones, ~wrong), target=0.9, confidence=0.9
-        )
+        shop = _catalogue(np.linspace(0.0, 0.4, 2 * size), wrong, openly=np.arange(2 * size) < size)
+        found = shop.by_precision(0.9, of_new=of_new)
         if isinstance(found, NotEnoughLabels):
             numbers = re.search(
                 r"(?:about|at least) (\d+) judged.* there are (\d+)(?:, ([\d.]+)% of .*)?; "
                 r"judge (\d+) more",
-                re.sub(r"(?<=\d),(?=\d)", "", found.sentence),
+                re.sub(r"(?<=\d),(?=\d)", "", found.sentence.replace("There", "there")),
             )
             assert numbers is not None, found.sentence
             needed, there, more = (int(numbers[group]) for group in (1, 2, 4))
@@ -249,104 +289,98 @@ def test_a_refusal_never_contradicts_itself(errors: int, size: int) -> None:
         elif isinstance(found, OutOfReach):
             told = re.search(r"([\d.]+)% of \d+ judged products are", found.sentence)
             assert told is not None and float(told[1]) <= 90
-        else:
-            below = scores < found.threshold
-            right, all_of_them = int(wrong[below].sum()), int(below.sum())
-            assert _exact_tail(right, all_of_them, 0.9) <= 0.1 / 4
+        elif not of_new:
+            assert shop.precision(found.threshold) >= 0.9
 
 
 def test_one_label_is_one_label() -> None:
-    def sentence(count: int, audited: int = 0) -> str:
-        ones = np.ones(count)
-        audit = np.arange(count) < audited
-        labels = LabelledScores(ones * 0.1, ones.astype(bool), ones, audit)
-        found = (
-            by_recall(labels, target=0.9)
-            if audited
-            else by_precision(labels, target=0.9, confidence=0.9)
-        )
-        return found.sentence
+    def sentence(count: int) -> str:
+        ones = np.ones(count, bool)
+        return _catalogue(ones * 0.1, ones, openly=ones).by_precision(0.9).sentence
 
-    assert "there is 1, 100% of them" in sentence(1)
-    assert "judge 1 more." in sentence(35)
-    assert "1 product drawn at random is judged, 19 more are needed" in sentence(1, 1)
-    assert "19 products drawn at random are judged, 1 more is needed" in sentence(19, 19)
+    assert "there is 1; judge 21 more." in sentence(1)
+    assert "judge 1 more." in sentence(21)
 
 
 def test_no_labels_at_all_say_so_too() -> None:
-    none = LabelledScores(np.zeros(0), np.zeros(0, bool), np.zeros(0), np.zeros(0, bool))
+    unjudged, nothing = _catalogue(*_shop(count=50)), _catalogue(np.zeros(0), np.zeros(0, bool))
 
-    assert isinstance(by_precision(none, target=0.9, confidence=0.9), NotEnoughLabels)
-    assert isinstance(by_recall(none, target=0.9), NotEnoughLabels)
-    assert none.spread_over(_histogram(_shop(count=50)[0])) is none
+    for shop in (unjudged, nothing):
+        assert isinstance(shop.by_precision(0.9), NotEnoughLabels)
+        assert isinstance(shop.by_recall(0.9), NotEnoughLabels | OutOfReach)
 
 
 def test_a_precision_that_no_threshold_has_is_out_of_reach() -> None:
     random = np.random.default_rng(0)
-    labels = LabelledScores(
-        random.random(2000), random.random(2000) < 0.3, np.ones(2000), np.ones(2000, bool)
-    )
+    shop = _catalogue(random.random(2000), random.random(2000) < 0.3, by_lot=np.ones(2000, bool))
 
-    found = by_precision(labels, target=0.9, confidence=0.9)
+    found = shop.by_precision(0.9)
     assert isinstance(found, OutOfReach)
     assert "train the model" in found.sentence
-
-
-def test_the_binomial_tail_is_exact() -> None:
-    assert binomial_tail(5, 5, 0.5) == pytest.approx(1 / 32)
-    assert binomial_tail(2, 3, 0.5) == pytest.approx(0.5)
-    assert binomial_tail(0, 7, 0.2) == 1.0
-    assert binomial_tail(950, 1000, 0.95) == pytest.approx(0.53, abs=0.02)
 
 
 # ── Recall ────────────────────────────────────────────────────────────────────────────────────
 def test_a_recall_target_is_held_on_the_mean() -> None:
     kept = []
-    for seed in range(20):
-        scores, wrong = _shop(seed)
-        labels = _random(scores, wrong, 2000, seed).spread_over(_histogram(scores))
-        found = by_recall(labels, target=0.8)
+    for seed in range(12):
+        shop = _random(*_shop(seed), 2000, seed)
+        found = shop.by_recall(0.8)
         assert isinstance(found, ChosenThreshold)
-        kept.append(wrong[scores < found.threshold].sum() / wrong.sum())
+        kept.append(shop.recall(found.threshold))
 
-    assert 0.8 <= np.mean(kept) < 0.9
+    assert 0.79 <= np.mean(kept) < 0.9
 
 
 def test_a_recall_with_confidence_flags_no_less() -> None:
-    scores, wrong = _shop()
-    labels = _random(scores, wrong, 2000).spread_over(_histogram(scores))
+    shop = _random(*_shop(), 2000)
 
-    on_the_mean = by_recall(labels, target=0.8)
-    sure = by_recall(labels, target=0.8, confidence=0.95)
+    on_the_mean, sure = shop.by_recall(0.8), shop.by_recall(0.8, confidence=0.95)
     assert isinstance(on_the_mean, ChosenThreshold)
     assert isinstance(sure, ChosenThreshold)
     assert sure.threshold > on_the_mean.threshold
 
 
+def test_a_recall_is_counted_where_all_was_judged() -> None:
+    scores, wrong = _shop(count=3000)
+    shop = _catalogue(scores, wrong, openly=np.ones(3000, bool))
+    found = shop.by_recall(0.9, confidence=0.99)
+
+    assert isinstance(found, ChosenThreshold)
+    assert 0.9 <= shop.recall(found.threshold) < 0.93
+
+
 def test_recall_without_an_audit_is_not_guessed() -> None:
-    scores, wrong = _shop()
-    found = by_recall(_labels(scores, wrong, flagged=600, audit=5), target=0.8)
+    found = _queue(*_shop(), flagged=600, audit=0).by_recall(0.8)
 
     assert isinstance(found, NotEnoughLabels)
-    assert found.more == 15
-    assert "unknown without an audit" in found.sentence
+    assert "judged by lot among what passed, there are 0" in found.sentence
 
 
-def test_too_few_audited_for_a_recall_say_how_many_more() -> None:
+def test_no_mismatch_found_among_few_audited_is_not_taken_for_none() -> None:
     scores, wrong = _shop()
-    labels = _labels(scores, wrong, flagged=200, audit=60).spread_over(_histogram(scores))
+    wrong[scores > 0.1] = False
+    found = _queue(scores, wrong, flagged=600, audit=20).by_recall(0.95, confidence=0.9)
 
-    found = by_recall(labels, target=0.95)
     assert isinstance(found, NotEnoughLabels)
-    assert found.more > 60
 
 
-def test_a_part_of_a_label_never_counts_for_the_target() -> None:
-    """29 mismatches and a match, some with three times the weight: as good as 22.9 labels. Of 22,
-    21 are mismatches at most, and that does not show 80%; 22 of 22 would."""
-    weights, wrong = np.ones(30), np.ones(30, bool)
-    weights[:5], wrong[5] = 3.0, False
-    # All of one score: there is one threshold to test.
-    labels = LabelledScores(np.full(30, 0.1), wrong, weights, ~wrong)
-    assert binomial_tail(22, 22, 0.8) < 0.025 < binomial_tail(21, 22, 0.8)
-    assert isinstance(by_precision(labels, target=0.8, confidence=0.9), NotEnoughLabels)
+def test_too_few_audited_for_a_recall_say_how_many_would_do_and_these_do() -> None:
+    scores, wrong = _shop()
+    found = _queue(scores, wrong, flagged=1200, audit=20).by_recall(0.9, confidence=0.9)
+    assert isinstance(found, NotEnoughLabels)
+    numbers = re.search(r"about ([\d,]+) judged by lot .* there are (\d+)", found.sentence)
+    assert numbers is not None
+    needed, there = (int(number.replace(",", "")) for number in numbers.groups())
+    assert needed - there == found.more and 20 < needed < 2000
+
+    more = _queue(scores, wrong, flagged=1200, audit=2 * needed)
+    assert isinstance(more.by_recall(0.9, confidence=0.9), ChosenThreshold)
+
+
+def test_a_recall_that_only_blind_flagging_has_is_out_of_reach() -> None:
+    random = np.random.default_rng(0)
+    shop = _catalogue(random.random(2000), random.random(2000) < 0.3, by_lot=np.ones(2000, bool))
+
+    found = shop.by_recall(0.8)
+    assert isinstance(found, OutOfReach)
+    assert "no threshold that flags less than 40% of the catalogue" in found.sentence

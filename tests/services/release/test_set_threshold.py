@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from moderation.clip.statistics.labelled_scores import Estimate
+from moderation.clip.statistics.catalogue_estimate import AtLeast, Figure, Unknown
 from moderation.models import (
     Analysis,
     Category,
@@ -19,11 +20,13 @@ from moderation.models import (
     ReviewItem,
     VersionEvent,
 )
+from moderation.services.estimates import figures, pace
+from moderation.services.estimates.pace import Pace
 from moderation.services.registry import registering, versions
 from moderation.services.release import calibrate, judged, threshold_targets
 from moderation.services.release.threshold_targets import Target, ThresholdError
 from moderation.services.rules.thresholds import Thresholds, traits
-from moderation.services.scoring import results
+from moderation.services.scoring import results, stale
 from tests.support.scored_shop import fill, judge
 
 pytestmark = pytest.mark.django_db
@@ -115,7 +118,7 @@ def test_categories_with_a_threshold_of_their_own_are_left_out(
     Category.objects.update(threshold=0.4)
 
     found = threshold_targets.evidence(bundled)
-    assert (found.catalogue.total, len(found.labels)) == (30, 30)
+    assert (found.catalogue.total, found.judged, found.has_own) == (30, 30, True)
 
 
 def test_offsets_move_a_categorys_threshold_and_the_evidence_follows(
@@ -202,6 +205,125 @@ def test_what_was_set_here_outlives_the_next_set_up(bundled: ModelVersion) -> No
     assert registering.register(registering.BUNDLED).threshold == 0.123
 
 
+# ── What is said of a threshold ───────────────────────────────────────────────────────────────
+def test_what_was_judged_as_a_whole_is_counted(bundled: ModelVersion, anna: User) -> None:
+    products = fill(bundled)
+    judge(products, moderator=anna, audit_share=0.25)
+    found = threshold_targets.evidence(bundled).effect(bundled.threshold)
+
+    flagged = [one for one in products if one.analysis and one.analysis.is_mismatch]
+    wrong = sum(one.text.startswith("wrong") for one in flagged)
+    assert (found.judged, found.wrong) == (len(flagged), wrong)
+    assert found.precision_words == f"{wrong} of {len(flagged)}, known"
+    assert isinstance(found.precision, Figure) and found.precision.is_exact
+
+
+def test_thresholds_with_unjudged_products_between_them_show_different_figures(
+    bundled: ModelVersion, anna: User
+) -> None:
+    judge(fill(bundled), moderator=anna, audit_share=0.25)
+    found = threshold_targets.evidence(bundled)
+
+    said = [found.effect(bundled.threshold + more).precision_words for more in (0.0, 0.1, 0.15)]
+    assert len(set(said)) == 3
+    assert said[0].endswith("known")
+    for words in said[1:]:
+        assert re.fullmatch(r"\d+ of \d+ judged: \d+% \(\d+–\d+%\)", words), words
+
+
+def test_a_recall_without_misses_is_never_certain(bundled: ModelVersion, anna: User) -> None:
+    products = fill(bundled, mismatches=0.1)
+    right = [one for one in products if one.text.startswith("right")]
+    flagged = [one for one in products if one.analysis and one.analysis.is_mismatch]
+    judge([*flagged, *right[::4]], moderator=anna, audit_share=1.0)
+    found = threshold_targets.evidence(bundled).effect(bundled.threshold)
+
+    assert isinstance(found.recall, AtLeast) and 0 < found.recall.low < 1
+    assert found.recall_words == f"at least {found.recall.low:.0%}"
+
+
+def test_of_what_cannot_be_told_only_the_reason_is_said(bundled: ModelVersion) -> None:
+    fill(bundled)
+    found = threshold_targets.evidence(bundled).effect(bundled.threshold)
+
+    assert isinstance(found.precision, Unknown) and isinstance(found.recall, Unknown)
+    assert found.precision_words == found.precision.why
+    assert not re.search(r"\d", found.precision_words + found.recall_words)
+
+
+def test_the_threshold_in_force_shows_the_very_figures_of_the_quality_page(
+    bundled: ModelVersion, anna: User
+) -> None:
+    judge(fill(bundled), moderator=anna, audit_share=0.25)
+    stale.refresh(bundled)
+    found = threshold_targets.evidence(bundled)
+    now, overall = found.effect(bundled.threshold), figures.overall().value
+
+    assert (now.precision, now.recall) == (overall.precision, overall.recall)
+    Category.objects.create(name="Toys", threshold=0.4)  # now the page has other products
+    assert threshold_targets.evidence(bundled).in_force is None
+
+
+# ── How long a recall target takes ────────────────────────────────────────────────────────────
+def test_a_recall_target_says_what_it_needs_in_numbers_of_this_shop(
+    bundled: ModelVersion, anna: User, settings: Any
+) -> None:
+    settings.AUDIT_SHARE = 0.02
+    judge(fill(bundled), moderator=anna, audit_share=0.05)
+    there = Decision.objects.filter(item__stratum="audit").count()
+    with pytest.raises(ThresholdError) as error:
+        threshold_targets.propose(
+            threshold_targets.evidence(bundled), Target("recall", 0.95, confidence=0.9)
+        )
+
+    said = str(error.value)
+    assert f"judged by lot among what passed, there are {there}." in said
+    assert f"{there} a week are judged by lot at your AUDIT_SHARE of 2%: some " in said
+    assert "set AUDIT_SHARE to 0.1, and run python manage.py reanalyze --all." in said
+
+
+@pytest.mark.parametrize(
+    ("found", "more", "share", "sentence"),
+    [
+        (Pace(12, 0, 1200), 36, 0.02, "12 a week are judged by lot at your AUDIT_SHARE of 2%: "
+         "some 3 weeks; at 10%: less than a week. To draw more: set AUDIT_SHARE to 0.1, and run "
+         "python manage.py reanalyze --all."),
+        (Pace(12, 0, 120), 36, 0.02, "12 a week are judged by lot at your AUDIT_SHARE of 2%: "
+         "some 3 weeks. To draw more"),  # people do not decide more than that
+        (Pace(12, 50, 120), 36, 0.02, "some 3 weeks. 50 that were drawn wait in the queue, which "
+         "gives every 10th turn to them (QUEUE_AUDIT_SHARE)."),
+        (Pace(0, 0, 0), 36, 0.02, "How long that takes is unknown: none was judged by lot in the "
+         "last 4 weeks. To draw more: set AUDIT_SHARE to 0.1"),
+        (Pace(0, 0, 0), 36, 0.0, "The setting AUDIT_SHARE is 0"),
+        (Pace(1, 0, 0), 2, 0.2, "1 a week is judged by lot at your AUDIT_SHARE of 20%: some 2 "
+         "weeks. To draw more: set AUDIT_SHARE to 0.4"),
+    ],
+)  # fmt: skip
+def test_the_pace_says_how_long_and_what_makes_it_sooner(
+    settings: Any, found: Pace, more: int, share: float, sentence: str
+) -> None:
+    settings.AUDIT_SHARE, settings.QUEUE_AUDIT_SHARE = share, 0.1
+
+    assert sentence in found.words(more)
+
+
+def test_the_pace_counts_what_passed_and_was_drawn(bundled: ModelVersion, anna: User) -> None:
+    judge(fill(bundled), moderator=anna, audit_share=0.25)
+    passed = Decision.objects.filter(item__stratum="audit")
+    ReviewItem.objects.filter(pk=passed.order_by("pk")[:1].values("item")).update(
+        picked_by=ReviewItem.Pick.CHOSEN
+    )
+    waiting = fill(bundled, count=50, prefix="T", seed=3, mismatches=0.0)[0]
+    assert waiting.analysis is not None
+    ReviewItem.objects.create(
+        product=waiting, analysis=waiting.analysis, in_audit=True, stratum="audit", suspicion=0.1
+    )
+    found = pace.pace()
+
+    assert (found.a_week, found.waiting) == (passed.count() - 1, 1)
+    assert found.decisions == Decision.objects.count()
+
+
 # ── Commands ──────────────────────────────────────────────────────────────────────────────────
 def test_the_command_shows_sets_and_names_what_applies_it(
     bundled: ModelVersion, anna: User
@@ -212,7 +334,8 @@ def test_the_command_shows_sets_and_names_what_applies_it(
     bundled.refresh_from_db()
     flagged = Analysis.objects.filter(similarity__lt=bundled.threshold).count()
     assert 50 < flagged <= 60
-    assert f"{flagged} products ({flagged / 400:.1%} of the catalogue); precision " in said
+    assert f"{flagged} products ({flagged / 400:.1%} of the catalogue)\n  Precision: " in said
+    assert f" of {flagged}, known\n  Recall: " in said
     assert "reanalyze --stale" in said
     assert VersionEvent.objects.filter(kind="threshold", by=None).count() == 1
 
@@ -222,7 +345,8 @@ def test_a_dry_run_sets_nothing(bundled: ModelVersion) -> None:
     said = command("set_threshold", "--budget", "10", "--dry-run")
 
     assert "Nothing was set" in said
-    assert "recall unknown (not enough labels)" in said
+    assert "Precision: Unknown: of what is flagged nothing was judged by lot yet." in said
+    assert "not enough labels" not in said
     assert versions.current().threshold == bundled.threshold
     assert not VersionEvent.objects.filter(kind="threshold").exists()
 
@@ -286,13 +410,6 @@ def test_decisions_against_the_score_are_refused(bundled: ModelVersion, anna: Us
 
     with pytest.raises(calibrate.NotCalibrated, match="not rarer mismatches"):
         calibrate.calibrate(bundled)
-
-
-def test_an_unknown_estimate_is_said_to_be_unknown() -> None:
-    from moderation.management.commands.set_threshold import words
-
-    assert words(None) == "unknown (not enough labels)"
-    assert words(Estimate(0.873, 0.8, 0.92, 100)) == "87% (80% to 92%)"
 
 
 @pytest.mark.parametrize(
