@@ -10,7 +10,7 @@ from moderation.clip.statistics.cells import Cell, cells_of
 from ..queries import cache
 from . import present
 
-_NAME = "present catalogue"
+_NAME = "present-catalogue"
 _OF_NOTHING_ELSE: list[Any] = []
 # Scores are distances to the threshold of each product.
 AT_THEIR_THRESHOLDS = 0.0

@@ -16,6 +16,7 @@ from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewI
 from moderation.services.datasets import dataset_rows
 from moderation.services.datasets.dataset_manifest import Filters
 from moderation.services.encoding import engine
+from moderation.services.estimates.figures import overall
 from moderation.services.measures import quality
 from moderation.services.queue import review
 from moderation.services.registry import versions
@@ -91,7 +92,8 @@ def figures(version: ModelVersion) -> dict[str, Any]:
     with dataset_rows.walk(dataset_rows.chosen(Filters())) as rows:
         exported = list(rows)
     return {
-        "quality": (found.weeks, found.overall, found.waiting, found.alarms),
+        "quality": (found.weeks, found.counts, found.waiting, found.watch),
+        "overall": overall().value,
         "labels": judged.judged(version),
         "scores": known_scores.known_scores(version).value.catalogue.counts.tolist(),
         "gate": judged_pairs.sha256_of(judged_pairs.gold_and_audit()),
