@@ -19,7 +19,6 @@ WRONG, RIGHT, UNCLEAR = 1, 0, -1
 
 # Fewer labels by lot do not speak for a cell.
 FEWEST = 2
-# Of what was not drawn: where so much was judged, it speaks for the rest like the sample.
 CENSUS = 0.95
 # Two distributions lie further apart by chance in one of a thousand cases (Kolmogorov 1933).
 _SURELY = 1.95
@@ -98,9 +97,14 @@ class Cell:
         return self.size - self.judged
 
     @property
+    def is_census(self) -> bool:
+        """Whether (nearly) all was judged that was not drawn; so it is as fair as the sample."""
+        return self.open_judged > 0 and self.open_judged >= CENSUS * self.others
+
+    @property
     def drawn(self) -> tuple[int, int]:
         """How many labels speak for what was not judged, and how many of them are mismatches."""
-        if self.open_judged and self.open_judged >= CENSUS * self.others:
+        if self.is_census:
             return self.judged, self.wrong
         return self.lot_judged, self.lot_wrong
 
@@ -110,22 +114,42 @@ class Cell:
         return self.drawn[0] >= FEWEST or not self.unjudged
 
 
+@dataclass(frozen=True)
+class Part:
+    """A cell with where it lies: of one draw, the scores from `low` to below `high`."""
+
+    cell: Cell
+    draw: int
+    low: float
+    high: float
+
+    def holds(self, answers: Answers) -> np.ndarray:
+        """[n] which of the answers are of its products."""
+        inside = (answers.scores >= self.low) & (answers.scores < self.high)
+        return inside & (answers.draws == self.draw)
+
+
 def cells_of(listings: Listings, answers: Answers, *, threshold: float) -> list[Cell]:
     """The cells of a catalogue of which all that scores below the threshold is flagged.
 
     What was drawn alike is one cell on each side, cut where people judged far more on one hand than
     on the other (a front of the queue), as long as enough speaks for each part.
     """
+    return [part.cell for part in parts_of(listings, answers, threshold=threshold)]
+
+
+def parts_of(listings: Listings, answers: Answers, *, threshold: float) -> list[Part]:
+    """The same, with where each cell lies."""
     found = []
     for draw in np.unique(listings.draws):
         group = _rows(listings, listings.draws == draw)
         people = _rows(answers, answers.draws == draw)
         for flagged, ends in ((True, (-np.inf, threshold)), (False, (threshold, np.inf))):
             side, said = _between(group, *ends), _between(people, *ends)
-            edges = [-np.inf, *_fronts(side, said), np.inf]
-            for part in pairwise(edges):
-                found.append(_cell(side, said, between=part, flagged=flagged))
-    return [cell for cell in found if cell.size]
+            for low, high in pairwise([ends[0], *_fronts(side, said), ends[1]]):
+                cell = _cell(side, said, between=(low, high), flagged=flagged)
+                found.append(Part(cell, int(draw), low, high))
+    return [part for part in found if part.cell.size]
 
 
 def _cell(
