@@ -75,13 +75,12 @@ def _shares(found: quality.Quality, overall: CatalogueEstimate) -> list[_Share]:
     for what, name, explanation in _CHARTS:
         weeks = [(week.start, getattr(week.estimate, what)) for week in found.weeks]
         present: Answer = getattr(overall, what)
-        is_unknown = isinstance(present, Unknown)
         drawn.append(
             _Share(
                 name=name,
                 explanation=explanation,
-                words="" if is_unknown else words(present),
-                why=present.why if is_unknown else "",
+                words="" if isinstance(present, Unknown) else words(present),
+                why=present.why if isinstance(present, Unknown) else "",
                 counted=_counted(what, found.counts),
                 chart=chart(name, explanation, weeks, from_zero_to_one=what != "prevalence"),
                 has_line=any(isinstance(answer, Figure) for _, answer in weeks),

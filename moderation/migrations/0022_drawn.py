@@ -13,16 +13,16 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='product',
             name='audit_share',
-            field=models.FloatField(db_default=0.0, default=0.0, editable=False, help_text='The largest probability with which it was ever drawn for the random sample; 0: not yet.'),
+            field=models.FloatField(editable=False, help_text='The largest probability with which it was ever drawn for the random sample; empty: not yet.', null=True),
         ),
         migrations.AddField(
             model_name='product',
             name='former_audit_share',
-            field=models.FloatField(db_default=0.0, default=0.0, editable=False, help_text='The largest one before that; 0: there was none.'),
+            field=models.FloatField(editable=False, help_text='The largest one before that; empty: there was none.', null=True),
         ),
         migrations.AddField(
             model_name='product',
             name='gold_share',
-            field=models.FloatField(db_default=0.0, default=0.0, editable=False, help_text='The largest probability with which it was drawn for gold, and so judged blind; 0: it was never flagged.'),
+            field=models.FloatField(editable=False, help_text='The largest probability with which it was drawn for gold, and so judged blind; empty: it was never flagged.', null=True),
         ),
     ]

@@ -109,24 +109,19 @@ class Product(models.Model):
         "until the present one is answered.",
     )
     audit_share = models.FloatField(
-        default=0.0,
-        db_default=0.0,
+        null=True,
         editable=False,
         help_text="The largest probability with which it was ever drawn for the random sample; "
-        "0: not yet.",
+        "empty: not yet.",
     )
     former_audit_share = models.FloatField(
-        default=0.0,
-        db_default=0.0,
-        editable=False,
-        help_text="The largest one before that; 0: there was none.",
+        null=True, editable=False, help_text="The largest one before that; empty: there was none."
     )
     gold_share = models.FloatField(
-        default=0.0,
-        db_default=0.0,
+        null=True,
         editable=False,
         help_text="The largest probability with which it was drawn for gold, and so judged blind; "
-        "0: it was never flagged.",
+        "empty: it was never flagged.",
     )
     withdrawn_at = models.DateTimeField(
         "withdrawn",

@@ -133,7 +133,7 @@ def cells_of(listings: Listings, answers: Answers, *, threshold: float) -> list[
     """The cells of a catalogue of which all that scores below the threshold is flagged.
 
     What was drawn alike is one cell on each side, cut where people judged far more on one hand than
-    on the other (a front of the queue), as long as enough speaks for each part.
+    on the other (a front of the queue), where enough speaks for each part or one was judged whole.
     """
     return [part.cell for part in parts_of(listings, answers, threshold=threshold)]
 
@@ -180,10 +180,12 @@ def _fronts(listings: Listings, answers: Answers) -> list[float]:
     while parts:
         low, high = parts.pop(0)
         for cut in _changes(_between(groups, low, high), _between(answers, low, high)):
-            halves = [(low, cut), (cut, high)]
-            if all(_cell(groups, answers, between=h, flagged=True).is_known for h in halves):
+            ends = [(low, cut), (cut, high)]
+            halves = [_cell(groups, answers, between=end, flagged=True) for end in ends]
+            # Behind a front where all was judged is something else, even if nothing speaks for it.
+            if all(half.is_known for half in halves) or any(half.is_census for half in halves):
                 cuts.append(cut)
-                parts += halves
+                parts += ends
                 break
     return sorted(cuts)
 

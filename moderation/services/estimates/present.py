@@ -272,7 +272,9 @@ def _answers(
 
 
 def _draw(row: Row) -> tuple[float, ...]:
-    return tuple(round(row[f"draw_{name}"], 6) for name in _DRAW)
+    """The probabilities that a product was drawn with; -1 stands for none."""
+    shares = (row[f"draw_{name}"] for name in _DRAW)
+    return tuple(-1.0 if share is None else round(share, 6) for share in shares)
 
 
 NOTHING = _reading([], [], [], draws={}, step=_own_step)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from moderation.models import ModelVersion, Product
 
@@ -30,16 +30,22 @@ def mark(products: Sequence[int], *, version: ModelVersion) -> None:
     _raise(flagged, to=settings.AUDIT_FLAGGED_SHARE)
     _raise(passed.filter(analysis__similarity__lt=near), to=sampling.passed_share(is_near=True))
     _raise(passed.filter(analysis__similarity__gte=near), to=sampling.passed_share(is_near=False))
-    flagged.filter(gold_share__lt=settings.GOLD_SHARE).update(gold_share=settings.GOLD_SHARE)
+    gold = settings.GOLD_SHARE
+    flagged.filter(_below("gold_share", gold)).update(gold_share=gold)
 
 
 def _raise(products: QuerySet[Product], *, to: float) -> None:
-    products.filter(audit_share__lt=to).update(former_audit_share=F("audit_share"), audit_share=to)
+    below = products.filter(_below("audit_share", to))
+    below.update(former_audit_share=F("audit_share"), audit_share=to)
+
+
+def _below(column: str, share: float) -> Q:
+    return Q(**{column: None}) | Q(**{f"{column}__lt": share})
 
 
 def mark_unmarked() -> int:
     """Mark some of the products that no draw was noted of; how many there were."""
-    rows = Product.objects.present().filter(audit_share=0, analysis__is_mismatch__isnull=False)
+    rows = Product.objects.present().filter(audit_share=None, analysis__is_mismatch__isnull=False)
     found = rows.order_by("pk").values_list("pk", "analysis__model_version")[:_AT_ONCE]
     by_version: dict[int, list[int]] = {}
     for pk, version in found:

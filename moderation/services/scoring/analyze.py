@@ -23,7 +23,7 @@ from moderation.models import Analysis, ModelVersion, Product
 
 from ..encoding import embeddings, further_photos, text_parts
 from ..encoding.engine import TOP_CATEGORIES, Engine, active_categories, engine_for
-from ..queue import draws, explain, review_queue, similar
+from ..queue import explain, review_queue, similar
 from ..registry import questions, versions
 from ..rules import photos, photos_away, reading
 from ..rules.thresholds import Thresholds
@@ -194,5 +194,3 @@ def _write_back(batch: Sequence[Analysis], *, token: uuid.UUID | None) -> None:
             row.claim_token = row.lease_expires_at = None
         Analysis.objects.bulk_update(answered, results.RESULT_FIELDS)
         results.settle(answered)
-        for version in {row.model_version for row in answered}:
-            draws.mark([row.product_id for row in answered], version=version)

@@ -91,8 +91,9 @@ def write(
         with connection.cursor() as cursor:
             cursor.execute(_POINT, [floor, _adapted(now)])
         fresh = Analysis.objects.filter(pk__gt=floor, created_at=now).defer("top_categories")
-        concerned = list(fresh.filter(among("product", _concerned(answers, ids, version))))
-        draws.mark(ids, version=version)
+        moved = _concerned(answers, ids, version)
+        draws.mark(sorted(set(ids).difference(moved)), version=version)
+        concerned = list(fresh.filter(among("product", moved)))
         for row in concerned:
             row.model_version = version  # one object, with its calibration read once
         results.settle(concerned)

@@ -10,7 +10,7 @@ from moderation.clip import scoring
 from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Analysis, Product
 
-from ..queue import review_queue
+from ..queue import draws, review_queue
 from ..rules.thresholds import Thresholds, traits
 
 RESULT_FIELDS = [
@@ -73,4 +73,6 @@ def settle(answered: Sequence[Analysis]) -> None:
     Product.objects.filter(pk__in=product_ids).annotate(
         newest=Subquery(of_product.values("pk")[:1])
     ).filter(Q(analysis=None) | Q(newest__gt=F("analysis"))).update(analysis=F("newest"))
+    for version in {row.model_version for row in answered}:
+        draws.mark(product_ids, version=version)
     review_queue.follow([row for row in answered if row.status == Analysis.Status.DONE])

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from django.utils import timezone
 
-from moderation.clip.statistics.labelled_scores import TOLD_FROM
+from moderation.clip.statistics.catalogue_estimate import AtLeast, Figure, Unknown
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
-from moderation.services.measures import quality
+from moderation.services.estimates import figures
+from moderation.services.measures import drifting, quality
+from tests.support import sampled_shop
 from tests.support.factories import MakeUser
 
 pytestmark = pytest.mark.django_db
@@ -24,94 +23,67 @@ PAGE = "/admin/quality/"
 
 
 @pytest.fixture
-def judged(bundled: ModelVersion, anna: User) -> Make:
-    """Makes items of one kind, `weeks` weeks old; of the first `judged`, `wrong` are confirmed."""
-    numbers = itertools.count()
+def add(bundled: ModelVersion, anna: User) -> Make:
+    """Adds products that were drawn alike, some judged: `sampled_shop.add`."""
 
-    def make(
-        count: int, *, judged: int, wrong: int, p: float | None = None, weeks: int = 0
-    ) -> list[ReviewItem]:
-        """`p` None: flagged and blind; else drawn with this probability of what passed."""
-        names = [f"Q{next(numbers)}" for _ in range(count)]
-        products = Product.objects.bulk_create(
-            Product(external_id=name, text="A ball", content_hash="c") for name in names
-        )
-        rows = Analysis.objects.bulk_create(
-            Analysis(product=one, model_version=bundled, status="done", content_hash="c")
-            for one in products
-        )
-        items = ReviewItem.objects.bulk_create(
-            ReviewItem(
-                product=row.product,
-                analysis=row,
-                in_audit=True,
-                stratum="flagged" if p is None else "audit",
-                sampling_probability=1.0 if p is None else p,
-                suspicion=0.5,
-                state="decided" if number < judged else "open",
-            )
-            for number, row in enumerate(rows)
-        )
-        ReviewItem.objects.filter(pk__in=[item.pk for item in items]).update(
-            opened_at=timezone.now() - timedelta(weeks=weeks)
-        )
-        verdicts = ["confirm"] * wrong + ["dismiss"] * (judged - wrong)
-        decisions = [
-            Decision(item=item, analysis_id=item.analysis_id, moderator=anna, verdict=verdict)
-            for item, verdict in zip(items, verdicts, strict=False)
-        ]
-        Decision.objects.bulk_create(decisions)
-        return items
+    def added(count: int, **about: Any) -> list[Product]:
+        return sampled_shop.add(count, version=bundled, by=anna, **about)
+
+    return added
+
+
+@pytest.fixture
+def judged(add: Make) -> Make:
+    """Flagged products, all in the random sample, some judged; their items."""
+
+    def make(count: int, *, judged: int, wrong: int) -> list[ReviewItem]:
+        products = add(count, flagged=True, lot=count, judged=judged, wrong=wrong)
+        return list(ReviewItem.objects.filter(product__in=products).order_by("pk"))
 
     return make
 
 
 # ── The figures ───────────────────────────────────────────────────────────────────────────────
-def test_each_judged_product_stands_for_those_of_its_stratum(judged: Make) -> None:
-    judged(100, judged=50, wrong=40)  # 80 of 100 flagged
-    judged(20, judged=20, wrong=2, p=0.1)  # 20 of 200 near
-    judged(40, judged=40, wrong=1, p=0.05)  # 20 of 800 far away
+def test_what_is_judged_is_counted_and_the_rest_estimated_from_what_was_drawn_alike(
+    add: Make,
+) -> None:
+    add(100, flagged=True, lot=20, judged=20, wrong=16, opened=80, opened_wrong=64)
+    add(200, flagged=False, lot=20, judged=20, wrong=2, share=0.08)
+    add(800, flagged=False, lot=40, judged=40, wrong=1)
 
-    overall = quality.quality().overall
-    assert overall.precision.value == pytest.approx(0.8)
-    assert overall.recall.value == pytest.approx(80 / 120)
-    assert overall.prevalence.value == pytest.approx(120 / 1100)
-    assert overall.recall.low < 0.6 < 0.75 < overall.recall.high
+    overall = figures.overall().value
+    assert overall.precision == Figure(0.8, 0.8, 0.8)
+    assert isinstance(overall.recall, Figure) and overall.recall.low < 0.7 < 0.75
+    assert overall.recall.value == pytest.approx(80 / 120, abs=0.02)
+    assert isinstance(overall.prevalence, Figure)
+    assert overall.prevalence.value == pytest.approx(120 / 1100, abs=0.01)
+    counts = quality.quality().counts
+    assert (counts.judged, counts.flagged, counts.wrong) == (100, 100, 80)
+    assert (counts.passed_by_lot, counts.passed) == (60, 1000)
 
 
-def test_weeks_stand_side_by_side_and_few_labels_make_no_figure(judged: Make) -> None:
-    judged(20, judged=20, wrong=10, weeks=2), judged(30, judged=30, wrong=3, p=0.1, weeks=2)
-    judged(20, judged=20, wrong=18), judged(5, judged=5, wrong=0, p=0.1)
+def test_a_week_is_of_the_products_that_came_in_in_it(add: Make) -> None:
+    add(20, flagged=True, lot=20, judged=20, wrong=10, weeks=2)
+    add(300, flagged=False, lot=30, judged=30, wrong=3, weeks=2)
+    add(20, flagged=True, lot=20, judged=20, wrong=18)
+    add(50, flagged=False, lot=5)
 
     former, between, now = quality.quality().weeks
+    assert (former.products, former.flagged, former.judged) == (320, 20, 50)
+    assert isinstance(former.estimate.recall, Figure)
     assert former.estimate.recall.value == pytest.approx(10 / 40)
-    assert between.estimate.precision is None and between.judged == 0
-    assert now.estimate.precision.value == pytest.approx(0.9)
-    assert now.estimate.recall is None and now.judged_passed < TOLD_FROM
+    assert isinstance(between.estimate.precision, Unknown) and between.judged == 0
+    assert now.estimate.precision == Figure(0.9, 0.9, 0.9)
+    assert isinstance(now.estimate.recall, Unknown)
 
 
-def test_only_flagged_labels_leave_recall_unknown(judged: Make) -> None:
-    judged(20, judged=20, wrong=10), judged(8, judged=0, wrong=0, p=0.1)
+def test_only_flagged_labels_leave_recall_unknown(add: Make) -> None:
+    add(20, flagged=True, lot=20, judged=20, wrong=10), add(80, flagged=False, lot=8)
 
-    overall = quality.quality().overall
-    assert overall.precision.value == pytest.approx(0.5)
-    assert overall.recall is overall.prevalence is None
-    assert "say nothing of what was missed" in overall.why
-
-
-def test_what_is_no_fair_sample_does_not_count(judged: Make, anna: User) -> None:
-    """Neither what people chose to decide, nor what a band decided, nor what nobody could tell."""
-    in_the_open = judged(10, judged=10, wrong=10)
-    ReviewItem.objects.filter(pk__in=[i.pk for i in in_the_open]).update(in_audit=False)
-    judged(30, judged=20, wrong=5)
-    unclear = judged(1, judged=0, wrong=0)[0]
-    Decision.objects.create(
-        item=unclear, analysis=unclear.analysis, moderator=anna, verdict="dismiss", reason="unclear"
-    )
-
-    week = quality.quality().weeks[-1]
-    assert (week.flagged, week.judged) == (41, 20)
-    assert week.estimate.precision.value == pytest.approx(0.25)
+    overall = figures.overall().value
+    assert overall.precision == Figure(0.5, 0.5, 0.5)
+    assert isinstance(overall.recall, Unknown)
+    assert "say nothing of what was missed" in overall.recall.why
 
 
 def test_agreement_counts_pairs_of_standing_verdicts(judged: Make, make_user: MakeUser) -> None:
@@ -174,23 +146,56 @@ def test_what_one_of_two_could_not_tell_is_no_agreement(
     )
 
 
-def test_an_alarm_is_raised_when_more_listings_are_wrong(judged: Make) -> None:
+# ── Drift ─────────────────────────────────────────────────────────────────────────────────────
+def test_an_alarm_is_raised_when_more_listings_are_wrong(add: Make) -> None:
     for weeks in (0, 6):
-        judged(100, judged=100, wrong=80, weeks=weeks)
-    judged(300, judged=300, wrong=3, p=0.1, weeks=6)
-    judged(300, judged=300, wrong=60, p=0.1)
+        add(100, flagged=True, lot=100, judged=100, wrong=80, weeks=weeks)
+    add(3000, flagged=False, lot=300, judged=300, wrong=3, weeks=6)
+    add(3000, flagged=False, lot=300, judged=300, wrong=60)
 
-    found = quality.quality()
-    assert found.is_watched
-    (alarm,) = found.alarms
+    watch = quality.quality().watch
+    assert watch.is_watched
+    (alarm,) = watch.alarms
     assert "share of wrong listings has risen" in alarm
+
+
+def test_one_s_own_changes_raise_no_alarm(add: Make, bundled: ModelVersion) -> None:
+    """Before, half of what is flagged now passed, and fewer were drawn: both count as now."""
+    add(1000, flagged=False, lot=20, judged=20, wrong=1, share=0.02, weeks=6)
+    former = add(200, flagged=False, lot=40, judged=40, wrong=20, share=0.2, weeks=6)
+    add(1000, flagged=False, lot=200, judged=200, wrong=10, share=0.2)
+    now = add(200, flagged=False, lot=40, judged=40, wrong=20, share=0.2)
+    assert quality.quality().watch.alarms == []
+
+    flagged = Analysis.objects.filter(product__in=[*former, *now])
+    flagged.update(is_mismatch=True, threshold_used=0.5)
+    assert quality.quality().watch.alarms == []
+
+
+def test_a_small_shop_is_told_that_it_is_not_watched_and_from_when_on(
+    add: Make, lead_client: Client
+) -> None:
+    for weeks in (0, 6):
+        add(20, flagged=True, lot=20, judged=20, wrong=10, weeks=weeks)
+        add(60, flagged=False, lot=5, judged=5, wrong=0, weeks=weeks)
+
+    watch = quality.quality().watch
+    wrong, _ = watch.noticed
+    assert not wrong.is_watched and wrong.enough > watch.recent == 80
+    html = " ".join(lead_client.get(PAGE).content.decode().split())
+    assert "Not watched: a change by less than" in html
+    assert f"Some {wrong.enough} new listings in 4 weeks would do; there were 80." in html
+    assert "Scores are watched from 4000 scored listings on; there are 160." in html.replace(
+        "4,000", "4000"
+    )
+    assert "No alarm" in html  # the precision of what is flagged is known of both
 
 
 def test_an_alarm_is_raised_when_new_products_score_otherwise(
     bundled: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quality, "RECENT_SCORES", 200)
-    monkeypatch.setattr(quality, "FORMER_SCORES", 400)
+    monkeypatch.setattr(drifting, "RECENT_SCORES", 200)
+    monkeypatch.setattr(drifting, "FORMER_SCORES", 400)
 
     def add(prefix: str, shift: float) -> None:
         for number in range(300):
@@ -204,49 +209,75 @@ def test_an_alarm_is_raised_when_new_products_score_otherwise(
             product.save()
 
     add("A", 0.0), add("B", 0.0)
-    assert quality.quality().alarms == []
+    assert quality.quality().watch.alarms == []
     add("C", -0.2)
-    assert "score otherwise" in quality.quality().alarms[0]
+    assert "score otherwise" in quality.quality().watch.alarms[0]
 
 
 # ── The page ──────────────────────────────────────────────────────────────────────────────────
-def test_the_page_draws_the_figures_with_their_intervals(judged: Make, lead_client: Client) -> None:
+def test_the_page_draws_the_figures_with_their_intervals(add: Make, lead_client: Client) -> None:
     for weeks in range(3):
-        judged(40, judged=40, wrong=30, weeks=weeks)
-        judged(40, judged=40, wrong=2, p=0.1, weeks=weeks)
+        add(40, flagged=True, lot=40, judged=30, wrong=24, weeks=weeks)
+        add(400, flagged=False, lot=40, judged=40, wrong=3, weeks=weeks)
 
     html = lead_client.get(PAGE).content.decode()
     assert html.count("chart-band") == html.count("chart-line") == 3
     assert html.count("chart-dot") == 9
-    assert "No alarm" in html and "75%" in html and "unknown" not in html
+    assert "80% (" in html and "unknown" not in html
+    assert "90 of 120 flagged were judged." in html
     assert ' style="' not in html and "<script>" not in html
 
 
-def test_a_few_judgements_are_no_figures_and_no_all_clear(
-    judged: Make, lead_client: Client
-) -> None:
-    judged(10, judged=1, wrong=0), judged(5, judged=1, wrong=1, p=0.1)
+def test_what_was_judged_whole_has_no_interval(add: Make, lead_client: Client) -> None:
+    add(30, flagged=True, lot=5, judged=5, wrong=3, opened=25, opened_wrong=10)
+
+    html = lead_client.get(PAGE).content.decode()
+    assert "<b>43%</b>" in html
+    assert "13 of 30 flagged, known: all were judged." in html
+
+
+def test_no_miss_found_is_no_full_recall(add: Make, lead_client: Client) -> None:
+    add(100, flagged=True, lot=20, judged=20, wrong=16)
+    add(500, flagged=False, lot=40, judged=40, wrong=0)
+
+    recall = figures.overall().value.recall
+    assert isinstance(recall, AtLeast)
+    html = lead_client.get(PAGE).content.decode()
+    assert f"<b>at least {recall.low:.0%}</b>" in html and "100%" not in html.split("<table")[0]
+
+
+def test_a_few_judgements_are_no_figures_and_no_all_clear(add: Make, lead_client: Client) -> None:
+    add(10, flagged=True, lot=10, judged=1), add(50, flagged=False, lot=5, judged=1, wrong=1)
 
     html = lead_client.get(PAGE).content.decode()
 
     for name in ("Wrong listings are", "Precision is", "Recall is"):
         assert f"{name} unknown" in html
-    assert "Judged blind of the flagged products: 1. From 20 on" in html
-    assert "%" not in html.split('class="quality-chart"', 1)[1].split("<section", 1)[0]
+    assert "1 of 10 flagged were judged." in html
     assert "No alarm" not in html
 
 
 def test_without_an_audit_the_page_says_that_recall_is_unknown_and_what_to_do(
-    judged: Make, lead_client: Client, settings: Any
+    add: Make, lead_client: Client, settings: Any
 ) -> None:
-    judged(30, judged=30, wrong=20)
+    add(30, flagged=True, lot=30, judged=30, wrong=20), add(50, flagged=False)
+    settings.AUDIT_SHARE = 0
     html = lead_client.get(PAGE).content.decode()
     assert "Recall is unknown" in html and "say nothing of what was missed" in html
     assert "AUDIT_SHARE" in html and "67%" in html
 
     settings.AUDIT_SHARE = 0.02
-    judged(7, judged=0, wrong=0, p=0.02)
-    assert "7 products of the audit wait in the queue" in lead_client.get(PAGE).content.decode()
+    add(70, flagged=False, lot=7)
+    html = " ".join(lead_client.get(PAGE).content.decode().split())
+    assert "7 products of the random sample wait in the queue" in html
+
+
+def test_what_nobody_could_tell_is_said(add: Make, lead_client: Client) -> None:
+    products = add(40, flagged=True, lot=20, judged=15, wrong=8)
+    ReviewItem.objects.filter(product=products[15]).update(state="decided")
+
+    html = " ".join(lead_client.get(PAGE).content.decode().split())
+    assert "Of 1 product of the random sample nobody who was asked could tell." in html
 
 
 def test_the_empty_page_and_its_rights(
@@ -263,10 +294,10 @@ def test_the_empty_page_and_its_rights(
 
 
 def test_the_page_takes_few_queries(
-    judged: Make, lead_client: Client, django_assert_max_num_queries: Any
+    add: Make, lead_client: Client, django_assert_max_num_queries: Any
 ) -> None:
     for weeks in range(12):
-        judged(4, judged=4, wrong=3, weeks=weeks)
+        add(4, flagged=True, lot=4, judged=4, wrong=3, weeks=weeks)
     lead_client.get(PAGE)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(18):
         lead_client.get(PAGE)
