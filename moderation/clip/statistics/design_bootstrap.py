@@ -69,14 +69,13 @@ class Redrawing:
         for rows in cells:
             shape = self._shape(rows, len(np.unique(group[rows])))
             shapes[group[rows]] = np.minimum(shapes[group[rows]], shape)
-        own = np.flatnonzero(self._own)
-        weights[:, :, own] = self.weights[own]
+        weights[:, :, :count] = self.weights
         moving = np.isfinite(shapes)
         shares = np.ones((times, len(_names)))
         shares[:, moving] = rng.gamma(shapes[moving], size=(times, int(moving.sum())))
         priors = self._priors()
         for rows in cells:
-            if self._own[rows].any():
+            if self._is_settled(rows):
                 continue
             total = self.weights[rows].sum()
             real = shares[:, group[rows]] * self.weights[rows] * (len(rows) / total)
@@ -103,11 +102,18 @@ class Redrawing:
         """Of the gamma law of a group's share: the spread is then that of a sample of so many."""
         if self.design is None:
             return max((groups - 2) / groups, _LEAST)
-        whole = float(self.weights[rows].sum())
-        left = max(1 - len(rows) / whole, 0.0)
-        if self._own[rows].any() or left < 1e-9:
-            return np.inf  # all of it was judged
-        return ((groups + 1) / left - 1) / groups
+        if self._is_settled(rows):
+            return np.inf
+        return ((groups + 1) / self._left(rows) - 1) / groups
+
+    def _is_settled(self, rows: np.ndarray) -> bool:
+        """Whether all that these pairs stand for was judged."""
+        return bool(self._own[rows].any()) or (self.design is not None and not self._left(rows))
+
+    def _left(self, rows: np.ndarray) -> float:
+        """Of what they stand for, the part that was not judged."""
+        left = 1 - len(rows) / float(self.weights[rows].sum())
+        return left if left > 1e-9 else 0.0
 
     def _priors(self) -> np.ndarray:
         """[2n] how much of a label each pair gives to the opposite truth, then to that flag."""
