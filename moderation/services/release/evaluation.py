@@ -66,7 +66,7 @@ def evaluate(
     known = np.isfinite(similarity)
     lost += sorted({pair.image.name for pair, ok in zip(pairs, known, strict=True) if not ok})
     pairs = [pair for pair, ok in zip(pairs, known, strict=True) if ok]
-    report = report_on(version, judged_of(pairs), scores_of(version, pairs, similarity[known]))
+    report = report_on(judged_of(pairs), scores_of(version, pairs, similarity[known]))
     return Evaluation.objects.create(
         version=version,
         dataset=str(csv) if csv else GOLD_AND_AUDIT,
@@ -121,7 +121,7 @@ def score(
     return found
 
 
-def report_on(version: ModelVersion, judged: JudgedPairs, scores: Scores) -> dict[str, Any]:
+def report_on(judged: JudgedPairs, scores: Scores) -> dict[str, Any]:
     """What `assess` says; of the version in force, precision and recall as *Quality* shows them."""
     report = assess(judged, scores)
     if scores.in_force and "overall" in report:

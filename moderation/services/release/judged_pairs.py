@@ -4,7 +4,7 @@
   the products of the present catalogue that were drawn and are flagged, or not, as it is
   (`estimates.weights`), divided among the pairs that are judged of them.
 - Gold: products of the gold share that two moderators decided alike. No training sees them.
-- What is here and was not judged by lot, or has changed since, stands for itself only.
+- A pair that was not judged by lot, or whose listing has changed since, stands for itself only.
 - An audit pair may have been trained on. Pairs whose photo, a near-duplicate of it, or whose
   title any of the versions, or a version it comes from, was trained on are excluded; the
   others of their cell then stand for them too. Where the files that one was trained on are gone,
