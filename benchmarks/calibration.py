@@ -17,12 +17,15 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import beta
 
+from moderation.clip.checkpoints import checkpoint
+from moderation.clip.statistics.calibration import Calibration, PlattScaling, log_odds
 from moderation.clip.statistics.calibration_choice import fit_calibration
 from moderation.clip.statistics.labelled_scores import (
     Histogram,
@@ -33,6 +36,7 @@ from moderation.clip.statistics.labelled_scores import (
 )
 from moderation.clip.statistics.metrics import Probabilities
 from moderation.clip.statistics.precision_threshold import by_precision
+from moderation.clip.statistics.prior import is_better
 from moderation.clip.statistics.recall_threshold import by_recall
 from moderation.clip.statistics.thresholds import ChosenThreshold
 from moderation.clip.statistics.weights import flattened
@@ -43,6 +47,7 @@ from .machine import machine
 PRODUCTS, PREVALENCE, LABELS, AT_RANDOM = 20_000, 0.05, 1000, 300
 QUEUE = 0.1  # the share of a shop that is taken for its queue when probabilities are judged
 PRECISIONS = ((0.5, 0.9), (0.8, 0.9), (0.9, 0.9), (0.95, 0.9), (0.9, 0.95))  # target, confidence
+SHARES, TENTHS = (0.02, 0.05, 0.2), 10  # of mismatches in other shops; parts of the flagged
 RECALLS: tuple[tuple[float, float | None], ...] = ((0.6, None), (0.8, None), (0.8, 0.9))
 
 
@@ -60,9 +65,9 @@ class Pairs:
             self.scores[index], self.wrong[index], self.sources[index], self.pictures[index]
         )
 
-    def shop(self, random: np.random.Generator) -> Pairs:
+    def shop(self, random: np.random.Generator, *, wrong: float = PREVALENCE) -> Pairs:
         """Products drawn with replacement, so many of them mismatches."""
-        bad = round(PREVALENCE * PRODUCTS)
+        bad = round(wrong * PRODUCTS)
         drawn = [
             random.choice(np.flatnonzero(self.wrong), bad),
             random.choice(np.flatnonzero(~self.wrong), PRODUCTS - bad),
@@ -103,6 +108,8 @@ def main() -> None:
         "machine": machine(),
         "pairs": len(pairs.wrong),
         "ece": calibrations(pairs, seeds=options.seeds),
+        "tenths": tenths(pairs),
+        "rules": rules(),
         "targets": targets(pairs, resamplings=options.resamplings),
     }
     print(json.dumps(result, indent=2) if options.json else as_text(result))
@@ -172,6 +179,92 @@ def _spread(values: list[float]) -> dict[str, float]:
         "high": round(mean + error, 4),
         "worst": round(max(values), 4),
     }
+
+
+# ── The share of mismatches that P is told for ────────────────────────────────────────────────
+def tenths(pairs: Pairs, *, shops: int = 20) -> list[dict[str, Any]]:
+    """P and truth by tenths of the flagged, under the shipped curve and the audited share."""
+    about = checkpoint.read_about(checkpoint.BUNDLED_FOLDER)
+    shipped = Calibration.from_json({**about["calibration"], "platt": about["platt"]})
+    rows = []
+    for share in SHARES:
+        found: dict[str, list[np.ndarray]] = {}
+        for seed in range(shops):
+            random = np.random.default_rng(seed)
+            shop = pairs.shop(random, wrong=share)
+            calibration = replace(shipped, prevalence=_audited(shipped, shop.wrong, random))
+            flagged = shop.take(np.flatnonzero(shop.scores < about["threshold"]))
+            order = np.argsort(flagged.scores, kind="stable")
+            says = {
+                "true": flagged.wrong[order],
+                "presumed": _p(shipped, flagged.scores[order]),
+                "audited": _p(calibration, flagged.scores[order]),
+            }
+            for name, values in says.items():
+                parts = np.array_split(values, TENTHS)
+                found.setdefault(name, []).append(np.array([part.mean() for part in parts]))
+        means = {name: np.mean(values, axis=0) for name, values in found.items()}
+        rows.append(
+            {"wrong": share}
+            | {name: [round(float(p), 3) for p in values] for name, values in means.items()}
+            | {
+                f"{name}_off": round(float(np.abs(means[name] - means["true"]).mean()), 3)
+                for name in ("presumed", "audited")
+            }
+        )
+    return rows
+
+
+def _audited(shipped: Calibration, wrong: np.ndarray, random: np.random.Generator) -> float | None:
+    """What an audit of `AT_RANDOM` products makes of the share; None where it changes nothing."""
+    drawn = random.choice(wrong, AT_RANDOM, replace=False)
+    value, low, high = _estimate(int(drawn.sum()), len(drawn))
+    return value if is_better(shipped, value, low=low, high=high) else None
+
+
+def _estimate(found: int, of: int) -> tuple[float, float, float]:
+    """A share with its 95% interval, by Jeffreys' prior."""
+    law = beta(found + 0.5, of - found + 0.5)
+    low, high = law.ppf([0.025, 0.975])
+    return float(law.mean()), float(low), float(high)
+
+
+def _p(calibration: Calibration, scores: np.ndarray) -> np.ndarray:
+    return np.array([calibration.p_mismatch(float(score)) for score in scores])
+
+
+def rules(*, times: int = 2000) -> list[dict[str, Any]]:
+    """How far from the true share the one in use is, by when an audited one is adopted."""
+    curve = Calibration(PlattScaling(-18.0, -1.0), prior=PREVALENCE)
+    rows = []
+    for share in SHARES:
+        for audited in (50, 200, 1000):
+            random = np.random.default_rng(0)
+            used: dict[str, list[float]] = {}
+            for found in random.binomial(audited, share, size=times).tolist():
+                value, low, high = _estimate(found, audited)
+                taken = {
+                    "never": False,
+                    "always": True,
+                    "narrow": high <= 4 * low,
+                    "excluded": is_better(curve, value, low=low, high=high),
+                }
+                for rule, adopt in taken.items():
+                    used.setdefault(rule, []).append(value if adopt else PREVALENCE)
+            for rule, values in used.items():
+                away = np.abs([log_odds(value) - log_odds(share) for value in values])
+                moved = float(np.mean([value != PREVALENCE for value in values]))
+                rows.append(
+                    {
+                        "wrong": share,
+                        "audited": audited,
+                        "rule": rule,
+                        "adopted": round(moved, 3),
+                        "off": round(float(away.mean()), 3),
+                        "worst_in_20": round(float(np.quantile(away, 0.95)), 3),
+                    }
+                )
+    return rows
 
 
 # ── Targets ───────────────────────────────────────────────────────────────────────────────────
@@ -252,6 +345,17 @@ def as_text(result: dict[str, Any]) -> str:
             f"ECE, labels by {row['labels']:6}, judged on the {row['judged_on']:9}: "
             f"{ece['mean']:.4f} ({ece['low']:.4f} to {ece['high']:.4f}), worst {ece['worst']:.4f}; "
             + ", ".join(f"{name} {count}" for name, count in row["chosen"].items())
+        )
+    for row in result["tenths"]:
+        lines.append(f"{row['wrong']:.0%} wrong, tenths of the flagged:")
+        for name in ("true", "presumed", "audited"):
+            off = f"; off by {row[f'{name}_off']:.3f}" if name != "true" else ""
+            lines.append(f"  {name:9}" + " ".join(f"{p:4.0%}" for p in row[name]) + off)
+    for row in result["rules"]:
+        lines.append(
+            f"{row['wrong']:.0%} wrong, {row['audited']:5,} audited, adopted {row['rule']:9}: "
+            f"{row['adopted']:.0%} of the time, log odds off by {row['off']:.2f}, one time in "
+            f"twenty by {row['worst_in_20']:.2f}"
         )
     for row in result["targets"]:
         if row["kind"] == "estimated recall":

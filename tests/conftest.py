@@ -20,12 +20,12 @@ from moderation.services.queue import queue_filter
 from moderation.services.running import setup
 from moderation.services.scoring import scoring_requests
 from moderation.services.worker import heartbeat
-from tests.support import factories
+from tests.support import factories, templates
 from tests.support.clip_models import build_folder
 from tests.support.factories import MakeItem, MakeProduct, MakeUser, RunWorker
 from tests.support.module_rows import PLAIN_QUEUE
 from tests.support.paths import CATALOGUE
-from tools.live_project import LiveProject
+from tools.live_project import LiveProject, Template
 
 pytest_plugins = ["tests.support.whole_runs", "tests.support.buckets"]
 
@@ -51,6 +51,7 @@ def django_db_modify_db_settings(
         connection.settings_dict["TEST"]["NAME"] = str(folder / "test.sqlite3")
     else:
         connection.settings_dict["OPTIONS"]["options"] += " -c synchronous_commit=off"
+    templates.for_workers(connection)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -183,19 +184,13 @@ MakeProject = Callable[..., LiveProject]
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveProject]:
+def installed() -> Template:
     """A new installation, made by its two commands; each test starts with a copy of it."""
-    project = LiveProject(tmp_path_factory.mktemp("installed"))
-    try:
-        project.manage("migrate", "-v", "0")
-        project.manage("setup")
-        yield project
-    finally:
-        project.close()
+    return templates.installed()
 
 
 @pytest.fixture
-def make_project(installed: LiveProject, tmp_path: Path) -> Iterator[MakeProject]:
+def make_project(installed: Template, tmp_path: Path) -> Iterator[MakeProject]:
     """Starts from a new installation: `make_project(REDIS_URL=url)` with these settings."""
     made: list[LiveProject] = []
 

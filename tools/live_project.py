@@ -14,11 +14,22 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
+DATABASE = "live.sqlite3"
+
+
+class Template(Protocol):
+    """What a project may start from: its database, a file in a folder or one of PostgreSQL's."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def postgres(self) -> str: ...
 
 
 @dataclass
@@ -30,21 +41,21 @@ class LiveProject:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
-    template: LiveProject | None = None
+    template: Template | None = None
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     postgres: str = ""
     code: Path = ROOT  # the checkout that runs
 
     def __post_init__(self) -> None:
         url = os.environ.get("DATABASE_URL", "")
-        database = f"sqlite:///{self.folder / 'live.sqlite3'}"
+        database = f"sqlite:///{self.folder / DATABASE}"
         if url.startswith("postgres"):
             self.postgres = f"clipmod_live_{uuid.uuid4().hex[:12]}"
             template = f" TEMPLATE {self.template.postgres}" if self.template else ""
             self._on_server(f"CREATE DATABASE {self.postgres}{template}")
             database = f"{url.rpartition('/')[0]}/{self.postgres}"
         elif self.template:
-            shutil.copy(self.template.folder / "live.sqlite3", self.folder)
+            shutil.copy(self.template.folder / DATABASE, self.folder)
         self.environment = {
             **os.environ,
             "DATABASE_URL": database,
@@ -97,7 +108,7 @@ class LiveProject:
 
             with psycopg.connect(self.environment["DATABASE_URL"]) as server:
                 return list(server.execute(sql.replace("?", "%s"), parameters).fetchall())
-        connection = sqlite3.connect(self.folder / "live.sqlite3", timeout=20)
+        connection = sqlite3.connect(self.folder / DATABASE, timeout=20)
         try:
             return list(connection.execute(sql, parameters).fetchall())
         finally:

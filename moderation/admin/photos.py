@@ -134,5 +134,6 @@ class _Echo:
 def _lines(photos: QuerySet[ProductPhoto]) -> Iterator[str]:
     writer = csv.DictWriter(_Echo(), report.COLUMNS)
     yield writer.writeheader()
-    for row in report.rows(photos):
-        yield writer.writerow(row)
+    with report.rows(photos) as rows:
+        for row in rows:
+            yield writer.writerow(row)

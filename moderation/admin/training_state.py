@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from moderation.clip.errors import ModelError
 from moderation.models import TrainingRun
+from moderation.services.learning import readiness
 from moderation.services.registry import versions
 from moderation.services.worker import heartbeat
 
@@ -76,9 +77,11 @@ def start(request: HttpRequest) -> dict[str, Any]:
         active = versions.current().name
     except ModelError:
         active = ""
+    may_train, live = request.user.has_perm(TRAIN), TrainingRun.objects.filter(live=True).first()
     return {
-        "may_train": request.user.has_perm(TRAIN),
+        "may_train": may_train,
         "may_promote": request.user.has_perm(PROMOTE),
-        "live_run": TrainingRun.objects.filter(live=True).first(),
+        "live_run": live,
         "active_name": active,
+        "readiness": readiness.readiness() if may_train and not live else None,
     }

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from moderation.clip.errors import ModelError
 from moderation.models import TrainingRun
-from moderation.services.learning import training, training_labels
+from moderation.services.learning import readiness, training
 from moderation.services.learning.training import TrainingRefused
 
 from . import cells
@@ -122,7 +122,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         return self._page(
             request,
             "admin/training/new.html",
-            {"form": form, "labels": training_labels.counts()},
+            {"form": form, "readiness": readiness.readiness()},
             title="Train a new version",
             status=400 if form.errors else 200,
         )

@@ -21,6 +21,7 @@ from moderation.models import ModelVersion
 from moderation.services.encoding import engine
 from moderation.services.registry import activation
 from moderation.services.release import rollback
+from moderation.templatetags.thresholds import told_for
 
 from . import cells, version_buttons
 from .lists import ReadOnlyAdmin
@@ -66,9 +67,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="P(mismatch)")
     def calibration_cell(self, version: ModelVersion) -> str:
-        if version.platt_a is None or version.platt_b is None:
+        calibration = version.calibrated
+        if calibration is None:
             return "Not calibrated yet."
-        return f"a = {version.platt_a:.3g}, b = {version.platt_b:.3g} (Platt)"
+        platt = calibration.platt
+        return f"a = {platt.a:.3g}, b = {platt.b:.3g} (Platt). {told_for(calibration)}"
 
     @admin.display(description="Metrics")
     def metrics_table(self, version: ModelVersion) -> SafeString | str:

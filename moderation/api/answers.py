@@ -97,7 +97,9 @@ class VerdictAnswer(serializers.Serializer[Any]):
         min_value=0,
         max_value=1,
         allow_null=True,
-        help_text="Calibrated probability of a mismatch; null while the model is not calibrated.",
+        help_text="Calibrated probability of a mismatch, for the share of wrong listings that the "
+        "audit has found in this shop, or that the model presumes until then; null while the model "
+        "is not calibrated.",
     )
     model_version = serializers.CharField()
     text_read = serializers.CharField(

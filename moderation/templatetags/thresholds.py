@@ -42,6 +42,23 @@ def p_at(similarity: float, calibration: Calibration) -> str:
 
 
 @register.filter
+def told_for(calibration: Calibration) -> str:
+    """Which share of wrong listings the probabilities hold for, in a sentence."""
+    presumed, audited = calibration.prior, calibration.prevalence
+    if presumed is None:
+        return "Its share of wrong listings is that of the labels it was fitted to."
+    if audited is None:
+        return (
+            f"It presumes that {presumed:.1%} of all listings are wrong; once the audit shows "
+            "another share, it is told for that one."
+        )
+    return (
+        f"It is told for a shop where {audited:.1%} of all listings are wrong, as the audit has "
+        f"found; the curve was fitted for {presumed:.1%}."
+    )
+
+
+@register.filter
 def odds_by_category(calibration: Calibration) -> list[tuple[str, str]]:
     """(category, factor on the odds), the most suspicious first."""
     by_offset = [

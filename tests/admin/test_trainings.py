@@ -56,7 +56,7 @@ def running(**changes: Any) -> TrainingRun:
 
 def test_a_lead_starts_a_training_with_a_form(lead_client: Client) -> None:
     page = lead_client.get(of("new")).content.decode()
-    assert "At least 20 of each are needed" in page
+    assert "20 of each are needed to learn from" in page
 
     answer = lead_client.post(of("new"), {"mode": "head", "seed": "3", "minutes": "2.5"})
 
@@ -146,7 +146,7 @@ def test_a_training_that_gained_nothing_says_so_and_what_it_really_did(lead_clie
 def test_a_second_opinion_is_no_second_label(lead_client: Client, make_user: MakeUser) -> None:
     judge_all(taken_in(4), by=[make_user("anna"), make_user("ben")])
     page = " ".join(lead_client.get(of("new")).content.decode().split())
-    assert "There are 2 decided matches and 2 decided mismatches among 4 products." in page
+    assert "2 wrong listings and 2 right judged; 20 of each are needed to learn from." in page
 
 
 def test_a_moderator_looks_but_starts_nothing(

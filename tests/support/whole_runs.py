@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import connection
+
+from tests.support import templates
 
 # What no package brings: a device, and the past of a copy that was made without it.
 NOT_INSTALLED = ("needs a GPU", "needs the git history")
@@ -21,6 +24,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        templates.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        templates.remove()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # What waits for processes first, then what is slow: at the end all workers would wait for it.
     items.sort(key=lambda item: ("installed" not in _fixtures(item), not _is_slow(item)))
@@ -29,6 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         wanted = [item for item in wanted if _touches_a_database(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
     items[:] = wanted
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was imported stays: each full collection would look at all of it, for nothing."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_of_this_database(item: pytest.Item) -> bool:

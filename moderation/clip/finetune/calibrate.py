@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,11 @@ class NewModel:
         scored = self._scorer(folder)
         before, after = scored(part.images, part.texts)
         shop = scored(*_shop(data))
-        calibration = _calibration(self._platt(), part, after, shop, prior=settings.prior)
+        # Decisions tell the shop's own share of mismatches, also where none was drawn by lot.
+        prior = None if data.decided else settings.prior
+        calibration = _calibration(self._base(), part, after, shop, prior=prior)
+        if calibration.prior is not None:
+            calibration = replace(calibration, prevalence=settings.prevalence)
         sha = checkpoint.weights_sha256(self.base)
         figures = {"base": _figures(part, before), "new": _figures(part, after)}
         about = {
@@ -120,12 +124,15 @@ class NewModel:
             return self.settings.threshold
         return checkpoint.threshold(self.base)
 
-    def _platt(self) -> PlattScaling | None:
-        """The base's curve: the one in use, else its folder's."""
+    def _base(self) -> Calibration | None:
+        """The base's curve, without what goes beyond Platt's: the one in use, else its folder's."""
         if self.settings.platt is not None:
-            return PlattScaling(*self.settings.platt)
-        found = checkpoint.read_about(self.base).get("platt")
-        return PlattScaling(a=found["a"], b=found["b"]) if found else None
+            return Calibration(PlattScaling(*self.settings.platt), prior=self.settings.platt_prior)
+        about = checkpoint.read_about(self.base)
+        if not about.get("platt"):
+            return None
+        found = Calibration.from_json({**about.get("calibration", {}), "platt": about["platt"]})
+        return Calibration(found.platt, prior=found.prior)
 
 
 def _shop(data: FinetuneData) -> tuple[list[Path], list[str]]:
@@ -143,20 +150,22 @@ def _shop(data: FinetuneData) -> tuple[list[Path], list[str]]:
 
 
 def _calibration(
-    previous: PlattScaling | None,
+    previous: Calibration | None,
     part: LabelledPairs,
     after: np.ndarray,
     shop: Scores,
     *,
-    prior: float,
+    prior: float | None,
 ) -> Calibration:
-    """Fitted to the calibration part, or carried over from the base where its labels are few."""
+    """Fitted to the calibration part, or carried over from the base where its labels are few.
+
+    `prior` is presumed where neither the part nor its weights tell the shop's share of mismatches.
+    """
     counts = [int((part.labels == label).sum()) for label in (0, 1)]
     if previous and min(counts) < LEAST:
         why = f"Carried over from the base: {counts[0]} mismatches and {counts[1]} matches are few."
-        return Calibration(
-            platt_carried_over(previous, before=shop[0], after=shop[1]), fitted={"why": why}
-        )
+        platt = platt_carried_over(previous.platt, before=shop[0], after=shop[1])
+        return Calibration(platt, fitted={"why": why}, prior=previous.prior)
     # Where audited items weigh more than others, the weights tell the shop's share of mismatches.
     weighted = len(set(part.weights.tolist())) > 1
     return fit_calibration(

@@ -82,7 +82,8 @@ class FinetuneData:
     """The parts of one data set; no group stands in two of them.
 
     `replay` are true pairs of what the base was trained on before, of other goods than the shop's.
-    `notes` are sentences about what was skipped or made up while reading.
+    `decided` says that these are decisions of the shop's people, whose share of mismatches is not
+    made up. `notes` are sentences about what was skipped or made up while reading.
     """
 
     train: LabelledPairs
@@ -90,6 +91,7 @@ class FinetuneData:
     calibration: LabelledPairs
     listings: Listings | None = None
     replay: Listings | None = None
+    decided: bool = False
     notes: tuple[str, ...] = ()
 
     def as_read(self) -> FinetuneData:

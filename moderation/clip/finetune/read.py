@@ -41,6 +41,7 @@ def read_folder(folder: Path, *, replay_csv: Path | None = None) -> FinetuneData
             calibration=calibration,
             listings=_listings(listings, folder) if listings.is_file() else None,
             replay=_listings(replay_csv, replay_csv.parent) if replay_csv else None,
+            decided=True,
             notes=tuple(filter(None, (note, note_2, note_3))),
         )
     )

@@ -20,9 +20,11 @@ class FinetuneSettings:
     """The options of a training; None leaves a number to the mode's recipe.
 
     `minutes` ends the training of weights early (what was best until then is kept). `prior` is the
-    share of mismatches in the shop, for calibration; `threshold` and `platt` (a, b) are the base's,
-    where they are not those that its folder names. `swaps` is the weight of a generated mismatch
-    beside a decided one. `state_seconds` is the time between two saved states, at least.
+    share of mismatches that labels from a CSV are taken to come from, `prevalence` the one that the
+    audit has found, if it has. `threshold` and `platt` (a, b), with the share `platt_prior` that
+    this curve presumes, are the base's, where they are not those that its folder names. `swaps` is
+    the weight of a generated mismatch beside a decided one. `state_seconds` is the time between two
+    saved states, at least.
     """
 
     mode: str = "auto"
@@ -36,8 +38,10 @@ class FinetuneSettings:
     minutes: float | None = None
     name: str = ""
     prior: float = 0.05
+    prevalence: float | None = None
     threshold: float | None = None
     platt: tuple[float, float] | None = None
+    platt_prior: float | None = None
     swaps: float = 0.3
     state_seconds: float = 30.0
 

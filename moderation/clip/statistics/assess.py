@@ -18,6 +18,7 @@ from .catalogue_estimate import TOLD_FROM, WIDEST, Answer, AtLeast, Figure, Unkn
 from .design_bootstrap import COPIES, Redrawing
 from .metrics import Flags, Probabilities, RankedPairs, precision_recall
 from .standing import Design
+from .weights import effective_size
 
 RECALLS = (0.8, 0.9)
 # Fewer of a class than this, and a figure would say more about chance than about the model.
@@ -216,7 +217,7 @@ class _Part:
 
     @property
     def _few_flagged(self) -> bool:
-        return self.design is not None and _effective(self.weights[self.flagged]) < FEWEST
+        return self.design is not None and effective_size(self.weights[self.flagged]) < FEWEST
 
     def _too_few_missed(self, figure: str) -> bool:
         """Whether too few of the mismatches that were missed are known."""
@@ -226,12 +227,7 @@ class _Part:
         if figure in ("recall", "f1"):
             missed.append(wrong & ~self.flagged)  # by these scores
         few = any(rows.sum() < TOLD_FROM for rows in missed)
-        return few or _effective(self.weights[wrong]) < FEWEST
-
-
-def _effective(weights: np.ndarray) -> float:
-    """How many pairs of equal weight tell as much (Kish)."""
-    return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
+        return few or effective_size(self.weights[wrong]) < FEWEST
 
 
 def told(answer: Answer) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +28,11 @@ def _sigmoid(z: float) -> float:
     return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
 
 
+def log_odds(share: float) -> float:
+    """Of a share between 0 and 1."""
+    return math.log(share / (1 - share))
+
+
 @dataclass(frozen=True)
 class Calibration:
     """P(mismatch) of one model version: a curve over the similarity, moved by category.
@@ -41,10 +46,24 @@ class Calibration:
     knots: Sequence[Sequence[float]] = ()
     offsets: Mapping[str, float] = field(default_factory=dict)
     fitted: Mapping[str, Any] = field(default_factory=dict)
+    prior: float | None = None
+    prevalence: float | None = None
 
     def p_mismatch(self, similarity: float, category: str | None = None) -> float:
         """Probability from 0 to 1 that a pair of this similarity is a mismatch."""
-        return _sigmoid(self.logit(similarity) + self.offset(category))
+        return _sigmoid(self.logit(similarity) + self.offset(category) + self.shift)
+
+    @property
+    def shift(self) -> float:
+        """What the audited share of mismatches adds to every logit."""
+        if self.prior is None or self.prevalence is None:
+            return 0.0
+        return log_odds(self.prevalence) - log_odds(self.prior)
+
+    @property
+    def as_fitted(self) -> Calibration:
+        """The same without the audited share."""
+        return replace(self, prevalence=None)
 
     def offset(self, category: str | None) -> float:
         """What the category adds to the logit; 0 for one that is unknown, or none."""
@@ -94,6 +113,9 @@ class Calibration:
             found["knots"] = [list(knot) for knot in self.knots]
         if self.offsets:
             found["offsets"] = dict(self.offsets)
+        for name, share in (("prior", self.prior), ("prevalence", self.prevalence)):
+            if share is not None:
+                found[name] = share
         return found | ({"fitted": dict(self.fitted)} if self.fitted else {})
 
     @classmethod
@@ -104,11 +126,19 @@ class Calibration:
             knots = [(float(at), float(logit)) for at, logit in found.get("knots", ())]
             moved = found.get("offsets", {}).items()
             offsets = {folded(str(name)): float(by) for name, by in moved}
+            fitted = found.get("fitted", {})
+            # Curves of former trainings name the share among what they were fitted on.
+            prior, prevalence = (
+                None if share is None else float(share)
+                for share in (found.get("prior", fitted.get("prior")), found.get("prevalence"))
+            )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError("This is no calibration: it needs platt with a and b.") from error
         numbers = [platt.a, platt.b, *offsets.values(), *(x for knot in knots for x in knot)]
         if not all(map(math.isfinite, numbers)):
             raise ValueError("This is no calibration: its numbers must be finite.")
+        if any(share is not None and not 0 < share < 1 for share in (prior, prevalence)):
+            raise ValueError("This is no calibration: its shares must lie between 0 and 1.")
         if any(x0 >= x1 or y0 <= y1 for (x0, y0), (x1, y1) in pairwise(knots)):
             raise ValueError("This is no calibration: its knots must rise and their logits fall.")
-        return cls(platt, knots, offsets, found.get("fitted", {}))
+        return cls(platt, knots, offsets, fitted, prior, prevalence)

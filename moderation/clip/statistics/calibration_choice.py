@@ -90,10 +90,8 @@ def fit_calibration(
         "effective_labels": round(effective_size(sample.weights), 1),
         "log_loss": {name: round(loss, 5) for name, loss in losses.items()},
     }
-    if prior is not None:
-        fitted["prior"] = prior
     found = _fit(sample, chosen)
-    return replace(found, fitted={**fitted, **found.fitted})
+    return replace(found, fitted={**fitted, **found.fitted}, prior=prior)
 
 
 def _sample(

@@ -208,7 +208,7 @@ def _front(scores: np.ndarray, sizes: np.ndarray, judged: np.ndarray) -> float |
         return None
     there = np.cumsum(sizes) / sizes.sum()
     found = np.searchsorted(judged, scores, side="right") / len(judged)
-    apart = np.abs(found - there)[:-1]
+    apart = np.abs(found - there)[:-1] * (np.diff(scores) > 0)  # never within one score
     place = int(np.argmax(apart))
     if apart[place] * len(judged) ** 0.5 < _SURELY:
         return None

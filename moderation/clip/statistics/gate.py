@@ -4,8 +4,10 @@ Pure statistics; the services bring the pairs. The rule, and why it is as strict
 
 1. At least `FEWEST_TO_PROMOTE` matches and mismatches, or nothing can be said.
 2. The candidate ranks better: the average precision rises by at least `SMALLEST_GAIN`, and a
-   paired bootstrap puts the rise above zero with confidence `CONFIDENCE`. "Not worse" would not
-   do: a copy with a little noise is not worse, and one in two such copies has the better figure.
+   paired bootstrap puts the rise above zero with the error that this attempt is allowed
+   (`allowed_error`: every comparison on the same decisions makes the next one stricter). "Not
+   worse" would not do: a copy with a little noise is not worse, and one in two such copies has the
+   better figure.
 3. A candidate with the very ranking of the active version (a new calibration) is judged by the
    Brier score of its probabilities instead, with the same confidence.
 4. No category falls: its ROC-AUC, one-sided, Holm's correction over all categories.
@@ -50,10 +52,14 @@ def judge(
     active: Scores,
     candidate: Scores,
     zero_shot: ZeroShot | None = None,
+    attempt: int = 1,
     times: int = TIMES,
     seed: int = 0,
 ) -> list[Check]:
-    """All conditions in order; the candidate passes where none has failed."""
+    """All conditions in order; the candidate passes where none has failed.
+
+    `attempt` counts the comparisons on these decisions, this one included.
+    """
     calibrated = _calibrated(candidate)
     missing = too_few(judged, fewest=FEWEST_TO_PROMOTE)
     if missing:
@@ -61,7 +67,7 @@ def judge(
     counts = f"{judged.mismatches} mismatches and {judged.matches} matches"
     return [
         Check("labels", True, f"Judged on {counts}."),
-        better(judged, active, candidate, times=times, seed=seed),
+        better(judged, active, candidate, times=times, seed=seed, attempt=attempt),
         _categories(judged, active, candidate, times=times, seed=seed),
         _zero_shot(zero_shot),
         calibrated,

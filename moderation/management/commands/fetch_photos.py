@@ -85,7 +85,8 @@ class Command(BaseCommand):
                 writer = csv.DictWriter(file, report.COLUMNS)
                 writer.writeheader()
                 missing = ProductPhoto.objects.exclude(state=ProductPhoto.State.FETCHED)
-                writer.writerows(report.rows(missing))
+                with report.rows(missing) as rows:
+                    writer.writerows(rows)
         except OSError as error:
             raise CommandError(f"--report {path} cannot be written: {error.strerror}.") from error
         self.stdout.write(f"What is not here: {path}")

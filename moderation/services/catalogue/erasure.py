@@ -39,6 +39,7 @@ from moderation.models import (
 
 from ..datasets import holding
 from ..queries.one_parameter import among
+from ..queries.streamed import streamed
 from ..rules import many_photos, photos_away
 from . import traces, withdrawal
 from .traces import Traces
@@ -214,8 +215,9 @@ def _blank_products(keys: Sequence[int]) -> None:
     LogEntry.objects.filter(content_type=kind, object_id__in=map(str, keys)).update(
         object_repr=said, change_message=""
     )
-    for shadow in ShadowReport.objects.iterator():
-        _blank_examples(shadow, set(keys))
+    with streamed(ShadowReport.objects.all()) as shadows:
+        for shadow in shadows:
+            _blank_examples(shadow, set(keys))
 
 
 def _blank_examples(shadow: ShadowReport, keys: set[int]) -> None:

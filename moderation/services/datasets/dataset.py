@@ -27,7 +27,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -125,7 +125,9 @@ def _write(
         if with_images:
             writers.append(files.enter_context(imagefolder.metadata_file(folder, COLUMNS)))
         ask: Callable[[str], Any] = photos.read if with_images else photos.exists
-        rows = many_photos.beside(walk(decisions), partial(_asked_for, manifest), ask=ask)
+        found = files.enter_context(walk(decisions))
+        rows = many_photos.beside(found, partial(_asked_for, manifest), ask=ask)
+        files.enter_context(closing(rows))
         for done, (decision, photo) in enumerate(rows, 1):
             row = _label(decision, manifest, standing, folder=folder, photo=photo)
             if row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef
@@ -12,6 +13,7 @@ from moderation.models import Decision
 from moderation.models.querysets import DecisionQuerySet
 
 from ..queries.lookup import category_by_name, version_by_name
+from ..queries.streamed import streamed
 from .dataset_manifest import Filters
 
 
@@ -56,7 +58,8 @@ def chosen(filters: Filters) -> DecisionQuerySet:
     )
 
 
-def walk(decisions: DecisionQuerySet) -> Iterator[Mapping[str, Any]]:
+@contextmanager
+def walk(decisions: DecisionQuerySet) -> Iterator[Iterator[Mapping[str, Any]]]:
     """Plain rows, oldest decision first, a few at a time, each with the photo that it speaks of."""
     first = (
         Decision.objects.filter(
@@ -66,31 +69,28 @@ def walk(decisions: DecisionQuerySet) -> Iterator[Mapping[str, Any]]:
         .order_by("pk")
         .values("pk")[:1]
     )
-    rows = (
-        decisions.order_by("pk")
-        .values(
-            *("pk", "verdict", "reason", "wrong_side", "moderator_id", "mode", "created_at"),
-            *("stratum", "picked_by", "sampling_probability", "item_id", "photo"),
-            text=F("analysis__text"),
-            image=F("analysis__image"),
-            image_sha256=F("analysis__image_sha256"),
-            content_hash=F("analysis__content_hash"),
-            similarity=F("analysis__similarity"),
-            p_mismatch=F("analysis__p_mismatch"),
-            threshold_used=F("analysis__threshold_used"),
-            product_id=F("analysis__product__external_id"),
-            category=F("analysis__product__category__name"),
-            model_version=F("analysis__model_version__name"),
-            weights_sha256=F("analysis__model_version__weights_sha256"),
-            in_audit=F("item__in_audit"),
-            second_of=F("item__second_of"),
-            second=F("item__second_opinion"),
-            photos=F("analysis__photos"),
-            first_decision=first,
-        )
-        .iterator(chunk_size=2000)
+    columns = decisions.order_by("pk").values(
+        *("pk", "verdict", "reason", "wrong_side", "moderator_id", "mode", "created_at"),
+        *("stratum", "picked_by", "sampling_probability", "item_id", "photo"),
+        text=F("analysis__text"),
+        image=F("analysis__image"),
+        image_sha256=F("analysis__image_sha256"),
+        content_hash=F("analysis__content_hash"),
+        similarity=F("analysis__similarity"),
+        p_mismatch=F("analysis__p_mismatch"),
+        threshold_used=F("analysis__threshold_used"),
+        product_id=F("analysis__product__external_id"),
+        category=F("analysis__product__category__name"),
+        model_version=F("analysis__model_version__name"),
+        weights_sha256=F("analysis__model_version__weights_sha256"),
+        in_audit=F("item__in_audit"),
+        second_of=F("item__second_of"),
+        second=F("item__second_opinion"),
+        photos=F("analysis__photos"),
+        first_decision=first,
     )
-    return map(_with_its_photo, rows)
+    with streamed(columns) as rows:
+        yield map(_with_its_photo, rows)
 
 
 def _with_its_photo(row: dict[str, Any]) -> dict[str, Any]:

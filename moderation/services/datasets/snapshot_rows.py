@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from moderation.models import Decision, ModelVersion, Product, ReviewItem
 
 from ..queries.lookup import category_by_name
+from ..queries.streamed import streamed
 from ..rules import sampling
 from .dataset_manifest import Filters, utc_text
 from .dataset_rows import chosen, label_of, walk
@@ -43,16 +44,17 @@ def labels(filters: Filters, manifest: SnapshotManifest) -> Iterator[Label]:
     """
     others = _opinions()
     found = []
-    for row in walk(chosen(filters)):
-        other = others.get(row["second_of"] or row["second"])
-        if other and (not _is_of_another(other, row) or row["mode"] == GROUP):
-            other = None
-        if not Decision.Reason.are_labels(row["reason"], other["reason"] if other else ""):
-            manifest.left_out["unclear"] += 1
-        elif other and other["verdict"] != row["verdict"]:
-            manifest.left_out["disagreement"] += 1
-        else:
-            found.append(_label(row, is_gold=other is not None))
+    with walk(chosen(filters)) as rows:
+        for row in rows:
+            other = others.get(row["second_of"] or row["second"])
+            if other and (not _is_of_another(other, row) or row["mode"] == GROUP):
+                other = None
+            if not Decision.Reason.are_labels(row["reason"], other["reason"] if other else ""):
+                manifest.left_out["unclear"] += 1
+            elif other and other["verdict"] != row["verdict"]:
+                manifest.left_out["disagreement"] += 1
+            else:
+                found.append(_label(row, is_gold=other is not None))
     return iter(sorted(found, key=lambda row: row["first_decision"]))
 
 
@@ -60,11 +62,12 @@ def _opinions() -> dict[int, Mapping[str, Any]]:
     """The standing decision of a person on each item of a pair of first and second opinion."""
     is_paired = Q(item__second_of__isnull=False) | Q(item__second_opinion__isnull=False)
     paired = Decision.objects.standing().by_people().filter(is_paired)
-    rows = paired.order_by("pk").values(
+    columns = paired.order_by("pk").values(
         *("item_id", "moderator_id", "verdict", "reason", "photo"),
         content_hash=F("analysis__content_hash"),
     )
-    return {row["item_id"]: row for row in rows.iterator()}
+    with streamed(columns) as rows:
+        return {row["item_id"]: row for row in rows}
 
 
 def _is_of_another(other: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
@@ -120,7 +123,7 @@ def listings(
     products = Product.objects.scorable().order_by("pk")
     if filters.category is not None:
         products = products.filter(category=category_by_name(filters.category))
-    wrong = set(
+    confirmed = (
         Decision.objects.standing()
         .filter(
             verdict=Decision.Verdict.CONFIRM,
@@ -128,19 +131,21 @@ def listings(
             analysis__content_hash=F("analysis__product__content_hash"),
         )
         .values_list("analysis__product_id", flat=True)
-        .iterator()
     )
+    with streamed(confirmed) as rows:
+        wrong = set(rows)
     manifest.listings.update(products=0, confirmed_mismatches=0, kept_for_judging=0)
 
     def candidates() -> Iterator[tuple[bytes, int]]:
-        for pk, external_id in products.values_list("pk", "external_id").iterator():
-            manifest.listings["products"] += 1
-            if pk in wrong:
-                manifest.listings["confirmed_mismatches"] += 1
-            elif sampling.kept_for_judging(external_id):
-                manifest.listings["kept_for_judging"] += 1
-            else:
-                yield hashlib.sha256(f"listing {seed} {external_id}".encode()).digest()[:8], pk
+        with streamed(products.values_list("pk", "external_id")) as rows:
+            for pk, external_id in rows:
+                manifest.listings["products"] += 1
+                if pk in wrong:
+                    manifest.listings["confirmed_mismatches"] += 1
+                elif sampling.kept_for_judging(external_id):
+                    manifest.listings["kept_for_judging"] += 1
+                else:
+                    yield hashlib.sha256(f"listing {seed} {external_id}".encode()).digest()[:8], pk
 
     sample = sorted(pk for _, pk in heapq.nsmallest(at_most, candidates()))
     manifest.listings["sampled"] = len(sample)

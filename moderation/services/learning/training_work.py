@@ -178,12 +178,14 @@ def _settings(run: TrainingRun, base: Path) -> FinetuneSettings:
             "learning_rate": settings.CLIP_TRAIN_LEARNING_RATE,
             "epochs": settings.CLIP_TRAIN_EPOCHS,
         } | wishes
-    a, b = run.base.platt_a, run.base.platt_b
+    a, b, calibration = run.base.platt_a, run.base.platt_b, run.base.calibrated
     return FinetuneSettings(
         mode=run.mode,
         name=training_result.name_for(run),
         threshold=run.base.threshold,
         platt=None if a is None or b is None else (a, b),
+        platt_prior=calibration.prior if calibration else None,
+        prevalence=calibration.prevalence if calibration else None,
         **({"device": settings.CLIP_DEVICE} | wishes),
     )
 

@@ -18,6 +18,7 @@ from . import files, version_log
 
 BUNDLED = "bundled"
 MARGINS = "explanations"  # in `metrics`, and in a folder's clipmod.json
+PREVALENCE = version_log.PREVALENCE
 Source = ModelVersion.Source
 # After one of these, what a folder says of its threshold and calibration no longer holds.
 _SET_HERE = [VersionEvent.Kind.CALIBRATED, VersionEvent.Kind.THRESHOLD]
@@ -63,8 +64,14 @@ def _register(folder: Path, *, name: str, source: str) -> ModelVersion:
     known = _with_files(resolved, ModelVersion.objects.all(), source)
     if known is not None and _was_set_here(known):
         found = {"location": location, "languages": found["languages"]}
-    elif known is not None and MARGINS in known.metrics:
-        found["metrics"] = {MARGINS: known.metrics[MARGINS], **found["metrics"]}
+    elif known is not None:
+        if MARGINS in known.metrics:
+            found["metrics"] = {MARGINS: known.metrics[MARGINS], **found["metrics"]}
+        if PREVALENCE in known.calibration:
+            found["calibration"] = {
+                PREVALENCE: known.calibration[PREVALENCE],
+                **found["calibration"],
+            }
     version, _ = ModelVersion.objects.update_or_create(
         source=source,
         weights_sha256=resolved.weights_sha256,
@@ -105,7 +112,8 @@ def _free_name(name: str, resolved: checkpoint.ResolvedModel, *, source: str) ->
 
 def _was_set_here(version: ModelVersion) -> bool:
     changes = version.events.filter(kind__in=_SET_HERE)
-    return changes.exclude(after__has_any_keys=version_log.AUTOMATIC_KEYS).exists()
+    others = [*version_log.AUTOMATIC_KEYS, PREVALENCE]
+    return changes.exclude(after__has_any_keys=others).exists()
 
 
 def _said_of_itself(folder: Path) -> dict[str, Any]:

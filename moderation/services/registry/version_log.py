@@ -19,6 +19,9 @@ SWITCHES = (Kind.PROMOTED, Kind.FORCED, Kind.ACTIVATED, Kind.ROLLED_BACK)
 CONFIGURED = "configured"
 # In the `after` of rows about the automatic action, which change no threshold.
 AUTOMATIC_KEYS = ["automatic_action", "automatic_undone"]
+# In a version's `calibration`, and in the `after` of rows that tell of it: the share of mismatches
+# that the audit has found. It is the shop's, whatever the curve was fitted on.
+PREVALENCE = "prevalence"
 # With the weights, these decide what a version says of a pair.
 VERDICT_FIELDS = (
     "threshold",

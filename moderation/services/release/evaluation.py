@@ -20,10 +20,10 @@ from ..encoding.engine import engine_for
 from ..estimates import figures
 from ..rules import reading
 from ..rules.thresholds import Thresholds, traits
-from . import judged_pairs, pairs_file
+from . import attempts, judged_pairs, pairs_file
 from .judged_pairs import LabelledPair
 
-GOLD_AND_AUDIT = "gold and audit"
+GOLD_AND_AUDIT = attempts.GOLD_AND_AUDIT
 CHUNK = 256
 
 Progress = Callable[[int, int], None]
@@ -71,7 +71,9 @@ def evaluate(
         version=version,
         dataset=str(csv) if csv else GOLD_AND_AUDIT,
         dataset_sha256=judged_pairs.sha256_of(pairs),
-        report=report | {"threshold": Thresholds(version).general, **unreadable(lost)},
+        report=report
+        | {"threshold": Thresholds(version).general, **unreadable(lost)}
+        | {"contender": attempts.contender(version)},
     )
 
 

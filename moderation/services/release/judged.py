@@ -11,6 +11,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, When
 from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Decision, ModelVersion, ReviewItem
 
+from ..queries.streamed import streamed
 from ..rules import sampling, thresholds
 from .learned_from import Names, names_learned
 
@@ -78,16 +79,16 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
 def _rows(decisions: Any, seen: Names, *, category: str) -> Iterator[Judged]:
     fields = ("score", "verdict", "sampling_probability", "stratum", "item__in_audit", category)
     pair = ("analysis__product__external_id", "analysis__image_sha256", "analysis__text")
-    for score, verdict, probability, stratum, in_audit, name, product, sha256, text in (
-        decisions.order_by("-pk").values_list(*fields, *pair)[:NEWEST].iterator()
-    ):
-        if seen.hold(sha256, text) or not (seen.is_whole or sampling.drawn_for_gold(product)):
-            continue
-        yield Judged(
-            similarity=score,
-            is_match=Decision.Verdict(verdict).is_match,
-            weight=1 / min(max(probability, 1e-6), 1.0),
-            in_audit=in_audit or stratum == ReviewItem.Stratum.AUDIT,
-            drawn_for_gold=sampling.drawn_for_gold(product),
-            category=name or "",
-        )
+    newest = decisions.order_by("-pk").values_list(*fields, *pair)[:NEWEST]
+    with streamed(newest) as rows:
+        for score, verdict, probability, stratum, in_audit, name, product, sha256, text in rows:
+            if seen.hold(sha256, text) or not (seen.is_whole or sampling.drawn_for_gold(product)):
+                continue
+            yield Judged(
+                similarity=score,
+                is_match=Decision.Verdict(verdict).is_match,
+                weight=1 / min(max(probability, 1e-6), 1.0),
+                in_audit=in_audit or stratum == ReviewItem.Stratum.AUDIT,
+                drawn_for_gold=sampling.drawn_for_gold(product),
+                category=name or "",
+            )

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from moderation.models import Decision, ModelVersion
 from ..datasets.dataset_rows import label_of
 from ..estimates import weights
 from ..queries.one_parameter import among
+from ..queries.streamed import streamed
 from ..rules import photos, sampling, thresholds
 from .learned_from import learned_from
 
@@ -51,6 +53,7 @@ class LabelledPair:
     cell: int = -1  # of the catalogue, from which it was drawn by lot; -1: from none
     cell_flagged: bool = False
     traits: thresholds.Traits = ()
+    judged_at: datetime | None = None  # for the first time
 
 
 def gold_and_audit(
@@ -101,18 +104,23 @@ def _decided() -> list[LabelledPair]:
         Q(item__in_audit=True) | among("analysis__product", [product for product, _ in agreed])
     )
     newest: dict[tuple[int, str], LabelledPair] = {}
-    for row in chosen.order_by("pk").values(*_COLUMNS, in_audit=F("item__in_audit")).iterator():
-        key = row["analysis__product"], row["analysis__content_hash"]
-        external_id = row["analysis__product__external_id"]
-        gold = agreed.get(key, False) and sampling.drawn_for_gold(external_id)
-        drawn = row["in_audit"] or (key in newest and newest[key].source == AUDIT)
-        if gold or drawn:
-            newest[key] = _pair(row, source=GOLD if gold else AUDIT)
-    return list(newest.values())
+    first: dict[tuple[int, str], datetime] = {}
+    columns = chosen.order_by("pk").values(*_COLUMNS, in_audit=F("item__in_audit"))
+    with streamed(columns) as rows:
+        for row in rows:
+            key = row["analysis__product"], row["analysis__content_hash"]
+            first.setdefault(key, row["created_at"])
+            external_id = row["analysis__product__external_id"]
+            gold = agreed.get(key, False) and sampling.drawn_for_gold(external_id)
+            drawn = row["in_audit"] or (key in newest and newest[key].source == AUDIT)
+            if gold or drawn:
+                newest[key] = _pair(row, source=GOLD if gold else AUDIT)
+    return [replace(pair, judged_at=first[key]) for key, pair in newest.items()]
 
 
 _COLUMNS = (
-    *("verdict", "reason", "stratum", "analysis__product", "analysis__product__content_hash"),
+    *("verdict", "reason", "stratum", "created_at"),
+    *("analysis__product", "analysis__product__content_hash"),
     *("analysis__product__external_id", "analysis__product__category__name"),
     *("analysis__content_hash", "analysis__image", "analysis__image_sha256", "analysis__text"),
     *thresholds.columns("analysis__product__"),

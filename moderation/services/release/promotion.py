@@ -17,7 +17,7 @@ from moderation.models import Evaluation, ModelVersion, VersionEvent
 from ..encoding import engine
 from ..registry import activation, version_log, versions
 from ..rules.thresholds import Thresholds
-from . import evaluation, judged_pairs, zero_shot
+from . import attempts, evaluation, judged_pairs, zero_shot
 from .evaluation import Progress
 
 Status = ModelVersion.Status
@@ -42,8 +42,12 @@ class GateReport:
 
     @property
     def why_not(self) -> str:
-        """The sentences of the conditions that failed."""
-        return " ".join(check.sentence for check in self.checks if check.passed is False)
+        """The sentences of the conditions that failed, and what makes the gate less strict."""
+        failed = [check for check in self.checks if check.passed is False]
+        advice = self.evaluation.report["attempt"]["advice"]
+        if advice and any(check.name == "better" for check in failed):
+            return " ".join([*(check.sentence for check in failed), advice])
+        return " ".join(check.sentence for check in failed)
 
 
 class GateRefused(Exception):
@@ -59,8 +63,8 @@ def compare(
 ) -> GateReport:
     """Ask the gate about the two versions on gold and audit, and store what it found.
 
-    Pairs that either has learned from are excluded. Raises `ModelError` where a model's files
-    are not there.
+    Pairs that either has learned from are excluded. Each comparison on the same decisions makes the
+    next one stricter. Raises `ModelError` where a model's files are not there.
     """
     pairs = judged_pairs.gold_and_audit(
         unseen_by=[candidate, active], alive=evaluation.alive(progress)
@@ -73,8 +77,11 @@ def compare(
     old = evaluation.scores_of(active, pairs, similar[0][known])
     new = evaluation.scores_of(candidate, pairs, similar[1][known])
     shot = zero_shot.compare(candidate, active) if len(pairs) else None
-    checks = gate.judge(judged, active=old, candidate=new, zero_shot=shot)
+    attempt = attempts.this_one(candidate, active, pairs)
+    checks = gate.judge(judged, active=old, candidate=new, zero_shot=shot, attempt=attempt.number)
     report: dict[str, Any] = assess(judged, new) | {
+        "contender": attempts.contender(candidate),
+        "attempt": attempt.as_json(),
         "threshold": Thresholds(candidate).general,
         "baseline": assess(judged, old) | {"threshold": Thresholds(active).general},
         "checks": [check.as_json() for check in checks],

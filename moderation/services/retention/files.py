@@ -25,6 +25,7 @@ from django.utils import timezone
 from moderation.models import Analysis, Product, ProductPhoto, ShadowReport
 
 from ..queries.one_parameter import among
+from ..queries.streamed import streamed
 from ..rules import photos, unused
 from .periods import Kind
 
@@ -90,22 +91,23 @@ def _named() -> Iterator[Iterable[str]]:
 
 def _of_further_photos(*, since: int) -> Iterator[list[str]]:
     """The photos after the main one that analyses have, those after a key, a part at a time."""
-    rows = Analysis.objects.filter(pk__gt=since).exclude(photos=None).order_by()
-    kept = rows.values_list("photos", flat=True).iterator(chunk_size=ROWS)
-    while part := list(islice(kept, ROWS)):
-        yield [one["image"] for further in part for one in further or ()]
+    rows = Analysis.objects.exclude(photos=None).order_by("pk").values_list("pk", "photos")
+    while part := list(rows.filter(pk__gt=since)[:ROWS]):
+        since, _ = part[-1]
+        yield [one["image"] for _, further in part for one in further or ()]
 
 
 def _in_reports() -> set[str]:
     """Photos that shadow reports show as examples."""
     examples = ShadowReport.objects.values_list("report__examples", flat=True)
-    return {
-        one["image"]
-        for flips in examples.iterator()
-        for listings in (flips or {}).values()
-        for one in listings
-        if one.get("image")
-    }
+    with streamed(examples) as reports:
+        return {
+            one["image"]
+            for flips in reports
+            for listings in (flips or {}).values()
+            for one in listings
+            if one.get("image")
+        }
 
 
 def _unknown(names: Sequence[str], known: np.ndarray, *, since: int) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -40,7 +40,7 @@ def beside(
     name_of: Callable[[Row], str | None],
     *,
     ask: Callable[[str], Answer],
-) -> Iterator[tuple[Row, Callable[[], Answer]]]:
+) -> Generator[tuple[Row, Callable[[], Answer]]]:
     """Each row with what gives, or raises, what `ask` says of its photo, such as `photos.read`.
 
     `name_of` is asked ahead of the row's turn; None: its photo is not wanted.

@@ -36,7 +36,7 @@ def sql(calibration: Calibration) -> Combinable:
         When(category=pk, then=Value(calibration.offset(name)))
         for pk, name in moved_categories(calibration).items()
     ]
-    logit = _logit(calibration) + Case(*offsets, default=Value(0.0))
+    logit = _logit(calibration) + Case(*offsets, default=Value(0.0)) + Value(calibration.shift)
     bounded = Least(Greatest(logit, Value(-_STEEPEST)), Value(_STEEPEST))
     return 1.0 / (1.0 + Exp(-1.0 * bounded, output_field=FloatField()))
 

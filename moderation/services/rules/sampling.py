@@ -120,16 +120,18 @@ def near_margin(version: ModelVersion) -> float:
     """How far above the threshold a passed product still counts as near, in cosine.
 
     The distance at which P(mismatch) has fallen to `NEAR_SHARE_OF_P` of its value at the
-    threshold, found by halving.
+    threshold, found by halving. By the curve as it was fitted: what the audit finds out about the
+    share of mismatches must not change with which probability the audit itself draws.
     """
-    at_threshold = version.p_mismatch(version.threshold)
-    if at_threshold is None:
+    calibration = version.calibrated
+    if calibration is None:
         return NEAR_UNCALIBRATED
+    curve = calibration.as_fitted
+    at_threshold = curve.p_mismatch(version.threshold)
     low, high = 0.0, 2.0
     for _ in range(24):
         middle = (low + high) / 2
-        p = version.p_mismatch(version.threshold + middle)
-        if p is not None and p > NEAR_SHARE_OF_P * at_threshold:
+        if curve.p_mismatch(version.threshold + middle) > NEAR_SHARE_OF_P * at_threshold:
             low = middle
         else:
             high = middle

@@ -20,6 +20,7 @@ from django.db import connection, transaction
 
 from moderation.models import Analysis, Product, ProductPhoto
 
+from ..queries.streamed import streamed
 from .backup_files import POSTGRESQL, SQLITE, BackupError
 
 _MIGRATIONS = "django_migrations"
@@ -213,7 +214,8 @@ def named_photos() -> dict[str, str]:
     found: dict[str, str] = {}
     for model in (Analysis, ProductPhoto, Product):
         rows = model._default_manager.order_by().exclude(image="")
-        found.update(rows.values_list("image", "image_sha256").distinct().iterator())
+        with streamed(rows.values_list("image", "image_sha256").distinct()) as photos:
+            found.update(photos)
     return found
 
 

@@ -20,6 +20,7 @@ from django.db import Error, connection, connections, models, transaction
 
 from clipmod import stores
 
+from ..queries.streamed import streamed
 from .backup_files import SQLITE, BackupError
 
 _SOURCE = "backup"
@@ -70,13 +71,15 @@ def _copy(kind: type[models.Model]) -> int:
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in fields)
     found = kind._base_manager.using(_SOURCE).order_by("pk")
+    found = found.values_list(*(field.attname for field in fields))
     count = 0
     try:
         with (
             connection.cursor() as cursor,
             cursor.copy(f"COPY {quote(kind._meta.db_table)} ({columns}) FROM STDIN") as rows,
+            streamed(found, at_once=_AT_ONCE) as copied,
         ):
-            for values in found.values_list(*(f.attname for f in fields)).iterator(_AT_ONCE):
+            for values in copied:
                 rows.write_row([_prepared(*pair) for pair in zip(fields, values, strict=True)])
                 count += 1
     except Error as error:

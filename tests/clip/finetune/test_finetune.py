@@ -293,6 +293,19 @@ def test_what_went_no_way_from_the_base_is_called_a_calibration(
     assert weights_sha256(result.folder) == weights_sha256(BUNDLED_FOLDER)
 
 
+def test_decisions_tell_their_share_of_mismatches_and_a_csv_presumes_one(
+    data: FinetuneData, output: Path
+) -> None:
+    """Also where none of the calibration part was drawn by lot, so that all weigh alike."""
+    assert len(set(data.calibration.weights.tolist())) == 1
+    csv = train(data, output / "csv", mode="calibrate", prevalence=0.1)
+    decided = train(replace(data, decided=True), output / "decided", mode="calibrate")
+
+    assert read_about(csv.folder)["calibration"]["prior"] == 0.05
+    assert read_about(csv.folder)["calibration"]["prevalence"] == 0.1
+    assert not {"prior", "prevalence"} & read_about(decided.folder)["calibration"].keys()
+
+
 def test_going_on_refuses_a_result_of_another_model_or_of_other_data(
     data: FinetuneData, head: FinetuneResult, output: Path
 ) -> None:

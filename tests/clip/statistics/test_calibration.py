@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moderation.clip.statistics.calibration import Calibration, PlattScaling
+from moderation.clip.statistics.calibration import Calibration, PlattScaling, log_odds
 from moderation.clip.statistics.calibration_choice import fit_calibration
 from moderation.clip.statistics.platt import fit_platt
 from moderation.clip.statistics.thresholds import review_threshold
@@ -230,3 +230,37 @@ def test_the_prior_holds_for_the_whole_calibration() -> None:
     p = np.array([found.p_mismatch(s) for s in similarity])
     mean = 0.95 * p[labels == 1].mean() + 0.05 * p[labels == 0].mean()
     assert mean == pytest.approx(0.05, abs=0.01)
+
+
+# ── Another share of mismatches than the curve presumes ───────────────────────────────────────
+def test_the_audited_share_is_what_the_probabilities_average_to() -> None:
+    similarity, labels = _pairs()
+    curve = fit_calibration(similarity, labels, prior=0.05)
+    right, wrong = similarity[labels == 1], similarity[labels == 0]
+    for share in (0.02, 0.05, 0.2):
+        moved = replace(curve, prevalence=share)
+        means = [np.mean([moved.p_mismatch(float(s)) for s in part]) for part in (wrong, right)]
+        assert share * means[0] + (1 - share) * means[1] == pytest.approx(share, rel=0.1)
+
+
+def test_the_audited_share_moves_every_logit_alike_and_no_threshold() -> None:
+    curve = replace(
+        fit_calibration(*_two_levels()), offsets={"shoes": 0.5}, prior=0.05, prevalence=0.2
+    )
+    for similarity, category in ((-0.3, None), (0.2, "shoes"), (0.9, "Shoes")):
+        before, after = (c.p_mismatch(similarity, category) for c in (curve.as_fitted, curve))
+        assert log_odds(after) - log_odds(before) == pytest.approx(log_odds(0.2) - log_odds(0.05))
+    assert curve.threshold_in("shoes", 0.3) == curve.as_fitted.threshold_in("shoes", 0.3)
+    assert replace(curve, prior=None).p_mismatch(0.2) == curve.as_fitted.p_mismatch(0.2)
+
+
+def test_both_shares_are_kept_and_those_of_former_trainings_are_found() -> None:
+    platt = {"a": -9.0, "b": 1.0}
+    kept = Calibration.from_json({"platt": platt, "prior": 0.05, "prevalence": 0.02})
+    former = Calibration.from_json({"platt": platt, "fitted": {"prior": 0.05}})
+
+    assert Calibration.from_json(kept.as_json()) == kept and kept.shift < 0
+    assert (former.prior, former.shift) == (0.05, 0.0)
+    for share in (0, 1, "half"):
+        with pytest.raises(ValueError, match="This is no calibration"):
+            Calibration.from_json({"platt": platt, "prior": 0.05, "prevalence": share})

@@ -55,6 +55,15 @@ def test_a_front_of_the_queue_is_a_cut() -> None:
     assert behind.drawn == (30, behind.lot_wrong)
 
 
+def test_products_of_one_score_are_never_divided() -> None:
+    """As parts of a catalogue are, that have the same scores."""
+    there = listings(np.repeat([-0.5, -0.4], 50), lot=np.zeros(100))
+    judged = answers(there, np.arange(50), wrong=np.ones(100, dtype=bool))
+
+    sizes = [cell.size for cell in cells_of(joined([there, there]), judged, threshold=0.0)]
+    assert sum(sizes) == 200 and set(sizes) <= {100, 200}
+
+
 def test_what_nobody_could_tell_is_not_judged() -> None:
     there = listings(np.zeros(10), lot=np.ones(10))
     said = Answers(

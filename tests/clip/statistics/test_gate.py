@@ -9,6 +9,7 @@ import pytest
 
 from moderation.clip.statistics import gate
 from moderation.clip.statistics.assess import JudgedPairs, Scores
+from moderation.clip.statistics.gate_better import allowed_error, better, ordinal
 
 pytestmark = pytest.mark.slow
 
@@ -126,3 +127,68 @@ def test_a_better_ranking_with_a_threshold_that_flags_nothing_is_refused() -> No
     checks = gate.judge(judged, active=scores(judged, 1, gap=1.0), candidate=silent)
 
     assert failed(checks) == ["threshold"]
+
+
+# ── Asked again on the same decisions ─────────────────────────────────────────────────────────
+def test_all_attempts_together_err_as_rarely_as_one_was_promised_to() -> None:
+    assert sum(allowed_error(attempt) for attempt in range(1, 10_000)) < 0.01
+    assert allowed_error(4) == pytest.approx(0.00038, rel=0.01)
+
+
+def test_each_further_comparison_must_be_clearer_and_says_so() -> None:
+    judged = pairs(0)
+    active, candidate = scores(judged, 1, gap=1.0), scores(judged, 2, gap=1.75)
+
+    def asked(attempt: int) -> gate.Check:
+        checks = gate.judge(judged, active=active, candidate=candidate, attempt=attempt)
+        return next(check for check in checks if check.name == "better")
+
+    first, fourth, twentieth = asked(1), asked(4), asked(20)
+
+    assert first.passed and "comparison on these" not in first.sentence
+    assert "With 99.39% confidence" in first.sentence
+    assert "It is the 4th comparison on these decisions, so an error of 0.038%" in fourth.sentence
+    assert fourth.figures["attempt"] == 4
+    assert twentieth.passed is False
+    lows = [check.figures["lower_bound"] for check in (first, fourth, twentieth)]
+    assert lows == sorted(lows, reverse=True)
+
+
+def test_new_probabilities_for_the_same_ranking_count_as_attempts_too() -> None:
+    judged = pairs(3, 600)
+    right = scores(judged, 1, gap=1.5)
+    off = replace(right, p_mismatch=right.p_mismatch**0.6)  # type: ignore[operator]
+
+    first, late = (
+        better(judged, off, right, times=2000, seed=0, attempt=attempt) for attempt in (1, 20)
+    )
+
+    assert first.passed and late.passed is False and "20th comparison" in late.sentence
+
+
+def test_of_twenty_equal_challengers_none_is_let_pass_in_nearly_all_shops() -> None:
+    """30 mismatches, twice as many matches, and labels of the audit that weigh ten times more."""
+    promoted = 0
+    for shop in range(30):
+        rng = np.random.default_rng(shop)
+        labels = np.r_[np.zeros(30, dtype=int), np.ones(60, dtype=int)]
+        own = 1.5 * labels + rng.normal(size=90)
+        judged = JudgedPairs(
+            labels=labels,
+            weights=np.where(rng.random(90) < 0.3, 10.0, 1.0),
+            groups=[str(i) for i in range(90)],
+            categories=[""] * 90,
+            kinds=[""] * 90,
+        )
+        sides = [own + rng.normal(scale=0.6, size=90) for _ in range(21)]
+        active, *challengers = [Scores(side, side < 0) for side in sides]
+        promoted += any(
+            better(judged, active, one, times=500, seed=0, attempt=attempt).passed
+            for attempt, one in enumerate(challengers, 1)
+        )
+    assert promoted <= 2  # 1% of 30; without counting it was a third of them
+
+
+def test_ordinals() -> None:
+    named = [ordinal(number) for number in (1, 2, 3, 4, 11, 12, 13, 21, 102, 111)]
+    assert " ".join(named) == "1st 2nd 3rd 4th 11th 12th 13th 21st 102nd 111th"

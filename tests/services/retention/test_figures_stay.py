@@ -88,6 +88,8 @@ def decide_some(lead: User) -> None:
 def figures(version: ModelVersion) -> dict[str, Any]:
     """What pages, thresholds, gates and exports are made of."""
     found = quality.quality()
+    with dataset_rows.walk(dataset_rows.chosen(Filters())) as rows:
+        exported = list(rows)
     return {
         "quality": (found.weeks, found.overall, found.waiting, found.alarms),
         "labels": judged.judged(version),
@@ -97,7 +99,7 @@ def figures(version: ModelVersion) -> dict[str, Any]:
         "queue": list(ReviewItem.objects.order_by("pk").values_list()),
         "decisions": list(Decision.objects.order_by("pk").values_list()),
         "products": list(Product.objects.order_by("pk").values_list()),
-        "exported": list(dataset_rows.walk(dataset_rows.chosen(Filters()))),
+        "exported": exported,
     }
 
 

@@ -155,7 +155,7 @@ def test_sources_are_read_beside_the_cluster_when_they_are_due(
 ) -> None:
     started: list[str] = []
     monkeypatch.setattr(
-        supervise.subprocess, "Popen", lambda command, **options: started.append(command[-1])
+        supervise.subprocess, "Popen", lambda command, **options: started.append(command[2])
     )
     reader = supervise.reader()
     source = CatalogueSource(name="shop", address="/srv/feed.csv")
@@ -174,7 +174,7 @@ def test_photos_are_fetched_beside_the_cluster_while_any_waits(
 ) -> None:
     started: list[str] = []
     monkeypatch.setattr(
-        supervise.subprocess, "Popen", lambda command, **options: started.append(command[-1])
+        supervise.subprocess, "Popen", lambda command, **options: started.append(command[2])
     )
     fetcher = supervise.fetcher()
     fetcher.look()

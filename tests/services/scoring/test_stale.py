@@ -52,6 +52,7 @@ def current() -> list[Analysis]:
         {"calibration": {"knots": KNOTS}},
         {"calibration": {"offsets": {"toys": 0.7, "hats": -0.4}}},
         {"calibration": {"knots": KNOTS, "offsets": {"mugs": 1.5}}},
+        {"calibration": {"offsets": {"mugs": 1.5}, "prior": 0.05, "prevalence": 0.2}},
         {"threshold": 0.4},
         {"platt_a": None, "platt_b": None},
     ],

@@ -1,0 +1,93 @@
+"""How far a shop is from a better version: what was judged, what is needed, how long that takes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from moderation.clip.statistics.gate import FEWEST_TO_PROMOTE
+from moderation.models import Decision, ReviewItem
+
+from ..queries import cache
+from ..release import judged_pairs
+from . import training_labels
+from .training_labels import Labels
+
+PACE_OF = timedelta(weeks=4)
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Verdicts to learn from, those that may judge what was learned, and the pace of these.
+
+    `wrong` and `right` were drawn by lot or judged alike by two people; the gate asks for `needed`
+    of either.
+    """
+
+    labels: Labels
+    wrong: int
+    right: int
+    waiting: int  # of the random sample
+    a_week: float  # more of `wrong`, at the pace of the last weeks
+    needed: int = FEWEST_TO_PROMOTE
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a version could be learned, and judged."""
+        return self.labels.enough and min(self.wrong, self.right) >= self.needed
+
+    @property
+    def sentences(self) -> list[str]:
+        """The progress, for people."""
+        labels = self.labels
+        said = f"{_listings(labels.mismatches, 'wrong')} and {labels.matches:,} right judged"
+        if not labels.enough:
+            return [f"{said}; {labels.needed} of each are needed to learn from."]
+        if self.is_ready:
+            return [f"{said}; {self.wrong} and {self.right} of them can judge a new version."]
+        return [
+            f"{said}, {self.wrong} and {self.right} of them by lot or by two people alike. A new "
+            f"version is put to work once {self.needed} of each have judged it.",
+            self._how_long(),
+        ]
+
+    def _how_long(self) -> str:
+        if self.waiting:
+            return f"{self.waiting:,} of the random sample wait in the queue: decide them first."
+        more = f"AUDIT_SHARE, now {settings.AUDIT_SHARE:.0%}, draws more where it is raised."
+        missing = self.needed - self.wrong
+        if missing <= 0 or not self.a_week:
+            return f"Too little was judged by lot lately to say when that is. {more}"
+        weeks = math.ceil(missing / self.a_week)
+        return f"At your pace that is in about {weeks} week{'' if weeks == 1 else 's'}. {more}"
+
+
+def readiness() -> Readiness:
+    """As it is now; of many decisions as it was a moment ago."""
+    return cache.value("readiness", [], _find)
+
+
+def _find() -> Readiness:
+    pairs = judged_pairs.gold_and_audit()
+    right = sum(pair.label for pair in pairs)
+    lately = (
+        Decision.objects.labels()
+        .by_people()
+        .filter(item__in_audit=True, item__second_of=None, verdict=Decision.Verdict.CONFIRM)
+        .filter(created_at__gte=timezone.now() - PACE_OF)
+    )
+    return Readiness(
+        labels=training_labels.counts(),
+        wrong=len(pairs) - right,
+        right=right,
+        waiting=ReviewItem.objects.open().filter(in_audit=True).count(),
+        a_week=lately.count() / (PACE_OF / timedelta(weeks=1)),
+    )
+
+
+def _listings(count: int, kind: str) -> str:
+    return f"{count:,} {kind} listing{'' if count == 1 else 's'}"
