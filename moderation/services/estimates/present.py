@@ -169,7 +169,9 @@ def _grouped(found: QuerySet[Any], product: str, columns: dict[str, Combinable])
 
 def _scored() -> QuerySet[Any]:
     return Product.objects.present().filter(
-        analysis__is_mismatch__isnull=False, analysis__content_hash=F("content_hash")
+        analysis__is_mismatch__isnull=False,
+        analysis__similarity__isnull=False,
+        analysis__content_hash=F("content_hash"),
     )
 
 
@@ -179,6 +181,7 @@ def _sample() -> QuerySet[Any]:
         _is_drawn(),
         product__withdrawn_at=None,
         product__analysis__is_mismatch__isnull=False,
+        product__analysis__similarity__isnull=False,
         product__analysis__content_hash=F("product__content_hash"),
         analysis__content_hash=F("product__content_hash"),
         second_of=None,
@@ -202,6 +205,7 @@ def _labels() -> QuerySet[Any]:
         .filter(
             analysis__content_hash=F("analysis__product__content_hash"),
             analysis__product__analysis__is_mismatch__isnull=False,
+            analysis__product__analysis__similarity__isnull=False,
             analysis__product__analysis__content_hash=F("analysis__content_hash"),
         )
     )
