@@ -9,7 +9,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
-from moderation.services.measures import queue_health, team_figures
+from moderation.services.measures import queue_forecast, queue_health, team_figures, working_time
+from moderation.services.queue import second_person
 from moderation.services.retention import log
 from moderation.services.retention.log import LastRun
 from moderation.services.retention.periods import PERIODS, Period
@@ -26,9 +27,15 @@ def urls(site: AdminSite) -> list[URLPattern]:
     may_look = permission_required("moderation.view_reviewitem", raise_exception=True)
 
     def health(request: HttpRequest) -> HttpResponse:
+        found, needs_second = queue_health.queue_health(), second_person.waiting()
         context = {
             "title": "State of the queue",
-            "found": queue_health.queue_health(),
+            "found": found,
+            "forecast": queue_forecast.forecast(
+                found.open, queue_forecast.pace(), needs_second=needs_second
+            ),
+            "needs_second": needs_second,
+            "forecast_days": queue_forecast.MOST_DAYS,
             "kept": _kept(last := log.last_run()),
             "last_run": last,
         }
@@ -47,7 +54,10 @@ def urls(site: AdminSite) -> list[URLPattern]:
             "days": days,
             "periods": [(number, _period(number)) for number in team_figures.PERIODS],
             "rows": [_row(one) for one in rows],
-            "longest_gap": team_figures.LONGEST_GAP.seconds // 60,
+            "times": working_time.TIMES,
+            "shortest_break": working_time.SHORTEST_BREAK.seconds // 60,
+            "longest_work": working_time.LONGEST_WORK.seconds // 60,
+            "least_acts": working_time.LEAST_GAPS,
             "most_pairs": team_figures.MOST_PAIRS,
             "least_active": team_figures.LEAST_ACTIVE.seconds // 60,
         }
@@ -81,7 +91,7 @@ def _row(one: team_figures.Figures) -> dict[str, object]:
     """A line of the table, in words."""
     return {
         "one": one,
-        "active": clipmod.duration(one.active.total_seconds()),
+        "active": clipmod.duration(one.active.total_seconds()) if one.active else "–",
         "confirmed": shares.words(one.confirmed),
         "agreement": shares.words(one.agreement),
     }

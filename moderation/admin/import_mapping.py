@@ -72,6 +72,12 @@ def choice_for(kind: str) -> Choice:
     return saved_mappings.choice_of(source)
 
 
+def guesses(kind: str) -> bool:
+    """Whether the model may guess new categories of such files, as was saved."""
+    source = _source(kind)
+    return source is not None and source.guess_categories
+
+
 def wanted(form: QueryDict, pending: Pending) -> Pending:
     """As the form says: the very same where it says what was shown. Raises `MappingError`.
 
@@ -79,7 +85,13 @@ def wanted(form: QueryDict, pending: Pending) -> Pending:
     """
     kind = form.get("profile", "")
     if kind != pending.kind:  # its columns are those of another kind
-        return replace(pending, kind=kind, choice=choice_for(kind), is_settled=True)
+        return replace(
+            pending,
+            kind=kind,
+            choice=choice_for(kind),
+            is_settled=True,
+            guess_categories=guesses(kind) if kind.startswith(SAVED) else pending.guess_categories,
+        )
     # Each column once, in order.
     columns = {role: list(dict.fromkeys(filter(None, form.getlist(role)))) for role in Role}
     is_shown = all(columns[role] == list(pending.shown.get(role, ())) for role in Role)

@@ -30,6 +30,7 @@ from .person import person
 ROWS_SHOWN = 500
 _COLUMNS_TOLD = 300
 _COLUMNS_NAMED = 20
+_CATEGORIES_NAMED = 12
 _QUICK_SECONDS = 3.0  # what takes longer is read again by a button, not at each change
 _LOOK = "Look whether the listings below are right."
 
@@ -70,6 +71,7 @@ def run(request: HttpRequest, pending: Pending, *, dry_run: bool) -> ImportRepor
         dry_run=dry_run,
         strict=pending.strict,
         source=Product.Source.IMPORT,
+        guess_categories=pending.guess_categories,
         by=person(request),
     )
 
@@ -88,6 +90,7 @@ def _reading(shown: Pending, found: Outline) -> dict[str, Any]:
         "file_name": shown.files.catalogue.name,
         "has_zip": shown.files.photos is not None,
         "token": shown.files.token,
+        "guess_categories": shown.guess_categories,
         "kind": shown.kind,
         "kinds": import_mapping.kinds(),
         "saved_as": import_mapping.saved_as(shown.kind),
@@ -112,4 +115,6 @@ def _outcome(report: ImportReport | None, *, strict: bool) -> dict[str, Any]:
         "shown": report.rows_to_tell[:ROWS_SHOWN] if report else [],
         "may_confirm": report is not None and report.created + report.updated > 0,
         "strict": strict,
+        "new_categories": sorted(report.new_categories.values()) if report else [],
+        "categories_named": _CATEGORIES_NAMED,
     }

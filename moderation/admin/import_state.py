@@ -24,7 +24,7 @@ class Pending:
 
     `kind` is what its select says: nothing, a profile or a saved mapping. `shown` are the columns
     of the selects, `addresses` those of the first photos. It `is_settled` once nothing has to be
-    asked any more.
+    asked any more. `guess_categories`: those that are new become guesses.
     """
 
     files: Upload
@@ -34,6 +34,7 @@ class Pending:
     shown: Columns = field(default_factory=dict)
     addresses: Sequence[str] = ()
     is_settled: bool = True
+    guess_categories: bool = False
 
 
 def keep(request: HttpRequest, pending: Pending) -> None:
@@ -47,6 +48,7 @@ def keep(request: HttpRequest, pending: Pending) -> None:
         "shown": _plain(pending.shown),
         "addresses": list(pending.addresses),
         "is_settled": pending.is_settled,
+        "guess_categories": pending.guess_categories,
     }
 
 
@@ -67,7 +69,14 @@ def find(request: HttpRequest) -> Pending | None:
         shown=_by_role(kept["shown"]),
         addresses=kept["addresses"],
         is_settled=kept["is_settled"],
+        guess_categories=_ticked(request, before=kept.get("guess_categories", False)),
     )
+
+
+def _ticked(request: HttpRequest, *, before: bool) -> bool:
+    """As the box says, where the form has it: a box that is not ticked is not sent."""
+    has_box = "asks_guess_categories" in request.POST
+    return "guess_categories" in request.POST if has_box else before
 
 
 def forget(request: HttpRequest) -> None:

@@ -127,7 +127,11 @@ class ImportPages:
             form.add_error("photos", str(error))
             return self._form(request, form, status=error.status)
         try:
-            return self._read(request, Pending(kept, form.cleaned_data["strict"], kind, choice))
+            guesses = import_mapping.guesses(kind)
+            pending = Pending(
+                kept, form.cleaned_data["strict"], kind, choice, guess_categories=guesses
+            )
+            return self._read(request, pending)
         except (CatalogueFileError, ModelError) as error:
             kept.remove()
             form.add_error("catalogue", str(error))
@@ -213,7 +217,13 @@ def _save(request: HttpRequest, pending: Pending) -> str:
         return "Not saved: say first which column means what."
     try:
         name, replaces = request.POST.get("save_as", ""), "replace" in request.POST
-        source = saved_mappings.save(name, mapping, by=person(request), replace=replaces)
+        source = saved_mappings.save(
+            name,
+            mapping,
+            guess_categories=pending.guess_categories,
+            by=person(request),
+            replace=replaces,
+        )
     except MappingNameInUse as error:
         return f"Not saved: {error} Or tick that it is to be replaced."
     except MappingError as error:

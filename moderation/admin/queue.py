@@ -19,7 +19,13 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET, require_POST
 
 from moderation.models import ReviewItem, Skip
-from moderation.services.queue import queue_keys, review, review_claims, review_undo
+from moderation.services.queue import (
+    queue_keys,
+    review,
+    review_claims,
+    review_undo,
+    second_person,
+)
 
 from .decision_form import CONFIRM, DecisionForm
 from .queue_turn import Turn, late_sentence
@@ -97,8 +103,11 @@ def _skip(turn: Turn, pk: int) -> HttpResponse:
 
     def skip() -> str:
         to_leads = review.skip(item, moderator=turn.moderator, reason=reason)
-        who = "Three people skipped it: a lead decides." if to_leads else "Somebody else looks."
-        return f"Skipped. {who}"
+        if to_leads:
+            return "Skipped. Three people skipped it: a lead decides."
+        if second_person.is_there(turn.moderator):
+            return "Skipped. Somebody else looks."
+        return "Skipped. It stays open for a second person; you are the only one who may decide."
 
     return _acted(turn, item, skip)
 

@@ -47,6 +47,7 @@ def item_context(item: ReviewItem, *, moderator: User, keys: Mapping[str, str]) 
         "text_read": texts_read.read_otherwise(item.analysis),
         "text_parts": texts_read.parts_of(item.analysis),
         "is_kept_back": is_kept_back,
+        "lead_note": _note(item, is_kept_back=is_kept_back, reader=moderator),
         "why": None if is_kept_back else why(item),
         "shows_guesses": margins.trusts_guess(item.analysis),
     }
@@ -64,6 +65,14 @@ def item_context(item: ReviewItem, *, moderator: User, keys: Mapping[str, str]) 
         "similar": similar.preview(item, moderator=moderator),
         "skipped": item.skips.select_related("moderator") if item.escalated_at else (),
     }
+
+
+def _note(item: ReviewItem, *, is_kept_back: bool, reader: User) -> str:
+    """What a lead is asked, where this person may read it."""
+    if not is_kept_back:
+        return item.escalation_note
+    hides = not item.is_blind or blind.is_note_kept_back(item, user=reader)
+    return "" if hides else item.escalation_note
 
 
 def _likely_reason(why: dict[str, Any] | None) -> Decision.Reason | None:

@@ -12,7 +12,13 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 
 from moderation.models import ReviewItem, Skip
-from moderation.services.queue import queue_keys, review_claims, review_queue, review_undo
+from moderation.services.queue import (
+    queue_keys,
+    review_claims,
+    review_queue,
+    review_undo,
+    second_person,
+)
 
 from .person import person
 from .queue_desk import DeskAddress
@@ -82,7 +88,7 @@ class Turn:
             "skip_reasons": Skip.Reason.choices,
         }
         if item is None:
-            context["work"] = work_state()
+            context |= self._left()
         else:
             context |= item_context(_in_full([item.pk])[0], moderator=self.moderator, keys=keys)
         whole = self.site.each_context(self.request) | context
@@ -101,7 +107,7 @@ class Turn:
                 for item in self._lacking(items, show=show)
             ],
             "show": show.pk if show else None,
-            "empty": "" if items else self._html("empty", context | {"work": work_state()}),
+            "empty": "" if items else self._html("empty", context | self._left()),
         }
 
     def _reserved(self, show: ReviewItem | None) -> list[ReviewItem]:
@@ -135,6 +141,11 @@ class Turn:
 
     def _html(self, piece: str, context: dict[str, Any]) -> str:
         return render_to_string(f"admin/queue/{piece}.html", context, request=self.request)
+
+    def _left(self) -> dict[str, Any]:
+        """For the page where there is no item for this moderator: why, and what works behind it."""
+        needs_second = second_person.waiting_besides(self.moderator)
+        return {"work": work_state(), "needs_second": needs_second}
 
     def _figures(self) -> dict[str, Any]:
         is_lead = self.moderator.has_perm(review_claims.RESOLVE)

@@ -18,7 +18,7 @@ from moderation.clip.errors import ModelError
 from moderation.models import Appeal, ReviewItem
 from moderation.services.catalogue.sources import state as source_state
 from moderation.services.measures import unread_texts
-from moderation.services.queue import review_queue
+from moderation.services.queue import review_queue, second_person
 from moderation.services.registry import versions
 
 from . import (
@@ -84,6 +84,7 @@ class ClipmodAdminSite(AdminSite):
         return super().each_context(request) | {
             "may_decide": request.user.has_perm("moderation.add_decision"),
             "may_see_quality": request.user.has_perm("moderation.view_evaluation"),
+            "only_person": second_person.only_person,  # asked for by the pages that show it
         }
 
     def index(
@@ -97,6 +98,7 @@ class ClipmodAdminSite(AdminSite):
             "sources": source_state.wanting().words,
             "escalated": ReviewItem.objects.open().escalated().count(),
             "appeals": Appeal.objects.filter(state=Appeal.State.OPEN).count(),
+            "needs_second": second_person.waiting(),
         } | training_state.start(request)
         return super().index(request, state | (extra_context or {}))
 

@@ -35,7 +35,7 @@ class SourceForm(forms.ModelForm):
         model = CatalogueSource
         fields = (
             *("name", "address", "every_hours", "missing", "most_missing_share"),
-            *("photos_every_hours", "profile"),
+            *("photos_every_hours", "profile", "guess_categories"),
         )
         labels = {"most_missing_share": "Ask above this share"}
 

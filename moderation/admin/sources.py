@@ -39,7 +39,7 @@ class SourceAdmin(admin.ModelAdmin):
     sortable_by = ("name",)
     fields = (
         *("name", "address", "every_hours", "missing", "most_missing_share"),
-        *("photos_every_hours", "profile", "mapping"),
+        *("photos_every_hours", "profile", "mapping", "guess_categories"),
     )
 
     # ── Rights ────────────────────────────────────────────────────────────────────────────────
@@ -70,6 +70,7 @@ class SourceAdmin(admin.ModelAdmin):
             "most_missing_share",
             "profile",
             "columns_",
+            "guess_categories",
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

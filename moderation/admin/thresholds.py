@@ -154,6 +154,7 @@ class ThresholdPages:
             "may_set": request.user.has_perm("moderation.set_threshold"),
             "setting": settings.CLIP_SIMILARITY_THRESHOLD,
             "automatic": automatic_action.newest(),
+            "offers_automatic": automatic_action.is_offered(version),
             "stale": stale_state(request) if versions.is_current(version) else None,
             "events": version.events.filter(
                 kind__in=[VersionEvent.Kind.THRESHOLD, VersionEvent.Kind.CALIBRATED]

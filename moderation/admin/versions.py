@@ -20,7 +20,7 @@ from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
 from moderation.services.encoding import engine
 from moderation.services.registry import activation
-from moderation.services.release import rollback
+from moderation.services.release import automatic_action, rollback
 from moderation.templatetags.thresholds import told_for
 
 from . import cells, version_buttons
@@ -104,6 +104,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             "is_candidate": row.status == ModelVersion.Status.CANDIDATE,
             "active": ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).first(),
             "goes_back_to": replaced.before["name"] if replaced else "",
+            "was_automatic": automatic_action.newest() is not None,
             "stale": stale_state(request) if is_active else None,
             "configured_path": settings.CLIP_MODEL_PATH,
             "putting_back": rollback.unfinished() is not None,

@@ -116,8 +116,8 @@ class ReviewAnswer(serializers.ModelSerializer[ReviewItem]):
         return item.escalated_at is not None
 
     def get_escalation_note(self, item: ReviewItem) -> str:
-        """What was asked of the lead; empty while it is judged blind."""
-        return "" if self._is_kept_back(item) else item.escalation_note
+        """What was asked of the lead; while it is judged blind, for leads, if written blind."""
+        return "" if blind.is_note_kept_back(item, user=self._user()) else item.escalation_note
 
     @extend_schema_field(DecisionAnswer(allow_null=True))
     def get_decision(self, item: ReviewItem) -> Any:

@@ -33,7 +33,10 @@ class Category(models.Model):
         "Empty: the name in lower case.",
     )
     is_active = models.BooleanField(
-        "active", default=True, help_text="Only active categories are offered by /clip/classify."
+        "active",
+        default=True,
+        help_text="Active ones are guessed: by /clip/classify, and in the queue. Others are there "
+        "for filters and thresholds.",
     )
     threshold = models.FloatField(
         null=True,

@@ -109,6 +109,11 @@ class ReviewItem(models.Model):
     )
     escalation = models.CharField(max_length=10, choices=Escalation, blank=True)
     escalation_note = models.CharField(max_length=500, blank=True)
+    escalated_blind = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="The note was written without seeing what the model, or somebody before, said.",
+    )
     group = models.ForeignKey(
         "moderation.SimilarGroup",
         null=True,

@@ -40,6 +40,13 @@ class CatalogueSource(models.Model):
         validators=[MinValueValidator(1)],
         help_text="Hours; empty: by hand only.",
     )
+    guess_categories = models.BooleanField(
+        "guess its categories",
+        default=False,
+        db_default=False,
+        help_text="Category names that are new become guesses of the model; else they are there "
+        "for filters and thresholds alone.",
+    )
     missing = models.CharField(
         "listings that are gone", max_length=10, choices=Missing, default=Missing.KEEP
     )

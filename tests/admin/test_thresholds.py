@@ -131,19 +131,47 @@ def test_the_automatic_action_needs_a_reason_and_a_band(
     def switch(**asked: str) -> str:
         return client.post("/admin/thresholds/automatic/", asked, follow=True).content.decode()
 
-    assert "never turned on" in client.get("/admin/thresholds/").content.decode()
     assert "Say in a few words why" in switch(on="1", reason=" ")
     assert "no band of clear mismatches" in switch(on="1", reason="enough labels")
     assert not AutomaticAction.objects.exists()
 
     proposal = threshold_targets.Proposal(Target("value", 0.3), 0.3, 0.1, [])
     threshold_targets.set_thresholds(bundled, proposal)
+    assert "never turned on" in client.get("/admin/thresholds/").content.decode()
     said = switch(on="1", reason="95% precise for a month")
     assert "confirmed without a person" in said
     assert "lena" in said
     assert "95% precise for a month" in said
     assert "Every flagged product waits" in switch(on="0", reason="sale season")
     assert [row.is_on for row in AutomaticAction.objects.order_by("pk")] == [True, False]
+
+
+def test_the_automatic_action_is_offered_only_where_there_is_a_band_to_act_on(
+    bundled: ModelVersion, client: Client, page: str
+) -> None:
+    def shown(address: str = page) -> str:
+        html = client.get(address).content.decode()
+        assert ("Turn off" in html or "Turn on" in html) == ('id="automatic"' in html)
+        return html if 'id="automatic"' in html else ""
+
+    def band(clear: float | None) -> None:
+        proposal = threshold_targets.Proposal(Target("value", 0.3), 0.3, clear, [])
+        threshold_targets.set_thresholds(bundled, proposal)
+
+    version_page = f"/admin/moderation/modelversion/{bundled.pk}/change/"
+    assert not shown() and "utomatic" not in client.get(version_page).content.decode()
+    band(0.1)
+    assert "never turned on" in shown()
+    other = ModelVersion.objects.create(
+        name="other", location="/x", threshold=0.3, clear_threshold=0.1
+    )
+    assert not shown(f"/admin/thresholds/{other.pk}/")  # the switch is of the active version
+
+    client.post("/admin/thresholds/automatic/", {"on": "1", "reason": "right for a month"})
+    band(None)
+    assert "nothing is confirmed without a person" in shown()  # so that it can be turned off
+    client.post("/admin/thresholds/automatic/", {"on": "0", "reason": "no band"})
+    assert not shown()
 
 
 def test_decisions_can_be_fitted_from_the_page(

@@ -97,10 +97,9 @@ def test_a_second_opinion_is_blind_and_not_asked_of_the_same_person(
     api: Client, make_item: MakeItem, make_user: MakeUser, settings: Any
 ) -> None:
     settings.GOLD_SHARE = 1.0
-    item = make_item("A")
+    item, ben = make_item("A"), as_user(make_user("ben"))
     assert post(api, f"{item.pk}/decide", CONFIRM).status_code == 201
     assert listed(api) == []
-    ben = as_user(make_user("ben"))
     (row,) = listed(ben)
     assert row["is_blind"] and row["analysis"] is None and row["decision"] is None
     refused = post(api, f"{row['id']}/decide", CONFIRM)

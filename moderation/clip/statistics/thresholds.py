@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+_Z95 = 1.6449  # of the normal distribution, one-sided
+
+
 @dataclass(frozen=True)
 class ChosenThreshold:
     """A threshold, and in a sentence what warrants it."""
@@ -45,19 +48,30 @@ ThresholdAnswer = ChosenThreshold | NotEnoughLabels | OutOfReach
 
 
 def by_budget(catalogue: Histogram, *, reviews: float, arrivals: float) -> ChosenThreshold:
-    """The threshold that sends at most `reviews` of `arrivals` products a day to review.
+    """The threshold that sends about `reviews` of `arrivals` products a day to review.
 
-    Taken for granted: what arrives scores like the catalogue. Raises ValueError for an empty one.
+    On the mean no more; a day may bring more. Taken for granted: what arrives scores like the
+    catalogue. Raises ValueError for an empty one.
     """
     if not catalogue.total:
         raise ValueError("A review budget needs the scores of a catalogue.")
     share = min(reviews / arrivals, 1.0)
     threshold = catalogue.flagging(math.floor(share * catalogue.total))
+    mean = arrivals * catalogue.below(threshold) / catalogue.total
     return ChosenThreshold(
         round(threshold, 3),
-        f"Sends about {tidy(arrivals * catalogue.below(threshold) / catalogue.total)} of "
-        f"{tidy(arrivals)} new products a day to review.",
+        f"Sends about {tidy(mean)} of {tidy(arrivals)} new products a day to review, on the mean: "
+        f"by chance alone, one day in twenty brings more than {_busy_day(mean):,}, and so does a "
+        "day on which more products come.",
     )
+
+
+def _busy_day(mean: float) -> int:
+    """What one day in twenty exceeds where products come by chance: Poisson's 95% quantile.
+
+    By the expansion of Cornish and Fisher: nowhere below it, and at most one above.
+    """
+    return math.ceil(mean + _Z95 * math.sqrt(mean) + (_Z95**2 - 1) / 6 - 0.5) if mean else 0
 
 
 def tidy(number: float) -> str:

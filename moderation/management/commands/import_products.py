@@ -1,6 +1,6 @@
 """`manage.py import_products FILE`: products from a catalogue file."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, BooleanOptionalAction
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--replace", action="store_true", help="with --save-as: also where the name is in use"
         )
+        parser.add_argument(
+            "--guess-categories",
+            action=BooleanOptionalAction,
+            help="category names that are new become guesses of the model; else they are there for "
+            "filters and thresholds alone (default: as saved with --as NAME, else no)",
+        )
         parser.add_argument("--strict", action="store_true", help="take all rows or none")
         parser.add_argument("--dry-run", action="store_true", help="say what would happen")
         parser.add_argument(
@@ -82,6 +88,7 @@ class Command(BaseCommand):
                     dry_run=options["dry_run"],
                     strict=options["strict"],
                     source=options["source"],
+                    guess_categories=self.guess_categories,
                     progress=progress,
                 )
         except KeyboardInterrupt as error:
@@ -117,6 +124,7 @@ class Command(BaseCommand):
 
     def choice(self, options: dict[str, Any]) -> Choice:
         """What is said of the file. Before anything is read, a name that cannot be is refused."""
+        self.guess_categories = bool(options["guess_categories"])
         if options["replace"] and not options["save_as"]:
             raise CommandError("--replace goes with --save-as NAME.")
         try:
@@ -124,7 +132,10 @@ class Command(BaseCommand):
                 saved_mappings.check_name(options["save_as"], replace=options["replace"])
             saved = Choice(options["profile"])
             if options["saved"]:
-                saved = saved_mappings.choice_of(saved_mappings.named(options["saved"]))
+                source = saved_mappings.named(options["saved"])
+                saved = saved_mappings.choice_of(source)
+                if options["guess_categories"] is None:
+                    self.guess_categories = source.guess_categories
         except MappingNameInUse as error:
             raise CommandError(f"{error} Or add --replace.") from error
         except MappingError as error:
@@ -137,7 +148,11 @@ class Command(BaseCommand):
             return
         try:
             source = saved_mappings.save(
-                options["save_as"], mapping, by=None, replace=options["replace"]
+                options["save_as"],
+                mapping,
+                guess_categories=self.guess_categories,
+                by=None,
+                replace=options["replace"],
             )
         except MappingError as error:
             raise CommandError(f"The listings are imported. {error}") from error
@@ -160,6 +175,8 @@ class Command(BaseCommand):
         self.show_bad_rows(report.rows_to_tell)
         for told in report.layout_told:
             self.stdout.write(told)
+        if report.new_categories:
+            self.stdout.write(new_categories(report, guessed=self.guess_categories))
         if report.unread and report.unread.words:
             self.stdout.write(report.unread.words)
         if report.read and report.read.words:
@@ -195,3 +212,14 @@ class Command(BaseCommand):
         if report.bad_rows:
             base = "" if path.resolve().parent == folder else f" with --image-base-path {folder}"
             self.stdout.write(f"Mend them in that file and import it{printable(base)}.")
+
+
+def new_categories(report: ImportReport, *, guessed: bool) -> str:
+    """How many categories are new, and what they are for."""
+    number = len(report.new_categories)
+    if guessed:
+        return f"Categories that are new: {number:,}; the model may guess them."
+    return (
+        f"Categories that are new: {number:,}, for filters and thresholds; the model does not "
+        "guess them (--guess-categories)."
+    )

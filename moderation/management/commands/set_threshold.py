@@ -24,7 +24,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         target = parser.add_mutually_exclusive_group(required=True)
-        target.add_argument("--budget", type=positive, metavar="N", help="reviews a day")
+        target.add_argument(
+            "--budget", type=positive, metavar="N", help="about so many reviews a day"
+        )
         target.add_argument(
             "--precision", type=share, metavar="P", help="share of mismatches among the flagged"
         )

@@ -2,7 +2,7 @@
 
 import re
 import time
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +186,11 @@ def _add_wishes(parser: ArgumentParser) -> None:
         help="ask before more than this share of its listings is withdrawn (default: 0.2)",
     )
     parser.add_argument(
+        "--guess-categories",
+        action=BooleanOptionalAction,
+        help="category names that are new become guesses of the model (default: no)",
+    )
+    parser.add_argument(
         "--photos-every",
         type=_hours,
         metavar="1d",
@@ -198,6 +203,7 @@ _FIELDS = {
     "photos_every_hours": "photos_every",
     "missing": "missing",
     "most_missing_share": "ask_above",
+    "guess_categories": "guess_categories",
 }
 
 

@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, transaction
 
 from moderation import acts
-from moderation.models import ModelVersion, Product
+from moderation.models import Category, ModelVersion, Product, key_of
 
 from ..registry import versions
 from ..rules import full_disk, many_photos
@@ -55,6 +55,7 @@ def import_catalogue(
     dry_run: bool = False,
     strict: bool = False,
     source: str = Product.Source.IMPORT,
+    guess_categories: bool = False,
     by: User | None = None,
     allow_absolute: bool = True,
     progress: Progress | None = None,
@@ -65,14 +66,23 @@ def import_catalogue(
     `choice` is what a person says of the file's profile and columns, else they are recognised.
     `image_base_path` (default: the file's folder) is where relative paths start; without
     `allow_absolute` no path leads out of it. `strict` stores nothing where any row is bad: the
-    report then counts no good row. `progress` is called with (rows done, rows in all). To a
-    `watch` bad rows are told as they come, and the report has them without their cells.
-    Raises `CatalogueFileError` for an unreadable file, `NoActiveModel` before the set-up.
+    report then counts no good row. Categories that are new are there for filters and thresholds;
+    with `guess_categories` the model may guess them, too. `progress` is called with (rows done,
+    rows in all). To a `watch` bad rows are told as they come, and the report has them without their
+    cells. Raises `CatalogueFileError` for an unreadable file, `NoActiveModel` before the set-up.
     """
     file = open_catalogue(path, choice=choice)
     version = None if dry_run else versions.current()
     folder = PhotoFolder(image_base_path or path.parent, only_inside=not allow_absolute)
-    job = _Job(file, folder, source=source, version=version, progress=progress, watch=watch)
+    job = _Job(
+        file,
+        folder,
+        source=source,
+        guess_categories=guess_categories,
+        version=version,
+        progress=progress,
+        watch=watch,
+    )
     try:
         if strict and version is not None:
             job.run_strictly()
@@ -105,11 +115,13 @@ class _Job:
         folder: PhotoFolder,
         *,
         source: str,
+        guess_categories: bool,
         version: ModelVersion | None,
         progress: Progress | None,
         watch: Watch | None,
     ) -> None:
-        self.watch = watch
+        self.watch, self.guess_categories = watch, guess_categories
+        self.known_categories = set(Category.objects.values_list("key", flat=True))
         self.file, self.folder, self.source, self.version = file, folder, source, version
         self.progress = progress or (lambda done, total: None)
         self.report = ImportReport(
@@ -197,9 +209,13 @@ class _Job:
 
     # ── Storing ───────────────────────────────────────────────────────────────────────────────
     def _store(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
+        for name in {listing.category for listing, _ in arrivals if listing.category}:
+            if (key := key_of(name)) not in self.known_categories:
+                self.report.new_categories.setdefault(key, name)
         return intake_bulk.store_and_request(
             arrivals,
             source=self.source,
+            guess_categories=self.guess_categories,
             version=self.version,
             dry_run=self.version is None,
             note=self.watch.stored if self.watch else None,

@@ -56,6 +56,7 @@ class ImportReport:
     photos_good: int = 0
     photos_to_fetch: int = 0  # of good rows: known by their address
     photos_left_out: int = 0  # of good rows, as `layout_told` says
+    new_categories: dict[str, str] = field(default_factory=dict)  # key -> name, of good rows
     variants: int = 0  # rows of the file that are no listing of their own
     stopped: str = ""
     last_line: int = 0  # where the last row that was looked at begins

@@ -36,7 +36,7 @@ Note = Callable[[Stored], None]
 def take_many(listings: Sequence[Listing], *, source: str) -> list[Outcome | IntakeError]:
     """`take` for many listings without files: what became of each, or why it was not taken.
 
-    Of two with one id the first counts.
+    Categories that are new may be guessed, as with `take`. Of two with one id the first counts.
     """
     found: list[Outcome | IntakeError | None] = []
     sound: dict[str, tuple[int, Listing]] = {}
@@ -56,7 +56,8 @@ def take_many(listings: Sequence[Listing], *, source: str) -> list[Outcome | Int
             found.append(None)
         except IntakeError as error:
             found.append(error)
-    outcomes = store_and_request([(listing, None) for _, listing in sound.values()], source=source)
+    arrivals = [(listing, None) for _, listing in sound.values()]
+    outcomes = store_and_request(arrivals, source=source, guess_categories=True)
     for (index, _), outcome in zip(sound.values(), outcomes, strict=True):
         found[index] = outcome
     return [one for one in found if one is not None]
@@ -71,16 +72,25 @@ def store_and_request(
     arrivals: Sequence[tuple[Listing, Photo | None]],
     *,
     source: str,
+    guess_categories: bool,
     version: ModelVersion | None = None,
     dry_run: bool = False,
     note: Note | None = None,
 ) -> list[Outcome]:
     """Store checked listings and request analyses of what is new, all or none; what became of each.
 
-    Once more where somebody else made one of them meanwhile: now it is there to update. `note` is
-    called with what was stored, in the same transaction.
+    With `guess_categories` the model may guess those categories that are new. Once more where
+    somebody else made one of them meanwhile: now it is there to update. `note` is called with what
+    was stored, in the same transaction.
     """
-    store = partial(_store_and_request, source=source, version=version, dry_run=dry_run, note=note)
+    store = partial(
+        _store_and_request,
+        source=source,
+        guess_categories=guess_categories,
+        version=version,
+        dry_run=dry_run,
+        note=note,
+    )
     try:
         return store(arrivals)
     except IntegrityError:
@@ -91,12 +101,15 @@ def _store_and_request(
     arrivals: Sequence[tuple[Listing, Photo | None]],
     *,
     source: str,
+    guess_categories: bool,
     version: ModelVersion | None,
     dry_run: bool,
     note: Note | None,
 ) -> list[Outcome]:
     with transaction.atomic():
-        stored = store_many(arrivals, source=source, dry_run=dry_run)
+        stored = store_many(
+            arrivals, source=source, guess_categories=guess_categories, dry_run=dry_run
+        )
         new = [product for product, outcome in stored if outcome is not Outcome.UNCHANGED]
         if new and not dry_run:
             analyze.request(new, version=version)
@@ -106,7 +119,11 @@ def _store_and_request(
 
 
 def store_many(
-    arrivals: Sequence[tuple[Listing, Photo | None]], *, source: str, dry_run: bool = False
+    arrivals: Sequence[tuple[Listing, Photo | None]],
+    *,
+    source: str,
+    guess_categories: bool = False,
+    dry_run: bool = False,
 ) -> list[tuple[Product, Outcome]]:
     """`store` for many checked listings with distinct ids, in a handful of queries.
 
@@ -119,7 +136,8 @@ def store_many(
         .filter(external_id__in=[listing.external_id for listing, _ in arrivals])
         .order_by("pk")
     }
-    categories = _categories({listing.category or "" for listing, _ in arrivals}, dry_run=dry_run)
+    names = {listing.category or "" for listing, _ in arrivals}
+    categories = _categories(names, are_guessed=guess_categories, dry_run=dry_run)
     stored, wanted = [], []
     for listing, photo in arrivals:
         product = known.get(listing.external_id)
@@ -155,11 +173,11 @@ def _save(stored: Sequence[tuple[Product, Outcome]]) -> None:
     Product.objects.bulk_update(updated, _TAKEN_OVER)
 
 
-def _categories(names: Iterable[str], *, dry_run: bool) -> dict[str, Category]:
+def _categories(names: Iterable[str], *, are_guessed: bool, dry_run: bool) -> dict[str, Category]:
     """Key -> category, made where it is new (in a dry run: not saved)."""
     known = {category.key: category for category in Category.objects.all()}
     for name in sorted(names):
         if name and key_of(name) not in known:
             make = Category if dry_run else Category.objects.create
-            known[key_of(name)] = make(name=name)
+            known[key_of(name)] = make(name=name, is_active=are_guessed)
     return known

@@ -51,7 +51,12 @@ def check_name(name: str, *, replace: bool = False) -> str:
 
 
 def save(
-    name: str, mapping: ColumnMapping, *, by: User | None, replace: bool = False
+    name: str,
+    mapping: ColumnMapping,
+    *,
+    by: User | None,
+    guess_categories: bool = False,
+    replace: bool = False,
 ) -> CatalogueSource:
     """Keep how a file is read; one of the same name only with `replace`. Raises `MappingError`."""
     name = check_name(name, replace=replace)
@@ -59,6 +64,7 @@ def save(
     read = {
         "profile": choice.profile,
         "columns": {role.value: list(own) for role, own in choice.columns.items()},
+        "guess_categories": guess_categories,
     }
     with transaction.atomic():
         source, is_new = CatalogueSource.objects.get_or_create(

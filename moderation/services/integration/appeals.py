@@ -14,11 +14,13 @@ from django.utils import timezone
 from moderation import acts
 from moderation.models import Appeal, Decision, Product
 
+from ..queries import others
 from . import webhooks
 
 CONFIRM, DISMISS = Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS
 OPEN, UPHELD, OVERTURNED = Appeal.State.OPEN, Appeal.State.UPHELD, Appeal.State.OVERTURNED
 
+DECIDE_APPEAL = "moderation.decide_appeal"
 ANSWER_LENGTH = 1000
 _NOTE_LENGTH = 500
 
@@ -149,13 +151,18 @@ def why_not(appeal: Appeal, *, by: User) -> str:
     decision: Decision | None = appeal.decision
     while decision is not None:
         if decision.moderator_id == by.pk:
-            return "You took part in this decision; its appeal is decided by another person."
+            if others.is_another(DECIDE_APPEAL, than=by):
+                return "You took part in this decision; its appeal is decided by another person."
+            return (
+                "You took part in this decision; its appeal needs a second person, and you are the "
+                "only one who may decide appeals."
+            )
         decision = decision.corrects
     return ""
 
 
 def _no_right(by: User) -> str:
-    if by.is_active and by.has_perm("moderation.decide_appeal"):
+    if by.is_active and by.has_perm(DECIDE_APPEAL):
         return ""
     return f"{by.get_username()} may not decide appeals; a lead may."
 

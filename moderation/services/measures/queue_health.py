@@ -20,8 +20,6 @@ COUNTED_AT_MOST = 100_000
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 _HOUR = timedelta(hours=1)
 _LEAST = _HOUR  # a rate over less says nothing
-# Beyond, a forecast says nothing: the rates change long before.
-_LONGEST_FORECAST = timedelta(days=365)
 
 
 @dataclass(frozen=True)
@@ -60,11 +58,6 @@ class Flow:
     def left_per_hour(self) -> float:
         return self.left.number / (self.lasted / _HOUR)
 
-    @property
-    def is_known(self) -> bool:
-        """Whether both were counted to the end."""
-        return not (self.entered.is_more or self.left.is_more)
-
 
 @dataclass(frozen=True)
 class QueueHealth:
@@ -81,11 +74,6 @@ class QueueHealth:
     reopened: Count
     audit: Count
     second_opinions: Count
-
-    @property
-    def forecast(self) -> str:
-        """When the queue is empty if it continues like the last 24 hours, in words."""
-        return forecast(self.open, self.day)
 
 
 def queue_health() -> QueueHealth:
@@ -144,32 +132,3 @@ def _flow(span: timedelta) -> Flow:
         left=count(rows.filter(corrects=None)),  # what corrects another closes nothing
         lasted=min(span, now - (_opened_at(ReviewItem.objects.all(), 0) or now)),
     )
-
-
-def forecast(waiting: Count, flow: Flow) -> str:
-    """Hours until nothing waits at the net rate of `flow`, in words."""
-    if not waiting.number:
-        return "The queue is empty."
-    if waiting.is_more or not flow.is_known:
-        return "Too much comes in to be counted; no forecast."
-    if not flow.left.number:
-        return f"Never at this rate: nothing was decided in the last {flow.span / _HOUR:.0f} hours."
-    if not flow.is_long_enough:
-        return "No forecast yet: the queue is younger than an hour."
-    net = flow.left_per_hour - flow.entered_per_hour
-    if net <= 0:
-        more = (
-            f"{-net:,.1f} more come in each hour than are decided"
-            if net < 0
-            else "as many come in as are decided"
-        )
-        return f"Never at this rate: {more}."
-    left = timedelta(hours=min(waiting.number / net, 1e6))
-    if left > _LONGEST_FORECAST:
-        return "In more than a year at this rate."
-    hours = left / _HOUR
-    if hours < 1:
-        return "Within the hour at this rate."
-    if hours < 48:
-        return f"In about {hours:.0f} hour{'' if round(hours) == 1 else 's'} at this rate."
-    return f"In about {hours / 24:.0f} days at this rate."

@@ -1,7 +1,7 @@
 """What each moderator did in a period: a help to notice what is hard, no ranking.
 
-Working time is guessed from the acts themselves (verdicts, undos, skips): of the time between two
-acts of a person at most `LONGEST_GAP` counts, so a break counts as two minutes of work.
+Working time is guessed from the time between the acts of a person (verdicts, undos, skips), without
+what must have been breaks: `working_time`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from moderation.clip.statistics.labelled_scores import wilson
 from moderation.models import Decision, ReviewItem, Skip
 
 from ..queries import cache
+from .working_time import working_time
 
 PERIODS = (1, 7, 30)  # days
-LONGEST_GAP = timedelta(minutes=2)
 # With less working time, a speed would be an accident.
 LEAST_ACTIVE = timedelta(minutes=10)
 MOST_PAIRS = 2_000
@@ -36,7 +36,7 @@ class Figures:
 
     name: str
     decisions: int
-    active: timedelta
+    active: timedelta | None
     median_seconds: float | None
     confirmed: Figure | None  # share of the verdicts
     skips: int
@@ -48,7 +48,7 @@ class Figures:
     @property
     def per_hour(self) -> float | None:
         """Verdicts per hour of working time."""
-        if self.active < LEAST_ACTIVE:
+        if self.active is None or self.active < LEAST_ACTIVE:
             return None
         return self.decisions / (self.active / timedelta(hours=1))
 
@@ -64,7 +64,7 @@ class _Acts:
 
     verdicts: Counter[str] = field(default_factory=Counter)
     tenths: Counter[int] = field(default_factory=Counter)  # verdicts by their tenths of a second
-    active: float = 0.0  # seconds
+    gaps: Counter[int] = field(default_factory=Counter)  # times between acts, by their tenths
     skips: int = 0
     escalations: int = 0
     pairs: int = 0
@@ -85,7 +85,7 @@ def _figures(*, days: int, only: User | None) -> list[Figures]:
         acts[only.pk]
     _add_decisions(acts, since, only)
     _add_others(acts, since, only)
-    _add_active(acts, since, only)
+    _add_gaps(acts, since, only)
     _add_pairs(acts, since)
     names = dict(User.objects.filter(pk__in=acts).values_list("pk", "username"))
     if only is not None:
@@ -124,10 +124,10 @@ def _add_others(acts: dict[int, _Acts], since: datetime, only: User | None) -> N
             acts[asker].escalations = number
 
 
-# The time between one act and the next, cut short where it is long, added up per person.
-_ACTIVE = """
-SELECT moderator_id, SUM({least}(gap, %(longest)s)) FROM (
-    SELECT moderator_id, {seconds} AS gap FROM (
+# How often each time between one act and the next occurs per person, in tenths of a second.
+_GAPS = """
+SELECT moderator_id, gap, COUNT(*) FROM (
+    SELECT moderator_id, {tenths} AS gap FROM (
         SELECT moderator_id, created_at AS done,
             LAG(created_at) OVER (PARTITION BY moderator_id ORDER BY created_at) AS before
         FROM (
@@ -137,25 +137,24 @@ SELECT moderator_id, SUM({least}(gap, %(longest)s)) FROM (
             SELECT moderator_id, created_at FROM moderation_skip WHERE created_at >= %(since)s
         ) AS acts
     ) AS following WHERE before IS NOT NULL
-) AS gaps {where} GROUP BY moderator_id
+) AS gaps {where} GROUP BY moderator_id, gap
 """
-_SECONDS = {
-    "postgresql": {"least": "LEAST", "seconds": "EXTRACT(EPOCH FROM done - before)::float"},
-    "sqlite": {"least": "MIN", "seconds": "86400 * (julianday(done) - julianday(before))"},
+_TENTHS = {
+    "postgresql": "ROUND(10 * EXTRACT(EPOCH FROM done - before))::bigint",
+    "sqlite": "CAST(ROUND(864000 * (julianday(done) - julianday(before))) AS INTEGER)",
 }
 
 
-def _add_active(acts: dict[int, _Acts], since: datetime, only: User | None) -> None:
+def _add_gaps(acts: dict[int, _Acts], since: datetime, only: User | None) -> None:
     where = "" if only is None else "WHERE moderator_id = %(only)s"
     values = {
-        "longest": LONGEST_GAP.total_seconds(),
         "since": connection.ops.adapt_datetimefield_value(since),
         "only": only.pk if only else None,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_ACTIVE.format(where=where, **_SECONDS[connection.vendor]), values)
-        for moderator, seconds in cursor.fetchall():
-            acts[moderator].active = float(seconds)
+        cursor.execute(_GAPS.format(where=where, tenths=_TENTHS[connection.vendor]), values)
+        for moderator, tenths, number in cursor.fetchall():
+            acts[moderator].gaps[int(tenths)] = number
 
 
 def _add_pairs(acts: dict[int, _Acts], since: datetime) -> None:
@@ -188,7 +187,7 @@ def _of_one(name: str, acts: _Acts) -> Figures:
     return Figures(
         name=name,
         decisions=decisions,
-        active=timedelta(seconds=acts.active),
+        active=working_time(acts.gaps),
         median_seconds=_median(acts.tenths),
         confirmed=share(acts.verdicts[CONFIRM], decisions),
         skips=acts.skips,

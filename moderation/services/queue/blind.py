@@ -11,7 +11,7 @@ from django.db.models.expressions import Combinable
 from moderation.models import Decision, Product, ReviewItem
 
 from ..queries.one_parameter import among
-from . import last_acts
+from . import last_acts, review_claims
 
 
 def is_kept_back(item: ReviewItem, *, user: User | AnonymousUser) -> bool:
@@ -36,6 +36,20 @@ def is_model_kept_back(item: ReviewItem, *, user: User | AnonymousUser) -> bool:
     """
     was_blind = item.in_audit or item.second_of_id is not None
     return is_kept_back(item, user=user) or (was_blind and last_acts.could_undo(item, user=user))
+
+
+def is_note_kept_back(item: ReviewItem, *, user: User | AnonymousUser) -> bool:
+    """Whether this person must not see what a lead was asked about an item.
+
+    What was written blind tells nothing of the model: it reaches leads while the item is judged
+    blind, too. Not so from somebody who decided this product before, and may say what.
+    """
+    if not is_kept_back(item, user=user):
+        return False
+    if not (item.is_blind and item.escalated_blind and user.has_perm(review_claims.RESOLVE)):
+        return True
+    before = Decision.objects.standing().filter(item__product=item.product_id)
+    return before.filter(moderator=item.escalated_by_id).exists()
 
 
 def is_product_kept_back(*, user: User | AnonymousUser, product: str = "pk") -> Combinable:

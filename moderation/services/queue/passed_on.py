@@ -19,6 +19,7 @@ NOT_ESCALATED = {
     "escalated_by": None,
     "escalation": "",
     "escalation_note": "",
+    "escalated_blind": False,
 }
 
 

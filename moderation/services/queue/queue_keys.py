@@ -27,7 +27,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
         reason.answer: (f"{_WORDS[reason.verdict]}: {_in_a_sentence(reason)}", reason.key)
         for reason in Decision.Reason
     },
-    "skip": ("Skip: somebody else looks at it", "s"),
+    "skip": ("Skip, and say why: it does not come back to you", "s"),
     "escalate": ("Ask a lead", "e"),
     "undo": ("Undo what you did last, up to ten acts", "u"),
     "group": ("Decide the similar items too", "g"),

@@ -14,8 +14,9 @@ from moderation import acts
 from moderation.models import Decision, Product, ReviewItem, Skip
 
 from ..integration import webhooks
+from ..queries import others
 from ..rules import sampling
-from . import blind, review_claims, review_queue
+from . import blind, review_claims, review_queue, second_person
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
 Escalation = ReviewItem.Escalation
@@ -49,6 +50,8 @@ def decide(
 ) -> Decision:
     """Confirm or dismiss an item and close it; where gold is drawn, a second opinion is asked.
 
+    None is asked while nobody else may decide.
+
     `also` are the keys of similar items that the same verdict holds for: those of the same group
     that are still free are closed too, marked as taken over. One undo takes back a whole `act`.
 
@@ -66,7 +69,7 @@ def decide(
         similar = _similar(item, also) if photo in (None, 1) else []
         contents = _locked_contents([item, *similar])
         _close(item, moderator=moderator, contents=contents)
-        _ask_second_of_gold(item, external_id=contents[item.product_id][1])
+        _ask_second_of_gold(item, by=moderator, external_id=contents[item.product_id][1])
         decision = _recorded(
             item,
             moderator=moderator,
@@ -99,9 +102,9 @@ def _note(decision: Decision, followers: Sequence[Decision]) -> None:
     )
 
 
-def _ask_second_of_gold(item: ReviewItem, *, external_id: str) -> None:
+def _ask_second_of_gold(item: ReviewItem, *, by: User, external_id: str) -> None:
     is_first = item.second_of_id is None and item.stratum != sampling.PHOTO
-    if is_first and sampling.drawn_for_gold(external_id):
+    if is_first and sampling.drawn_for_gold(external_id) and second_person.is_there(by):
         review_queue.ask_second(item)
 
 
@@ -259,13 +262,13 @@ def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
     """
     if len(note) > NOTE_LENGTH:
         raise ReviewError(f"The note has {len(note)} characters; at most {NOTE_LENGTH} are kept.")
-    item = ReviewItem.objects.get(pk=item.pk)
+    item = ReviewItem.objects.select_related("analysis").get(pk=item.pk)
     if item.escalated_at is not None:
         raise ReviewError("This item waits for a lead already.")
-    leads = User.objects.with_perm(
-        review_claims.RESOLVE, backend="django.contrib.auth.backends.ModelBackend"
-    )
-    if not leads.exclude(pk=moderator.pk).exists():
+    leads = others.active_with(review_claims.RESOLVE).exclude(pk=moderator.pk)
+    if item.second_of_id is not None:  # the lead who decided first would not be given it
+        leads = leads.exclude(decisions__item=item.second_of_id)
+    if not leads.exists():
         raise ReviewError("There is no other lead who could decide it: skip it instead.")
     _check_allowed(item, moderator=moderator)
     free_or_mine = ReviewItem.objects.free_for(moderator).not_escalated().filter(pk=item.pk)
@@ -274,6 +277,13 @@ def escalate(item: ReviewItem, *, moderator: User, note: str = "") -> None:
         escalated_by=moderator,
         escalation=Escalation.ASKED,
         escalation_note=note,
+        escalated_blind=_was_shown_blind(item),
         **review_claims.FREE,
     ):
         raise AlreadyDecided(who_was_faster(item, asking=moderator))
+
+
+def _was_shown_blind(item: ReviewItem) -> bool:
+    """Whether who has it in hand saw nothing of the model: a new score may have drawn it since."""
+    scored, taken = item.analysis.finished_at, item.claimed_at
+    return item.is_blind and not (scored and taken and scored > taken)

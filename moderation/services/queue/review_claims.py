@@ -18,7 +18,8 @@ from django.utils import timezone
 from moderation.models import Decision, ReviewItem
 from moderation.models.querysets import ReviewItemQuerySet
 
-from . import queue_order
+from ..queries import others
+from . import queue_order, second_person
 from .desk import WHOLE_QUEUE, Desk
 
 Pick = ReviewItem.Pick
@@ -142,13 +143,22 @@ def release(moderator: User, *, but_of: Desk | None = None) -> int:
 def refusal(item: ReviewItem, *, moderator: User) -> str:
     """Why this person may not decide this item, as a sentence; empty where they may."""
     if has_judged_before(item, moderator=moderator):
-        return "You decided this listing before; the second opinion is somebody else's."
+        if second_person.is_there(moderator):
+            return "You decided this listing before; the second opinion is somebody else's."
+        return (
+            "You decided this listing before; the second opinion needs a second person, and you "
+            "are the only one who may decide."
+        )
     if item.escalated_at is None:
         return ""
     if item.escalated_by_id == moderator.pk:
-        return "You asked a lead about this item; somebody else decides it."
+        if others.is_another(RESOLVE, than=moderator):
+            return "You asked a lead about this item; somebody else decides it."
+        return "You asked a lead about this item, and there is no other lead now to decide it."
     if not moderator.has_perm(RESOLVE):
-        return "This item was escalated: it waits for a lead."
+        if others.is_another(RESOLVE, than=moderator):
+            return "This item was escalated: it waits for a lead."
+        return "This item was escalated: it waits for a lead, and there is none now."
     return ""
 
 

@@ -196,6 +196,7 @@ def ask_second(item: ReviewItem) -> None:
             escalated_by=None,
             escalation="",
             escalation_note="",
+            escalated_blind=False,
             **review_claims.FREE,
         )
 

@@ -16,6 +16,17 @@ def newest() -> AutomaticAction | None:
     return AutomaticAction.objects.select_related("by").first()
 
 
+def is_offered(version: ModelVersion) -> bool:
+    """Whether there is anything to say of it: this version answers and has such a band.
+
+    Where the band was removed while it is on, it can still be turned off.
+    """
+    if not versions.is_current(version):
+        return False
+    last = newest()
+    return version.clear_threshold is not None or (last is not None and last.is_on)
+
+
 def switch(*, on: bool, by: User, reason: str) -> AutomaticAction:
     """Turn it on or off, in the log of the version that answers.
 

@@ -76,6 +76,19 @@ def test_a_budget_is_never_overdrawn_and_all_but_used() -> None:
     assert "of 1,000 new products a day" in found.sentence
 
 
+@pytest.mark.parametrize("reviews", [0.5, 3, 10, 50, 400])
+def test_a_budget_says_what_one_day_in_twenty_exceeds(reviews: float) -> None:
+    scores, _ = _shop()
+    found = by_budget(_histogram(scores), reviews=reviews, arrivals=1000)
+
+    told = re.search(r"one day in twenty brings more than ([\d,]+)", found.sentence)
+    assert told
+    flagged = np.random.default_rng(1).poisson(1000, 40_000)
+    a_day = np.random.default_rng(2).binomial(flagged, (scores < found.threshold).mean())
+    busy = int(told[1].replace(",", ""))
+    assert (a_day > busy).mean() <= 0.055 < (a_day > busy - 2).mean()
+
+
 def test_numbers_have_a_decimal_only_where_it_says_something() -> None:
     assert [tidy(n) for n in (3.0, 0.34, 9.96, 12.4, 1234.6, 0.0)] == [
         *("3", "0.3", "10", "12", "1,235", "0")

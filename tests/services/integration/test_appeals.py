@@ -127,8 +127,9 @@ def test_a_second_opinion_is_not_appealed(
 ) -> None:
     settings.GOLD_SHARE = 1.0
     wish = {"verdict": "dismiss", "reason": "matches"}
-    first = review.decide(make_item("SKU-2"), moderator=make_user("anna"), **wish)
-    second = review.decide(first.item.second_opinion, moderator=make_user("ben"), **wish)
+    anna, ben = make_user("anna"), make_user("ben")
+    first = review.decide(make_item("SKU-2"), moderator=anna, **wish)
+    second = review.decide(first.item.second_opinion, moderator=ben, **wish)
     with pytest.raises(appeals.AppealConflict, match="second opinion"):
         file(second)
     file(first)
@@ -191,10 +192,16 @@ def test_changed_content_is_no_obstacle(decision: Decision, lead: User) -> None:
     assert Decision.objects.standing().get().analysis == decision.analysis
 
 
-def test_nobody_decides_about_their_own_decision(make_item: MakeItem, lead: User) -> None:
+def test_nobody_decides_about_their_own_decision(
+    make_item: MakeItem, lead: User, make_user: MakeUser
+) -> None:
     own = review.decide(make_item("SKU-2"), moderator=lead, verdict="dismiss", reason="matches")
-    with pytest.raises(appeals.AppealError, match="another person"):
-        appeals.decide(file(own), by=lead, overturn=False, answer="No.")
+    appeal = file(own)
+    with pytest.raises(appeals.AppealError, match="you are the only one who may decide appeals"):
+        appeals.decide(appeal, by=lead, overturn=False, answer="No.")
+    make_user("max", group="lead")
+    with pytest.raises(appeals.AppealError, match="is decided by another person"):
+        appeals.decide(appeal, by=lead, overturn=False, answer="No.")
     assert Appeal.objects.get().state == "open"
 
 
@@ -471,6 +478,7 @@ def test_a_lead_decides_on_the_page(decision: Decision, lead: User) -> None:
 def test_who_may_not_decide_sees_why(make_item: MakeItem, lead: User, make_user: MakeUser) -> None:
     own = review.decide(make_item("SKU-2"), moderator=lead, verdict="dismiss", reason="matches")
     appeal = file(own)
+    make_user("max", group="lead")
     page = as_user(lead).get(f"/admin/moderation/appeal/{appeal.pk}/change/").content.decode()
     assert "decided by another person" in page
     assert 'value="overturn"' not in page

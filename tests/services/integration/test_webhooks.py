@@ -151,9 +151,10 @@ def test_second_opinions_are_not_told(
     hook: Webhook, decide: Callable[..., Decision], make_user: MakeUser, settings: Any
 ) -> None:
     settings.GOLD_SHARE = 1.0
+    ben = make_user("ben")
     first = decide()
     second = review.decide(
-        first.item.second_opinion, moderator=make_user("ben"), verdict="dismiss", reason="matches"
+        first.item.second_opinion, moderator=ben, verdict="dismiss", reason="matches"
     )
     webhooks.announce([second])
     assert not second.deliveries.exists()

@@ -10,9 +10,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from moderation.models import Decision, ReviewItem, Skip
-from moderation.services.measures import queue_health, team_figures
-from moderation.services.measures.queue_health import Count, Flow
+from moderation.models import AutomaticAction, Decision, ReviewItem, Skip
+from moderation.services.measures import queue_forecast, queue_health, team_figures
+from moderation.services.measures.queue_forecast import Pace
+from moderation.services.measures.queue_health import Count
 from tests.support.factories import MakeItem, MakeUser, as_user
 
 pytestmark = pytest.mark.django_db
@@ -97,27 +98,26 @@ def test_in_and_out(make_item: MakeItem, make_user: MakeUser, decide: Make) -> N
         (1, 0, 24, "In about 1 hour at this rate."),
         (1, 0, 240, "Within the hour at this rate."),
         (5000, 0, 1, "In more than a year at this rate."),
-        (10, 48, 24, "Never at this rate: 1.0 more come in each hour than are decided."),
-        (10, 24, 24, "Never at this rate: as many come in as are decided."),
-        (10, 0, 0, "Never at this rate: nothing was decided in the last 24 hours."),
+        (
+            10,
+            48,
+            24,
+            "Never at this rate: 24 more come in on a usual day than were decided in the "
+            "last 24 hours.",
+        ),
+        (10, 24, 24, "Never at this rate: as many come in on a usual day as are decided."),
+        (10, 0, 0, "Never at this rate: nobody decided anything in the last 24 hours."),
     ],
 )
 def test_the_forecast_is_said_in_words(waiting: int, came: int, went: int, said: str) -> None:
-    day = timedelta(days=1)
-    flow = Flow(day, entered=Count(came), left=Count(went), lasted=day)
+    pace = Pace(decided=Count(went), days=(Count(came),) * 3)
 
-    assert queue_health.forecast(Count(waiting), flow) == said
+    assert queue_forecast.forecast(Count(waiting), pace) == said
 
 
-@pytest.mark.parametrize(
-    ("minutes", "said", "rates"),
-    [
-        (17, "No forecast yet: the queue is younger than an hour.", "<td>–</td><td>–</td>"),
-        (120, "Never at this rate: 2.0 more come in each hour", "<td>2.5</td>"),
-    ],
-)
-def test_a_young_queue_is_not_measured_by_a_whole_day(
-    make_item: MakeItem, make_user: MakeUser, decide: Make, minutes: int, said: str, rates: str
+@pytest.mark.parametrize("minutes", [17, 120, 23 * 60])
+def test_a_queue_of_less_than_a_day_has_no_forecast(
+    make_item: MakeItem, make_user: MakeUser, decide: Make, minutes: int
 ) -> None:
     anna = make_user("anna")
     items = [opened(make_item(f"A{n}"), ago=timedelta(minutes=minutes)) for n in range(5)]
@@ -125,8 +125,58 @@ def test_a_young_queue_is_not_measured_by_a_whole_day(
 
     page = as_user(anna).get("/admin/health/").content.decode()
 
-    assert said in page
-    assert page.count(rates) == 2
+    assert "No forecast yet: the queue is younger than a day." in page
+    assert page.count("<td>–</td><td>–</td>") == (2 if minutes < 60 else 0)
+
+
+def _came(make_item: MakeItem, days: dict[int, int]) -> None:
+    """So many items were opened in the middle of the day that many days back."""
+    for back, number in days.items():
+        for n in range(number):
+            opened(make_item(f"D{back}-{n}"), ago=timedelta(days=back, hours=12))
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        # The first day's import is work to do; what else comes in is not known before the third.
+        ({1: 20}, "In about 4 days at this rate, if nothing more comes in"),
+        ({2: 20, 1: 1, 0: 1}, "In about 6 days at this rate."),
+        # An import or a higher threshold in between is no rate either.
+        ({5: 2, 4: 1, 3: 1, 2: 1, 1: 1, 0: 16}, "In about 6 days at this rate."),
+        # What comes in each day is one.
+        ({4: 6, 3: 6, 2: 6, 1: 6, 0: 6}, "Never at this rate: 2 more come in on a usual day"),
+    ],
+)
+def test_an_import_is_work_to_do_and_no_rate(
+    make_item: MakeItem,
+    make_user: MakeUser,
+    decide: Make,
+    days: dict[int, int],
+    said: str,
+) -> None:
+    anna = make_user("anna")
+    _came(make_item, days)
+    for item in ReviewItem.objects.order_by("opened_at")[:4]:
+        decide(item, anna, ago=timedelta(hours=2))
+        ReviewItem.objects.filter(pk=item.pk).update(state="decided")
+
+    assert said in as_user(anna).get("/admin/health/").content.decode()
+
+
+@pytest.mark.any_database
+def test_what_automatic_action_decides_is_no_rate(
+    make_item: MakeItem, make_user: MakeUser, decide: Make
+) -> None:
+    lea = make_user("lea", group="lead")
+    _came(make_item, {3: 3, 2: 2, 1: 2, 0: 2})
+    AutomaticAction.objects.create(is_on=True, by=lea, reason="right for a month")
+    clear = list(ReviewItem.objects.filter(opened_at__gte=timezone.now() - timedelta(days=1)))
+    for item in clear:
+        decide(item, lea, ago=timedelta(hours=12), mode="automatic")
+
+    found = queue_forecast.pace()
+    assert (found.decided.number, [day.number for day in found.days]) == (0, [0, 2, 2])
 
 
 def test_what_is_too_many_is_not_counted(
@@ -143,10 +193,10 @@ def test_what_is_too_many_is_not_counted(
 def test_the_page_shows_it_to_those_who_may_see_items(
     make_item: MakeItem, make_user: MakeUser
 ) -> None:
-    make_item("A1")
+    opened(make_item("A1"), ago=timedelta(days=1, hours=1))
     page = as_user(make_user("vera", group="viewer")).get("/admin/health/")
 
-    assert "nothing was decided in the last 24 hours" in page.content.decode()
+    assert "nobody decided anything in the last 24 hours" in page.content.decode()
     eve = User.objects.create(username="eve", is_staff=True)
     assert as_user(eve).get("/admin/health/").status_code == 403
     assert as_user(eve).get("/admin/team/").status_code == 403
@@ -164,21 +214,28 @@ def figures(name: str, *, days: int = 7, only: User | None = None) -> team_figur
     return next(one for one in team_figures.team_figures(days=days, only=only) if one.name == name)
 
 
-def test_idle_time_counts_two_minutes_at_most(
+@pytest.mark.any_database
+def test_working_time_leaves_breaks_out_and_is_told_from_enough_acts(
     make_item: MakeItem, make_user: MakeUser, decide: Make
 ) -> None:
     anna, ben = make_user("anna"), make_user("ben")
     item = make_item("A1")
-    for minutes in (300, 299, 200, 199.5):  # gaps of 60 s, 99 minutes and 30 s
-        decide(item, anna, ago=timedelta(minutes=minutes))
-    decide(item, ben, ago=timedelta(minutes=250))  # in between, and nobody's break but his
+    for number in range(60):  # five minutes each, with a break of an hour in the middle
+        ago = timedelta(minutes=5 * (60 - number) + 60 * (number < 30))
+        decide(item, anna, ago=ago)
+        if number < 20:  # in between, and nobody's break but his
+            decide(item, ben, ago=ago - timedelta(minutes=2))
     skip = Skip.objects.create(item=item, moderator=anna)
-    Skip.objects.filter(pk=skip.pk).update(created_at=timezone.now() - timedelta(minutes=199))
+    Skip.objects.filter(pk=skip.pk).update(created_at=timezone.now())
 
-    assert figures("anna").active.total_seconds() == pytest.approx(60 + 120 + 30 + 30, abs=0.1)
-    assert figures("anna", only=anna).active == figures("anna").active
-    assert figures("ben").active == timedelta(0)
-    assert figures("anna").per_hour is None  # of four minutes nothing can be told
+    found = figures("anna")
+    assert found.active is not None
+    assert found.active.total_seconds() == pytest.approx(60 * 300, rel=0.01)
+    assert found.per_hour == pytest.approx(12, rel=0.01)
+    assert figures("anna", only=anna).active == found.active
+    assert figures("ben").active is None and figures("ben").per_hour is None
+    page = as_user(ben).get("/admin/team/").content.decode()
+    assert "told from 50 acts on" in page and "<td>–</td>" in page
 
 
 def test_what_somebody_did_in_a_period(
@@ -210,9 +267,7 @@ def test_what_somebody_did_in_a_period(
     assert day.confirmed.low < 9 / 13 < day.confirmed.high
     assert (day.median_seconds, day.skips, day.escalations, day.undone) == (6.0, 1, 1, 1)
     assert day.undo_share == pytest.approx(1 / 13)
-    # Twelve gaps of a minute, one more to the undo, and the break before the skip.
-    assert day.active.total_seconds() == pytest.approx(13 * 60 + 120, abs=1)
-    assert day.per_hour == pytest.approx(13 / (15 / 60), rel=0.01)
+    assert day.active is None and day.per_hour is None  # of so few acts
 
 
 def test_agreement_counts_for_both_and_leaves_out_what_nobody_could_tell(

@@ -10,10 +10,12 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from django.utils import timezone
 
 from moderation.models import Analysis, Decision, Product, ReviewItem, Webhook
 from moderation.services.measures import seller_panel
 from moderation.services.queue import review, review_claims, review_undo
+from moderation.services.queue.desk import LEADS
 from tests.support.factories import MakeItem, MakeUser, as_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -273,6 +275,58 @@ def test_why_a_lead_is_asked_about_a_blind_item_is_kept_back(
     review.decide(item, moderator=lead, verdict="dismiss", reason="matches")
     row = client.get(f"/api/reviews/{item.pk}").json()
     assert row["escalation_note"] == "The photo shows a bag."
+
+
+@pytest.mark.parametrize("kind", ["drawn", "second"])
+def test_a_note_that_was_written_blind_reaches_the_lead(
+    make_item: MakeItem, make_user: MakeUser, asked: Asked, kind: str
+) -> None:
+    """Without what the model says, and without any verdict."""
+    lead, mo = make_user("lea", group="lead"), make_user("mo")
+    item = asked.second if kind == "second" else make_item("A2", similarity=0.1234)
+    if kind == "drawn":
+        ReviewItem.objects.filter(pk=item.pk).update(in_audit=True)
+    review.skip(item, moderator=mo, reason="language")
+    asking = as_user(asked.ben)
+    assert review_claims.claim(item, moderator=asked.ben)
+    asking.post(f"/admin/queue/{item.pk}/escalate/", {"note": "Is this brand ours?"})
+
+    def told(user: User) -> tuple[str, str]:
+        page = as_user(user).get(f"/admin/queue/{item.pk}/").content.decode()
+        row = as_user(user).get(f"/api/reviews/{item.pk}").json()
+        return page, row["escalation_note"]
+
+    page, by_api = told(lead)
+    assert "“Is this brand ours?”" in page and by_api == "Is this brand ours?"
+    assert "Written without seeing what the model says" in page
+    for kept in ('What the model says"', "0.12", SAID["note"], "mo: i do not read"):
+        assert kept not in page, kept
+    # Who might judge it later, were it taken back, reads nothing.
+    assert "this brand" not in told(mo)[0] and told(mo)[1] == ""
+    review_claims.release(lead)
+    assert review_claims.claim_next(lead, desk=LEADS) == item
+
+
+def test_a_note_of_somebody_who_saw_the_score_or_gave_a_verdict_before_is_kept_back(
+    make_item: MakeItem, make_user: MakeUser
+) -> None:
+    lead, anna, ben = make_user("lea", group="lead"), make_user("anna"), make_user("ben")
+
+    def note(item: ReviewItem) -> str:
+        return str(as_user(lead).get(f"/api/reviews/{item.pk}").json()["escalation_note"])
+
+    item = make_item("A1")  # drawn by a score that came while anna had it in hand
+    review_claims.claim(item, moderator=anna)
+    ReviewItem.objects.filter(pk=item.pk).update(in_audit=True)
+    Analysis.objects.update(finished_at=timezone.now())
+    review.escalate(item, moderator=anna, note="The model says 93%.")
+    assert note(item) == ""
+
+    changed = make_item("A2")  # ben judged its former photo, and may say how
+    review.decide(changed, moderator=ben, **SAID)
+    ReviewItem.objects.filter(pk=changed.pk).update(state="open", in_audit=True)
+    review.escalate(changed, moderator=ben, note="I confirmed it before.")
+    assert note(changed) == ""
 
 
 # ── One word for it ───────────────────────────────────────────────────────────────────────────

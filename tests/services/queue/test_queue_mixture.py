@@ -15,7 +15,7 @@ from moderation.models import Category, Decision, ReviewItem
 from moderation.services.queue import review, review_claims
 from moderation.services.rules import mixture
 from moderation.services.rules.mixture import Arm
-from tests.support.factories import MakeItem
+from tests.support.factories import MakeItem, MakeUser
 
 
 # ── The mixture itself ────────────────────────────────────────────────────────────────────────
@@ -217,9 +217,10 @@ def test_the_record_of_review_items_keeps_back_what_is_judged_blind(
 
 @pytest.mark.django_db
 def test_asked_for_a_second_opinion_on_oneself_the_page_says_no(
-    make_item: MakeItem, anna: User, settings: Any
+    make_item: MakeItem, anna: User, make_user: MakeUser, settings: Any
 ) -> None:
     settings.GOLD_SHARE = 1.0
+    make_user("ben")
     client = Client()
     client.force_login(anna)
     item = make_item("A1")

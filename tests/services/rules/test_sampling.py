@@ -207,7 +207,8 @@ def test_gold_asks_somebody_else_blind(gold_item: ReviewItem, make_user: MakeUse
 def test_a_second_opinion_outlives_a_new_score_but_not_a_new_text(
     gold_item: ReviewItem, make_user: MakeUser
 ) -> None:
-    decide(gold_item, make_user("anna"))
+    anna, _ben = make_user("anna"), make_user("ben")
+    decide(gold_item, anna)
     score(gold_item.product, 0.9)
     assert only_item().second_of == gold_item
 
@@ -256,7 +257,8 @@ def test_an_audit_item_of_gold_asks_for_a_second_opinion_too(
 ) -> None:
     shares.GOLD_SHARE = 0.1
     score(make_product(an_id(high=0.02, gold=True)), 0.9)
-    decide(only_item(), make_user("anna"), "dismiss")
+    anna, _ben = make_user("anna"), make_user("ben")
+    decide(only_item(), anna, "dismiss")
 
     assert (only_item().stratum, only_item().second_of is not None) == ("audit", True)
 

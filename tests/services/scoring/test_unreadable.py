@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
-from moderation.services.measures import quality_strata, unread_texts
+from moderation.services.estimates import present
+from moderation.services.measures import unread_texts
 from moderation.services.queue import review
 from moderation.services.queue.queue_filter import QueueFilter
 from moderation.services.registry import activation, registering
@@ -143,7 +144,7 @@ def test_the_worker_opens_it_too_and_what_people_decide_is_in_no_estimate(
 
     assert Decision.objects.labels().count() == 1
     assert judged(bundled) == [] and gold_and_audit() == []
-    assert quality_strata.groups_since(item.opened_at) == {}
+    assert present.by_week() == {}
 
 
 def test_a_drawn_item_leaves_the_audit_where_the_next_model_cannot_read_it(

@@ -90,6 +90,7 @@ class _Run:
                 image_base_path=found.photos,
                 allow_absolute=self.source.is_anywhere or file is not None,
                 source=Product.Source.IMPORT,
+                guess_categories=self.source.guess_categories,
                 by=self.run.by,
                 progress=progress,
                 watch=seen,
