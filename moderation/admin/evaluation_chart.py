@@ -19,7 +19,7 @@ def precision_recall(found: Evaluation) -> Chart | None:
     plot = _plot(
         "Precision and recall",
         ("Recall", "Precision"),
-        f"Average precision {report['overall']['ap']['value']:.3f}",
+        _summary("Average precision", report["overall"]["ap"]),
         "Going down the list from the most suspicious on: the share of mismatches found, and how "
         "many of the listings looked at were mismatches.",
     )
@@ -43,7 +43,7 @@ def reliability(found: Evaluation) -> Chart | None:
     plot = _plot(
         "Reliability",
         ("P(mismatch) as the model gave it", "Share of mismatches"),
-        f"ECE {found.report['overall']['ece']['value']:.3f}",
+        _summary("ECE", found.report["overall"]["ece"]),
         "On the diagonal the probabilities are true. Below it mismatches are rarer than the model "
         "says, above it they are more frequent.",
     )
@@ -61,6 +61,13 @@ def reliability(found: Evaluation) -> Chart | None:
     return plot
 
 
+def _summary(name: str, figure: dict[str, Any]) -> str:
+    """What a plot comes down to, as far as it is known."""
+    if "at_least" in figure:
+        return f"{name} at least {figure['at_least']:.3f}"
+    return f"{name} {figure['value']:.3f}" if "value" in figure else f"{name} unknown"
+
+
 def _plot(title: str, names: tuple[str, str], summary: str, explanation: str) -> Chart:
     """Five grid lines each way with their labels."""
     plot = Chart(_FRAME, (0, 1), (0, 1), f"{title}: {summary}", title, explanation, names, radius=4)
@@ -70,16 +77,14 @@ def _plot(title: str, names: tuple[str, str], summary: str, explanation: str) ->
     return plot
 
 
-def bar(
-    figure: dict[str, float | None] | None, before: dict[str, float | None] | None
-) -> dict[str, Any] | None:
+def bar(figure: dict[str, Any] | None, before: dict[str, Any] | None) -> dict[str, Any] | None:
     """A ROC-AUC from 0.5 to 1 as shares of a bar: the value, its interval, and the one before."""
-    if not figure or figure["value"] is None:
+    if not figure or figure.get("value") is None:
         return None
     drawn = {"value": _share(figure["value"])}
     if figure["low"] is not None and figure["high"] is not None:
         drawn |= {"low": _share(figure["low"]), "high": _share(figure["high"])}
-    if before and before["value"] is not None:
+    if before and before.get("value") is not None:
         drawn["before"] = _share(before["value"])
     return drawn
 

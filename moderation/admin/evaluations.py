@@ -79,11 +79,15 @@ class EvaluationAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/versions/evaluation.html", context)
 
 
-def words(figure: dict[str, float | None] | None) -> str:
-    """“0.912 (0.890–0.931)”, or nothing."""
+def words(figure: dict[str, Any] | None) -> str:
+    """“0.912 (0.890–0.931)”, “at least 0.281”, “unknown”, or nothing."""
     if not figure:
         return ""
-    if figure["low"] is None or figure["high"] is None:
+    if "at_least" in figure:
+        return f"at least {figure['at_least']:.3f}"
+    if "unknown" in figure:
+        return "unknown"
+    if figure["low"] is None or figure["low"] == figure["high"]:
         return f"{figure['value']:.3f}"
     return f"{figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f})"
 
@@ -93,7 +97,13 @@ def rows(found: Evaluation) -> list[dict[str, str]]:
     own = found.report.get("overall", {})
     other = found.report.get("baseline", {}).get("overall", {})
     return [
-        {"name": name, "means": means, "own": words(own.get(key)), "other": words(other.get(key))}
+        {
+            "name": name,
+            "means": means,
+            "own": words(own.get(key)),
+            "other": words(other.get(key)),
+            "why": own.get(key, {}).get("unknown", ""),
+        }
         for key, (name, means) in FIGURES.items()
         if key in own or key in other
     ]

@@ -37,7 +37,11 @@ def report_table(found: Evaluation) -> str:
         return "\n".join([*lines, report["too_few"]])
     lines += [
         "",
-        *_columns((FIGURES[name], *_cells(report["overall"][name])) for name in report["overall"]),
+        *_columns(
+            (FIGURES[name], *_cells(report["overall"][name]))
+            for name in FIGURES
+            if name in report["overall"]
+        ),
     ]
     for axis in ("category", "kind"):
         rows = report[f"by_{axis}"]
@@ -77,10 +81,14 @@ def _slice(row: dict[str, Any]) -> tuple[str, ...]:
     return row["name"], str(row["mismatches"]), str(row["matches"]), *figures
 
 
-def _cells(figure: dict[str, float | None] | None) -> tuple[str, str]:
+def _cells(figure: dict[str, Any] | None) -> tuple[str, str]:
     if figure is None:
         return "–", ""
-    if figure["low"] is None or figure["high"] is None:
+    if "at_least" in figure:
+        return f"at least {figure['at_least']:.3f}", ""
+    if "unknown" in figure:
+        return "–", figure["unknown"]
+    if figure["low"] is None or figure["low"] == figure["high"]:
         return f"{figure['value']:.3f}", ""
     return f"{figure['value']:.3f}", f"({figure['low']:.3f} to {figure['high']:.3f})"
 

@@ -9,6 +9,7 @@ from django.test import Client
 from django_q.models import OrmQ
 
 from moderation import tasks
+from moderation.management.tables import report_table
 from moderation.models import Evaluation, ModelVersion, VersionEvent
 from moderation.services.registry import versions
 from moderation.services.release import evaluation
@@ -142,6 +143,45 @@ def test_the_evaluate_button_measures_on_gold_and_audit(
 
     stored = Evaluation.objects.get()
     assert stored.dataset == "gold and audit" and stored.report["mismatches"] == 6
+
+
+def test_what_an_evaluation_cannot_tell_its_page_does_not_tell(
+    bundled: ModelVersion, lead_client: Client
+) -> None:
+    known = {"value": 0.5, "low": 0.4, "high": 0.625}
+    report = {
+        "pairs": 80,
+        "matches": 60,
+        "mismatches": 20,
+        "threshold": 0.25,
+        "resamples": 1000,
+        "level": 0.95,
+        "overall": {
+            "auc": {"at_least": 0.8125},
+            "ap": {"at_least": 0.28125},
+            "precision": known,
+            "recall": {"unknown": "Unknown: of what is flagged nothing was judged by lot yet."},
+            "flagged": {"value": 0.0625, "low": 0.0625, "high": 0.0625},
+        },
+        "by_category": [
+            {"name": "Mugs", "mismatches": 6, "matches": 9, "figures": {"auc": {"at_least": 0.6}}}
+        ],
+        "by_kind": [],
+        "curve": [(0.5, 1.0), (1.0, 0.5)],
+    }
+    found = Evaluation.objects.create(version=bundled, dataset="gold and audit", report=report)
+
+    page = lead_client.get(f"/admin/moderation/evaluation/{found.pk}/change/").content.decode()
+
+    assert "<td>at least 0.812</td>" in page and "<td>at least 0.281</td>" in page
+    assert "<td>0.500 (0.400–0.625)</td>" in page
+    assert "<td>unknown</td>" in page and "nothing was judged by lot yet." in page
+    assert "<td>0.062</td>" in page  # counted: no interval
+    assert "Average precision at least 0.281" in page
+    listed = lead_client.get("/admin/moderation/evaluation/").content.decode()
+    assert "at least 0.281" in listed
+    printed = report_table(Evaluation.objects.get())
+    assert "at least 0.812" in printed and "nothing was judged by lot yet." in printed
 
 
 def test_the_activate_action_sends_candidates_to_the_gate(

@@ -114,22 +114,42 @@ class Cell:
         return self.drawn[0] >= FEWEST or not self.unjudged
 
 
+@dataclass(frozen=True)
+class Part:
+    """A cell with where it lies: of one draw, the scores from `low` to below `high`."""
+
+    cell: Cell
+    draw: int
+    low: float
+    high: float
+
+    def holds(self, answers: Answers) -> np.ndarray:
+        """[n] which of the answers are of its products."""
+        inside = (answers.scores >= self.low) & (answers.scores < self.high)
+        return inside & (answers.draws == self.draw)
+
+
 def cells_of(listings: Listings, answers: Answers, *, threshold: float) -> list[Cell]:
     """The cells of a catalogue of which all that scores below the threshold is flagged.
 
     What was drawn alike is one cell on each side, cut where people judged far more on one hand than
     on the other (a front of the queue), where enough speaks for each part or one was judged whole.
     """
+    return [part.cell for part in parts_of(listings, answers, threshold=threshold)]
+
+
+def parts_of(listings: Listings, answers: Answers, *, threshold: float) -> list[Part]:
+    """The same, with where each cell lies."""
     found = []
     for draw in np.unique(listings.draws):
         group = _rows(listings, listings.draws == draw)
         people = _rows(answers, answers.draws == draw)
         for flagged, ends in ((True, (-np.inf, threshold)), (False, (threshold, np.inf))):
             side, said = _between(group, *ends), _between(people, *ends)
-            edges = [-np.inf, *_fronts(side, said), np.inf]
-            for part in pairwise(edges):
-                found.append(_cell(side, said, between=part, flagged=flagged))
-    return [cell for cell in found if cell.size]
+            for low, high in pairwise([ends[0], *_fronts(side, said), ends[1]]):
+                cell = _cell(side, said, between=(low, high), flagged=flagged)
+                found.append(Part(cell, int(draw), low, high))
+    return [part for part in found if part.cell.size]
 
 
 def _cell(

@@ -11,8 +11,11 @@ Which decisions become labels, and how honest each is:
 - "Cannot be told from the photo" is no evidence of a match: those rows are excluded and counted.
 - A confirmed mismatch stays a 0 also where the photo is unusable or the text too vague: the pair
   is one that a shop wants flagged. `reason` and `wrong_side` let training choose otherwise.
-- `stratum` and `sampling_probability` tell how the product came to be judged. Labels of flagged
-  products alone say nothing about what the model missed.
+- `stratum` and `sampling_probability` tell why the product came into the queue, `in_audit` and
+  `picked_by` how it came to be judged. Labels of flagged products alone say nothing about what the
+  model missed.
+- `analysis_weight`: for how many products of the present catalogue the label stands
+  (`estimates.weights`). It is what estimates are made with; `sampling_probability` is not.
 - Moderators appear as their number ("m17"), not by name: a label file travels further than the
   database, and only who has the database can tell who it was.
 - `category` is the product's present one.
@@ -32,6 +35,8 @@ from typing import IO, Any
 from moderation.clip.atomic import filled
 from moderation.models import Decision, ReviewItem
 
+from ..estimates import weights
+from ..estimates.weights import Weights
 from ..rules import many_photos, photos, photos_away
 from . import imagefolder
 from .dataset_files import COLUMNS, zip_folder
@@ -107,7 +112,14 @@ def _write(
     decisions = chosen(filters)
     total = decisions.count()
     labels = folder / file_name(format)
-    manifest = Manifest(filters, labels.name, with_images)
+    standing = weights.of_labels()
+    manifest = Manifest(
+        filters,
+        labels.name,
+        with_images,
+        products=standing.products,
+        without_weights=standing.why_not,
+    )
     with ExitStack() as files:
         writers = [files.enter_context(FORMATS[format](labels, COLUMNS))]
         if with_images:
@@ -117,7 +129,8 @@ def _write(
         rows = many_photos.beside(found, partial(_asked_for, manifest), ask=ask)
         files.enter_context(closing(rows))
         for done, (decision, photo) in enumerate(rows, 1):
-            if row := _label(decision, manifest, folder=folder, photo=photo):
+            row = _label(decision, manifest, standing, folder=folder, photo=photo)
+            if row:
                 for write in writers:
                     write(row)
             if progress and (done % 100 == 0 or done == total):
@@ -144,7 +157,12 @@ def _copy(decision: Mapping[str, Any]) -> str:
 
 
 def _label(
-    decision: Mapping[str, Any], manifest: Manifest, *, folder: Path, photo: Callable[[], Any]
+    decision: Mapping[str, Any],
+    manifest: Manifest,
+    standing: Weights,
+    *,
+    folder: Path,
+    photo: Callable[[], Any],
 ) -> Row | None:
     """The row of a decision, its photo copied; None (and a count) where it gives no label."""
     if not Decision.Reason.are_labels(decision["reason"]):
@@ -164,6 +182,8 @@ def _label(
         "category": decision["category"] or "",
         "decision_id": decision["pk"],
         "stratum": decision["stratum"] or ReviewItem.Stratum.FLAGGED,  # older than the audit
+        "in_audit": int(decision["in_audit"]),
+        "analysis_weight": round(standing.of(decision["pk"]), 6),
         "moderator": f"m{decision['moderator_id']}",
         "decided_at": utc_text(decision["created_at"]),
     }

@@ -11,6 +11,12 @@ from typing import Any
 from . import imagefolder
 
 FORMAT_VERSION = 1
+WEIGHT_RULE = (
+    "for how many products of the present catalogue the label stands: the size of its cell, "
+    "divided by its labels that were given by lot; 0 for what was judged for another reason or "
+    "is not shown any more. A cell is what was drawn alike and is flagged, or not; one that was "
+    "judged as a whole is counted."
+)
 
 
 def utc_text(moment: datetime) -> str:
@@ -49,11 +55,13 @@ class Filters:
 
 @dataclass
 class Manifest:
-    """What was exported; `as_json` holds no clock, so the same decisions give the same bytes."""
+    """What was exported; no clock, so the same decisions and catalogue give the same bytes."""
 
     filters: Filters
     label_file: str
     with_images: bool
+    products: int = 0  # of the present catalogue, that the labels stand for
+    without_weights: str = ""  # why they do not yet
     label_sha256: str = ""
     metadata_sha256: str = ""  # of what imagefolder reads; only with images
     matches: int = 0
@@ -77,6 +85,11 @@ class Manifest:
             "imagefolder": {"file": imagefolder.FILE, "sha256": self.metadata_sha256}
             if self.with_images
             else None,
+            "analysis_weight": {
+                "meaning": WEIGHT_RULE,
+                "products": self.products,
+                "unknown": self.without_weights,
+            },
             "counts": {
                 "rows": self.rows,
                 "matches": self.matches,

@@ -19,6 +19,7 @@ from .dataset_manifest import Filters, utc_text
 from .dataset_rows import chosen, label_of, walk
 from .snapshot_manifest import SnapshotManifest
 
+# For fitting, not for estimates: those are made with the `analysis_weight` of an export.
 # 1/p beyond it would let a handful of rows decide: ten labels of weight 50 among a thousand of
 # weight 1 halve the effective number of labels (Kish: the squared sum by the sum of squares).
 MAX_WEIGHT = 10.0

@@ -50,8 +50,8 @@ _NAMES = (
     *("weights_sha256", "verdict", "reason", "wrong_side", "decision_id"),
 )
 # Those that an export has not.
-_OWN = {"weight": "float64", "group": "string", "source": "string", "picked_by": "string"}
-_TYPES = {**dataset_files.COLUMNS, **_OWN, "in_audit": "int8"}
+_OWN = {"weight": "float64", "group": "string", "source": "string"}
+_TYPES = {**dataset_files.COLUMNS, **_OWN}
 COLUMNS = {name: _TYPES[name] for name in _NAMES}
 LISTING_COLUMNS = (
     *("image_path", "text", "category", "similarity", "product_id", "group", "content_hash"),

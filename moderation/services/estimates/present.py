@@ -77,6 +77,35 @@ def of_version(version: ModelVersion) -> Reading:
     return found.get(None, NOTHING)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A reading, and of each of its n answers on which product it is and in which decision."""
+
+    reading: Reading
+    products: np.ndarray  # [n] keys
+    decisions: np.ndarray  # [n] keys; 0 where nobody could tell
+
+
+def each_judged() -> Judged:
+    """The whole catalogue with its answers one by one. Scores as in `by_week`."""
+
+    def columns(product: str) -> dict[str, Combinable]:
+        at = F(f"{product}analysis__similarity") - F(f"{product}analysis__threshold_used")
+        found: dict[str, Combinable] = {"step": Floor(at / STEP)}
+        if product:
+            found["of"] = F(product.removesuffix("__"))
+        return found | ({"decision": F("pk")} if product.startswith("analysis") else {})
+
+    there, sample, said = _asked(lambda product: Q(), columns=columns, key=lambda row: None)[None]
+    draws = _numbered(there)
+    said = [row for row in said if _draw(row) in draws]
+    return Judged(
+        _reading(there, sample, said, draws=draws, step=_own_step),
+        products=np.array([row["of"] for row in said], dtype=int),
+        decisions=np.array([row.get("decision", 0) for row in said], dtype=int),
+    )
+
+
 def whole(parts: Iterable[Reading]) -> Reading:
     """Several parts as one."""
     found = list(parts) or [NOTHING]
@@ -85,7 +114,7 @@ def whole(parts: Iterable[Reading]) -> Reading:
     )
 
 
-# ── What is asked ───────────────────────────────────────────────────────────────────────
+# ── What is asked ─────────────────────────────────────────────────────────────────────────────
 def _read(
     chosen: Callable[[str], Q],
     *,
@@ -97,6 +126,20 @@ def _read(
 
     `chosen` and `columns` take the lookup that leads to the product.
     """
+    rows = _asked(chosen, columns=columns, key=key)
+    draws = _numbered(row for there, _, _ in rows.values() for row in there)
+    return {
+        name: _reading(*found, draws=draws, step=step or _own_step) for name, found in rows.items()
+    }
+
+
+def _asked(
+    chosen: Callable[[str], Q],
+    *,
+    columns: Callable[[str], dict[str, Combinable]],
+    key: Callable[[Row], Any],
+) -> dict[Any, tuple[list[Row], list[Row], list[Row]]]:
+    """The rows of what is there, what is in the sample, and what was said, by key."""
     rows: dict[Any, tuple[list[Row], list[Row], list[Row]]] = defaultdict(lambda: ([], [], []))
     asked = (
         (_scored(), ""),
@@ -108,12 +151,12 @@ def _read(
         grouped = _grouped(found.filter(chosen(product)), product, columns(product))
         for row in grouped:
             rows[key(row)][min(number, 2)].append(row)
-    draws = sorted({_draw(row) for there, _, _ in rows.values() for row in there})
-    numbers = {draw: number for number, draw in enumerate(draws)}
-    return {
-        name: _reading(*found, draws=numbers, step=step or _own_step)
-        for name, found in rows.items()
-    }
+    return rows
+
+
+def _numbered(there: Iterable[Row]) -> dict[tuple[float, ...], int]:
+    """A number for each way in which some of these products were drawn."""
+    return {draw: number for number, draw in enumerate(sorted({_draw(row) for row in there}))}
 
 
 def _grouped(found: QuerySet[Any], product: str, columns: dict[str, Combinable]) -> list[Row]:
@@ -126,7 +169,9 @@ def _grouped(found: QuerySet[Any], product: str, columns: dict[str, Combinable])
 
 def _scored() -> QuerySet[Any]:
     return Product.objects.present().filter(
-        analysis__is_mismatch__isnull=False, analysis__content_hash=F("content_hash")
+        analysis__is_mismatch__isnull=False,
+        analysis__similarity__isnull=False,
+        analysis__content_hash=F("content_hash"),
     )
 
 
@@ -136,6 +181,7 @@ def _sample() -> QuerySet[Any]:
         _is_drawn(),
         product__withdrawn_at=None,
         product__analysis__is_mismatch__isnull=False,
+        product__analysis__similarity__isnull=False,
         product__analysis__content_hash=F("product__content_hash"),
         analysis__content_hash=F("product__content_hash"),
         second_of=None,
@@ -159,6 +205,7 @@ def _labels() -> QuerySet[Any]:
         .filter(
             analysis__content_hash=F("analysis__product__content_hash"),
             analysis__product__analysis__is_mismatch__isnull=False,
+            analysis__product__analysis__similarity__isnull=False,
             analysis__product__analysis__content_hash=F("analysis__content_hash"),
         )
     )

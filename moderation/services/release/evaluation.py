@@ -11,11 +11,13 @@ import numpy as np
 
 from moderation.clip import scoring
 from moderation.clip.errors import ImageError
-from moderation.clip.statistics.assess import JudgedPairs, Scores, assess
+from moderation.clip.statistics.assess import JudgedPairs, Scores, assess, told
+from moderation.clip.statistics.standing import Design
 from moderation.models import Category, Evaluation, ModelVersion, Product, key_of
 
 from ..encoding import embeddings
 from ..encoding.engine import engine_for
+from ..estimates import figures
 from ..rules import reading
 from ..rules.thresholds import Thresholds, traits
 from . import attempts, judged_pairs, pairs_file
@@ -64,7 +66,7 @@ def evaluate(
     known = np.isfinite(similarity)
     lost += sorted({pair.image.name for pair, ok in zip(pairs, known, strict=True) if not ok})
     pairs = [pair for pair, ok in zip(pairs, known, strict=True) if ok]
-    report = assess(judged_of(pairs), scores_of(version, pairs, similarity[known]))
+    report = report_on(judged_of(pairs), scores_of(version, pairs, similarity[known]))
     return Evaluation.objects.create(
         version=version,
         dataset=str(csv) if csv else GOLD_AND_AUDIT,
@@ -121,6 +123,20 @@ def score(
     return found
 
 
+def report_on(judged: JudgedPairs, scores: Scores) -> dict[str, Any]:
+    """What `assess` says; of the version in force, precision and recall as *Quality* shows them."""
+    report = assess(judged, scores)
+    if scores.in_force and "overall" in report:
+        quality = figures.overall().value
+        # From the pairs alone: it would not go with those two.
+        report["overall"].pop("f1", None)
+        report["overall"] |= {
+            "precision": told(quality.precision),
+            "recall": told(quality.recall),
+        }
+    return report
+
+
 def judged_of(pairs: Sequence[LabelledPair]) -> JudgedPairs:
     """The pairs as the statistics take them."""
     return JudgedPairs(
@@ -130,7 +146,20 @@ def judged_of(pairs: Sequence[LabelledPair]) -> JudgedPairs:
         categories=[pair.category for pair in pairs],
         kinds=[pair.kind for pair in pairs],
         strata=[pair.stratum for pair in pairs],
+        design=_design_of(pairs),
     )
+
+
+def _design_of(pairs: Sequence[LabelledPair]) -> Design | None:
+    """From which cells of the catalogue they were drawn, if from any."""
+    cells = np.array([pair.cell for pair in pairs], dtype=int)
+    drawn = cells >= 0
+    if not drawn.any():
+        return None
+    stands_for = np.array([pair.weight for pair in pairs])
+    flagged = np.zeros(cells.max() + 1, dtype=bool)
+    flagged[cells[drawn]] = [pair.cell_flagged for pair in pairs if pair.cell >= 0]
+    return Design(cells, np.bincount(cells[drawn], weights=stands_for[drawn]), flagged)
 
 
 def scores_of(
@@ -153,4 +182,9 @@ def scores_of(
                 for s, p in zip(similarity, pairs, strict=True)
             ]
         )
-    return Scores(similarity=similarity, flagged=flagged, p_mismatch=p_mismatch)
+    return Scores(
+        similarity=similarity,
+        flagged=flagged,
+        p_mismatch=p_mismatch,
+        in_force=version.status == ModelVersion.Status.ACTIVE and any(p.source for p in pairs),
+    )

@@ -1,31 +1,32 @@
 """The pairs that versions are judged by: the gold set and the audit, as people decided them.
 
-- Audit: products drawn at random and judged blind, whatever the model said of them. Of what passed,
-  a share p was drawn, so each pair stands for 1 / p; of what was flagged, those in the audit or in
-  the gold set stand for all that was flagged.
+- Audit: products drawn at random and judged blind, whatever the model said of them. Each stands for
+  the products of the present catalogue that were drawn and are flagged, or not, as it is
+  (`estimates.weights`), divided among the pairs that are judged of them.
 - Gold: products of the gold share that two moderators decided alike. No training sees them.
+- A pair that was not judged by lot, or whose listing has changed since, stands for itself only.
 - An audit pair may have been trained on. Pairs whose photo, a near-duplicate of it, or whose
   title any of the versions, or a version it comes from, was trained on are excluded; the
-  others of their stratum then stand for them too. Where the files that one was trained on are gone,
+  others of their cell then stand for them too. Where the files that one was trained on are gone,
   any audit pair may be among them, and only gold counts.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
+import numpy as np
 from django.db.models import Count, F, Q
 
 from moderation.clip.data.similar import title
-from moderation.models import Decision, ModelVersion, ReviewItem
+from moderation.models import Decision, ModelVersion
 
 from ..datasets.dataset_rows import label_of
+from ..estimates import weights
 from ..queries.one_parameter import among
 from ..queries.streamed import streamed
 from ..rules import photos, sampling, thresholds
@@ -48,6 +49,9 @@ class LabelledPair:
     kind: str = ""
     stratum: str = ""
     source: str = ""
+    product: int | None = None  # its key, where the product shows this pair now
+    cell: int = -1  # of the catalogue, from which it was drawn by lot; -1: from none
+    cell_flagged: bool = False
     traits: thresholds.Traits = ()
     judged_at: datetime | None = None  # for the first time
 
@@ -67,12 +71,16 @@ def gold_and_audit(
         for pair, is_seen in zip(pairs, held, strict=True)
         if not is_seen and (seen.is_whole or pair.source == GOLD)
     ]
-    return _standing_for(kept, pairs)
+    return _standing_for_the_catalogue(kept)
 
 
 def sha256_of(pairs: Sequence[LabelledPair]) -> str:
     """A hash of what was asked and what is true, in any order."""
-    lines = sorted(f"{p.image_sha256}\t{p.text}\t{p.label}\t{p.weight!r}\n" for p in pairs)
+    lines = sorted(
+        # For how many products a pair stands changes with the catalogue, what was asked does not.
+        f"{p.image_sha256}\t{p.text}\t{p.label}\t{1.0 if p.source else p.weight!r}\n"
+        for p in pairs
+    )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -111,7 +119,8 @@ def _decided() -> list[LabelledPair]:
 
 
 _COLUMNS = (
-    *("verdict", "reason", "stratum", "sampling_probability", "created_at", "analysis__product"),
+    *("verdict", "reason", "stratum", "created_at"),
+    *("analysis__product", "analysis__product__content_hash"),
     *("analysis__product__external_id", "analysis__product__category__name"),
     *("analysis__content_hash", "analysis__image", "analysis__image_sha256", "analysis__text"),
     *thresholds.columns("analysis__product__"),
@@ -119,26 +128,20 @@ _COLUMNS = (
 
 
 def _pair(row: dict[str, Any], *, source: str) -> LabelledPair:
-    passed = row["stratum"] == ReviewItem.Stratum.AUDIT
-    share = row["sampling_probability"] if passed else _share_of_flagged()
     label = label_of(row["verdict"])
+    is_present = row["analysis__content_hash"] == row["analysis__product__content_hash"]
     return LabelledPair(
         image=photos.source(row["analysis__image"]),
         image_sha256=row["analysis__image_sha256"],
         text=row["analysis__text"],
         label=label,
-        weight=1 / max(share, 1e-6),
         category=row["analysis__product__category__name"] or "",
         kind="" if label else row["reason"],
         stratum=row["stratum"],
         source=source,
+        product=row["analysis__product"] if is_present else None,
         traits=tuple(row[name] for name in thresholds.columns("analysis__product__")),
     )
-
-
-def _share_of_flagged() -> float:
-    """The share of the flagged products that comes into the audit or the gold set."""
-    return 1 - (1 - settings.AUDIT_FLAGGED_SHARE) * (1 - settings.GOLD_SHARE) or 1.0
 
 
 def _grouped(pairs: Sequence[LabelledPair]) -> list[LabelledPair]:
@@ -157,17 +160,17 @@ def _grouped(pairs: Sequence[LabelledPair]) -> list[LabelledPair]:
     return [replace(pair, group=str(root(place))) for place, pair in enumerate(pairs)]
 
 
-def _standing_for(
-    kept: Sequence[LabelledPair], pairs: Sequence[LabelledPair]
-) -> list[LabelledPair]:
-    """The kept pairs, weighted so that each stratum weighs what it did; 1 in the mean."""
-    total: dict[str, float] = defaultdict(float)
-    left: dict[str, float] = defaultdict(float)
-    for sums, rows in ((total, pairs), (left, kept)):
-        for pair in rows:
-            sums[pair.stratum] += pair.weight
-    whole = sum(total[name] for name in left) / max(1, len(kept))
+def _standing_for_the_catalogue(pairs: Sequence[LabelledPair]) -> list[LabelledPair]:
+    """The pairs with their cells, and for how many products of the catalogue each stands."""
+    lots = weights.by_lot()
+    places = [-1 if pair.product is None else lots.places.get(pair.product, -1) for pair in pairs]
+    cells = np.append(lots.design.cells, -1)[places]
+    design = replace(lots.design, cells=cells)
     return [
-        replace(pair, weight=pair.weight * total[pair.stratum] / left[pair.stratum] / whole)
-        for pair in kept
+        replace(pair, weight=float(weight), cell=int(cell), cell_flagged=bool(flagged))
+        if cell >= 0
+        else pair
+        for pair, cell, weight, flagged in zip(
+            pairs, cells, design.weights, np.append(design.flagged, False)[cells], strict=True
+        )
     ]

@@ -88,6 +88,7 @@ def test_a_confirmed_mismatch_is_0_and_a_dismissed_one_1(
     assert float(row["threshold_used"]) == 0.99
     assert row["weights_sha256"] == analysis.model_version.weights_sha256
     assert (row["stratum"], float(row["sampling_probability"])) == ("flagged", 1.0)
+    assert (row["picked_by"], row["in_audit"]) == (two[0].picked_by, str(int(two[0].item.in_audit)))
     assert row["content_hash"] == analysis.content_hash
 
 

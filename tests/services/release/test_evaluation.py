@@ -11,10 +11,12 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from moderation.models import Decision, Evaluation, ModelVersion, TrainingRun
+from moderation.clip.statistics.assess import told
+from moderation.models import Decision, Evaluation, ModelVersion, Product, TrainingRun
+from moderation.services.estimates import figures
 from moderation.services.release import evaluation, judged_pairs
 from moderation.services.rules import sampling
-from tests.support import judged_shop
+from tests.support import judged_shop, sampled_shop
 from tests.support.factories import MakeUser
 from tests.support.photos import photo
 
@@ -124,23 +126,69 @@ def test_a_bad_file_is_named(bundled: ModelVersion, tmp_path: Path) -> None:
 
 
 # ── Gold and audit ────────────────────────────────────────────────────────────────────────────
-def test_the_audit_counts_and_chosen_items_do_not(
-    bundled: ModelVersion, make_user: MakeUser, settings: Any
-) -> None:
-    settings.AUDIT_FLAGGED_SHARE = settings.GOLD_SHARE = 0.1
+@pytest.fixture
+def scored(bundled: ModelVersion, make_user: MakeUser) -> list[Product]:
+    """Twelve products judged by lot, six of them flagged, twelve flagged ones that people picked.
+
+    Beside them there are 94 more that passed.
+    """
     products, ben = judged_shop.taken_in(24), make_user("ben")
     judged_shop.judge_all(products[:6], by=[ben])
     judged_shop.judge_all(products[6:12], by=[ben], stratum="audit", probability=0.02)
     judged_shop.judge_all(products[12:], by=[ben], in_audit=False)
+    for number, product in enumerate(products):
+        row, passed = product.analyses.get(), 6 <= number < 12
+        row.similarity, row.threshold_used = (0.4 if passed else 0.1), 0.25
+        row.is_mismatch = not passed
+        row.save()
+        product.analysis, product.audit_share = row, 0.02 if passed else 0.1
+        product.save()
+    sampled_shop.add(94, version=bundled, by=ben, flagged=False, share=0.02)
+    return products
 
+
+def test_the_audit_counts_and_chosen_items_do_not(scored: list[Product]) -> None:
     pairs = judged_pairs.gold_and_audit()
 
     assert len(pairs) == 12 and {pair.source for pair in pairs} == {"audit"}
     assert sum(pair.label for pair in pairs) == 6
-    weight = {pair.stratum: pair.weight for pair in pairs}
-    # One in fifty of what passed was drawn; of what is flagged 0.19 come into audit or gold.
-    assert weight["audit"] / weight["flagged"] == pytest.approx(50 * 0.19)
+    # Six stand for eighteen that are flagged, and six for a hundred that passed.
+    weights = {(pair.stratum, round(pair.weight, 6)) for pair in pairs}
+    assert weights == {("flagged", 3.0), ("audit", round(100 / 6, 6))}
     assert {pair.kind for pair in pairs} == {"", "other_colour"}
+
+
+def test_pairs_stand_for_the_catalogue_as_it_is_now(
+    scored: list[Product], bundled: ModelVersion, make_user: MakeUser
+) -> None:
+    before = judged_pairs.sha256_of(judged_pairs.gold_and_audit())
+    sampled_shop.add(200, version=bundled, by=make_user("eve"), flagged=False, share=0.02)
+    changed = scored[0]
+    changed.content_hash = "what is shown since"
+    changed.save()
+
+    pairs = judged_pairs.gold_and_audit()
+
+    weights = {round(pair.weight, 6) for pair in pairs if pair.stratum == "audit"}
+    assert weights == {round(300 / 6, 6)}
+    own = [pair.weight for pair in pairs if pair.text == changed.text]
+    assert own == [1.0]  # what a listing showed before stands for itself
+    assert judged_pairs.sha256_of(pairs) == before  # what was asked is the same
+
+
+def test_the_version_in_force_has_the_figures_of_the_page_of_quality(
+    scored: list[Product], bundled: ModelVersion, capsys: Any
+) -> None:
+    report = evaluation.evaluate(bundled).report["overall"]
+
+    quality = figures.overall().value
+    assert report["precision"] == told(quality.precision) == {"value": 0.5, "low": 0.5, "high": 0.5}
+    assert report["recall"] == told(quality.recall) and report["recall"]["value"] < 0.2
+    assert "f1" not in report
+    call_command("evaluate")
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if line.startswith("Precision at the threshold")]
+    assert line.endswith(" 0.500")  # all flagged ones were judged: known exactly
 
 
 def test_gold_is_what_two_decided_alike_in_the_gold_share(
