@@ -83,7 +83,7 @@ def compare(
         "contender": attempts.contender(candidate),
         "attempt": attempt.as_json(),
         "threshold": Thresholds(candidate).general,
-        "baseline": assess(judged, old) | {"threshold": Thresholds(active).general},
+        "baseline": evaluation.report_on(judged, old) | {"threshold": Thresholds(active).general},
         "checks": [check.as_json() for check in checks],
         **evaluation.unreadable(lost),
     }
