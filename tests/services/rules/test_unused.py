@@ -86,6 +86,8 @@ def test_one_process_stores_and_another_removes(media: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
+    # On a busy machine it starts slowly.
+    assert remover.stdout and remover.stdout.readline() == "ready\n"
     lost, until = 0, time.monotonic() + 5
     turns = 0
     try:
@@ -109,6 +111,7 @@ from pathlib import Path
 from moderation.services.rules import unused
 
 path = Path(sys.argv[1])
+print("ready", flush=True)
 while True:
     if unused.removed(path, since=datetime.now(UTC) - timedelta(days=1)):
         print(1, flush=True)
