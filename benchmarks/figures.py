@@ -193,40 +193,37 @@ OFTEN = 0.8  # a bias is told of what is shown so often: what is shown by luck i
 
 
 def as_text(known: dict[Case, dict[str, Any]]) -> str:
-    lines = [
-        "| history | figure | told | coverage | lowest | bias at most |",
-        "|---|---|---|---|---|---|",
-    ]
+    """Two tables: by history over all shops, and by shop where nothing happens on the way."""
+    names = (*WHAT, *(f"{what}*" for what in ("precision", "recall")))
+    lines = [f"| history | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for history in dict.fromkeys(case.history for case in known):
         rows = [figures for case, figures in known.items() if case.history == history]
-        for what in (*WHAT, *OTHER):
-            lines.append(_line(history, what, [row[what] for row in rows]))
+        cells = (_all([row[what] for row in rows]) for what in (*WHAT, *OTHER))
+        lines.append(f"| {history} | {' | '.join(cells)} |")
     lines += ["", "| products | wrong | decisions | prevalence | precision | recall |"]
     lines += ["|---|---|---|---|---|---|"]
     for case, figures in known.items():
         if case.history == "as it is":
-            cells = " | ".join(_cell(figures[what]) for what in WHAT)
-            lines.append(f"| {case.products:,} | {case.wrong:.0%} | {case.decisions:,} | {cells} |")
+            one = " | ".join(_one(figures[what]) for what in WHAT)
+            lines.append(f"| {case.products:,} | {case.wrong:.0%} | {case.decisions:,} | {one} |")
     return "\n".join(lines)
 
 
-def _line(history: str, what: str, rows: list[dict[str, float]]) -> str:
+def _all(rows: list[dict[str, float]]) -> str:
+    """How often it is told, how often that holds the truth, the greatest bias of what often is."""
     told = np.array([row["told"] for row in rows])
     covered = np.array([row["coverage"] if row["told"] else 0.0 for row in rows])
-    often = [row for row in rows if row["told"] >= OFTEN]
-    lowest = min((row["coverage"] for row in often), default=float("nan"))
-    biases = [abs(row["bias"]) for row in often if row["value"] >= OFTEN]
-    bias = max(biases, default=float("nan"))
-    coverage = (told * covered).sum() / told.sum() if told.any() else float("nan")
-    return (
-        f"| {history} | {what} | {told.mean():.0%} | {coverage:.1%} | {lowest:.1%} | {bias:.3f} |"
-    )
+    biases = [abs(row["bias"]) for row in rows if min(row["told"], row["value"]) >= OFTEN]
+    bias = f", {max(biases):.3f}" if biases else ""
+    return f"{told.mean():.0%}: {(told * covered).sum() / max(told.sum(), 1e-9):.1%}{bias}"
 
 
-def _cell(row: dict[str, float]) -> str:
+def _one(row: dict[str, float]) -> str:
+    """The same of one kind of shop; a bias luck would make, of what is told rarely, is left out."""
     if not row["told"]:
         return "never"
-    return f"{row['told']:.0%}: {row['coverage']:.0%}, {row['bias']:+.3f}"
+    bias = f", {row['bias']:+.3f}" if min(row["told"], row["value"]) >= OFTEN else ""
+    return f"{row['told']:.0%}: {row['coverage']:.0%}{bias}"
 
 
 if __name__ == "__main__":
