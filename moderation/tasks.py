@@ -15,6 +15,7 @@ from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
 from moderation.services.encoding import engine
 from moderation.services.integration import webhooks
+from moderation.services.learning import readiness
 from moderation.services.measures import prepare
 from moderation.services.queue import explain, similar
 from moderation.services.registry import activation, version_log, versions
@@ -124,6 +125,7 @@ def sweep() -> int:
             webhooks.send_due(seconds=SECONDS_TO_SEND)
     with heartbeat.beating(heartbeat.me(), doing="counting for the pages"):
         prepare.prepare_figures()
+        readiness.prepare_readiness()
     if nights.this_worker.is_due():
         with heartbeat.beating(heartbeat.me(), doing="removing what is kept no longer"):
             nights.this_worker.work(seconds=SECONDS_TO_REMOVE)

@@ -1,4 +1,4 @@
-"""The page on quality over time: what the blind audit says, week by week."""
+"""The page on quality: what is known of the catalogue as it is now, and week by week."""
 
 from __future__ import annotations
 
@@ -91,6 +91,8 @@ def _shares(found: quality.Quality, overall: CatalogueEstimate) -> list[_Share]:
 
 def _counted(what: str, counts: quality.Counts) -> str:
     if what == "precision":
+        if not counts.flagged:
+            return ""
         if counts.judged == counts.flagged:
             return f"{counts.wrong:,} of {counts.flagged:,} flagged, known: all were judged."
         return f"{counts.judged:,} of {counts.flagged:,} flagged were judged."

@@ -140,6 +140,14 @@ class Product(models.Model):
     class Meta:
         ordering = ["-id"]
         permissions = [("erase_product", "Can erase products for good")]
+        indexes = [
+            # Of what no draw was noted of; next to nothing, once all was scored again.
+            models.Index(
+                fields=["id"],
+                condition=models.Q(audit_share=None, withdrawn_at=None),
+                name="product_not_drawn",
+            )
+        ]
 
     def __str__(self) -> str:
         return by_codes(f"{self.external_id}: {self.text[:60]}")

@@ -14,7 +14,7 @@ side. Numpy only; same counts, same result.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -39,11 +39,8 @@ class Figure:
     value: float
     low: float
     high: float
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether all of it was judged."""
-        return self.low == self.high
+    # Whether all of it was judged; intervals without width may also be luck.
+    is_exact: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,9 @@ class CatalogueEstimate:
     prevalence: Figure | Unknown
     precision: Figure | Unknown
     recall: Figure | AtLeast | Unknown
+    flagged: int  # products
+    judged: int  # of these
+    wrong: int  # of these again
 
 
 Answer: TypeAlias = Figure | AtLeast | Unknown
@@ -82,19 +82,25 @@ def estimate(cells: Sequence[Cell], *, level: float = LEVEL) -> CatalogueEstimat
     passed = [cell for cell in cells if not cell.flagged]
     likely = posterior(cells)
     silent = _silent(flagged, "are flagged", _NO_FLAGGED)
-    if not flagged:
-        precision: Figure | Unknown = Unknown("Unknown: nothing is flagged.")
-    else:
-        precision = silent or _figure(_wrong(flagged) / _size(flagged), likely.precision, level)
+    precision: Figure | Unknown = silent or Unknown("Unknown: nothing is flagged.")
+    if flagged and not silent:
+        share = _wrong(flagged) / _size(flagged)
+        precision = _figure(share, likely.precision, level, of=flagged)
     silent = _silent(passed, "passed", _NO_PASSED) or silent
-    if silent or not cells:
-        why = silent or Unknown("Unknown: no model has scored a product yet.")
-        return CatalogueEstimate(why, precision, why)
-    prevalence = _figure(
-        (_wrong(flagged) + _wrong(passed)) / _size(cells), likely.prevalence, level
+    prevalence: Figure | Unknown = silent or Unknown("Unknown: no product has a score.")
+    recall: Answer = prevalence
+    if cells and not silent:
+        share = (_wrong(flagged) + _wrong(passed)) / _size(cells)
+        prevalence = _figure(share, likely.prevalence, level, of=cells)
+        recall = _recall(flagged, passed, likely=likely, level=level)
+    return CatalogueEstimate(
+        prevalence,
+        precision,
+        recall,
+        flagged=_size(flagged),
+        judged=sum(cell.judged for cell in flagged),
+        wrong=sum(cell.wrong for cell in flagged),
     )
-    recall = _recall(flagged, passed, likely=likely, level=level)
-    return CatalogueEstimate(prevalence, precision, recall)
 
 
 def _recall(
@@ -103,11 +109,12 @@ def _recall(
     misses = sum(cell.lot_wrong for cell in passed)
     is_census = not any(cell.unjudged for cell in passed)
     if misses < TOLD_FROM and not is_census:
-        return AtLeast(float(np.quantile(likely.recall[0], 1 - level)))
+        low = float(np.quantile(likely.recall[0], 1 - level))
+        return AtLeast(low) if round(low, 2) else Unknown("Unknown: hardly anything was found yet.")
     wrong = _wrong(flagged) + _wrong(passed)
     if not wrong:
         return Unknown("Unknown: no mismatch was found.")
-    return _figure(_wrong(flagged) / wrong, likely.recall, level)
+    return _figure(_wrong(flagged) / wrong, likely.recall, level, of=[*flagged, *passed])
 
 
 # ── What the catalogue may hold ───────────────────────────────────────────────────────────────
@@ -212,13 +219,15 @@ def _size(cells: Sequence[Cell]) -> int:
 
 
 # ── What may be told ──────────────────────────────────────────────────────────────────────────
-def _figure(value: float, draws: np.ndarray, level: float) -> Figure | Unknown:
+def _figure(
+    value: float, draws: np.ndarray, level: float, *, of: Sequence[Cell]
+) -> Figure | Unknown:
     tail = (1 - level) / 2
     low = min(float(np.quantile(draws[0], tail)), value)
     high = max(float(np.quantile(draws[1], 1 - tail)), value)
     if high - low > WIDEST:
         return Unknown(f"Unknown: so few labels leave anything from {low:.0%} to {high:.0%} open.")
-    return Figure(value, low, high)
+    return Figure(value, low, high, is_exact=not any(cell.unjudged for cell in of))
 
 
 def _silent(side: Sequence[Cell], which: str, nothing: str) -> Unknown | None:
@@ -235,4 +244,7 @@ def _silent(side: Sequence[Cell], which: str, nothing: str) -> Unknown | None:
 
 
 _NO_FLAGGED = "Unknown: of what is flagged nothing was judged by lot yet."
-_NO_PASSED = "Unknown: only flagged products carry labels, and they say nothing of what was missed."
+_NO_PASSED = (
+    "Unknown: of what passed nothing was judged by lot yet, and what is flagged says nothing of "
+    "what was missed."
+)

@@ -63,8 +63,8 @@ class Pace:
     @property
     def _waiting(self) -> str:
         return (
-            f"{self.waiting:,} that were drawn wait in the queue, which gives every "
-            f"{_nth(settings.QUEUE_AUDIT_SHARE)} turn to them (QUEUE_AUDIT_SHARE)."
+            f"{self.waiting:,} that were drawn wait in the queue, which gives "
+            f"{_percent(settings.QUEUE_AUDIT_SHARE)} of its turns to them (QUEUE_AUDIT_SHARE)."
         )
 
 
@@ -105,8 +105,3 @@ def _weeks(number: float) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g}%"
-
-
-def _nth(share: float) -> str:
-    every = round(1 / share) if share else 0
-    return {1: "", 2: "second", 3: "third"}.get(every, f"{every}th") if every else "no"

@@ -18,6 +18,7 @@ from . import training_labels
 from .training_labels import Labels
 
 PACE_OF = timedelta(weeks=4)
+_NAME = "readiness"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,11 @@ class Readiness:
         if not labels.enough:
             return [f"{said}; {labels.needed} of each are needed to learn from."]
         if self.is_ready:
-            return [f"{said}; {self.wrong} and {self.right} of them can judge a new version."]
+            return [
+                f"{said}, {self.wrong} and {self.right} of them by lot or by two people alike. A "
+                "new version is judged by those that it has not learned from; it takes "
+                f"{self.needed} of each."
+            ]
         return [
             f"{said}, {self.wrong} and {self.right} of them by lot or by two people alike. A new "
             f"version is put to work once {self.needed} of each have judged it.",
@@ -58,9 +63,11 @@ class Readiness:
     def _how_long(self) -> str:
         if self.waiting:
             return f"{self.waiting:,} of the random sample wait in the queue: decide them first."
-        more = f"AUDIT_SHARE, now {settings.AUDIT_SHARE:.0%}, draws more where it is raised."
+        more = f"AUDIT_SHARE, now {100 * settings.AUDIT_SHARE:.3g}%, draws more where it is raised."
         missing = self.needed - self.wrong
-        if missing <= 0 or not self.a_week:
+        if missing <= 0:
+            return f"What is missing are right ones. {more}"
+        if not self.a_week:
             return f"Too little was judged by lot lately to say when that is. {more}"
         weeks = math.ceil(missing / self.a_week)
         return f"At your pace that is in about {weeks} week{'' if weeks == 1 else 's'}. {more}"
@@ -68,12 +75,16 @@ class Readiness:
 
 def readiness() -> Readiness:
     """As it is now; of many decisions as it was a moment ago."""
-    return cache.value("readiness", [], _find)
+    return cache.value(_NAME, [], _find)
+
+
+def prepare_readiness() -> None:
+    """In the worker: so that no page waits for it."""
+    cache.prepare(_NAME, [], _find)
 
 
 def _find() -> Readiness:
-    pairs = judged_pairs.gold_and_audit()
-    right = sum(pair.label for pair in pairs)
+    wrong, right = judged_pairs.counts()
     lately = (
         Decision.objects.labels()
         .by_people()
@@ -82,7 +93,7 @@ def _find() -> Readiness:
     )
     return Readiness(
         labels=training_labels.counts(),
-        wrong=len(pairs) - right,
+        wrong=wrong,
         right=right,
         waiting=ReviewItem.objects.open().filter(in_audit=True).count(),
         a_week=lately.count() / (PACE_OF / timedelta(weeks=1)),

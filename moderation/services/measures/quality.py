@@ -37,7 +37,6 @@ class Week:
 
     start: date
     products: int
-    flagged: int
     judged: int
     estimate: CatalogueEstimate
 
@@ -118,7 +117,6 @@ def _week(start: date, reading: present.Reading) -> Week:
     return Week(
         start=start,
         products=sum(cell.size for cell in cells),
-        flagged=sum(cell.size for cell in cells if cell.flagged),
         judged=sum(cell.judged for cell in cells),
         estimate=estimate(cells),
     )

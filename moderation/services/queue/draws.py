@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from moderation.models import ModelVersion, Product
@@ -45,11 +46,17 @@ def _below(column: str, share: float) -> Q:
 
 def mark_unmarked() -> int:
     """Mark some of the products that no draw was noted of; how many there were."""
-    rows = Product.objects.present().filter(audit_share=None, analysis__is_mismatch__isnull=False)
-    found = rows.order_by("pk").values_list("pk", "analysis__model_version")[:_AT_ONCE]
     by_version: dict[int, list[int]] = {}
-    for pk, version in found:
-        by_version.setdefault(version, []).append(pk)
-    for row in ModelVersion.objects.filter(pk__in=by_version):
-        mark(by_version[row.pk], version=row)
+    with transaction.atomic():
+        # In one order, and past what others hold, so that none wait in a ring.
+        rows = (
+            Product.objects.present()
+            .filter(audit_share=None, analysis__is_mismatch__isnull=False)
+            .select_for_update(of=("self",), no_key=True, skip_locked=True)
+            .order_by("pk")
+        )
+        for pk, version in rows.values_list("pk", "analysis__model_version")[:_AT_ONCE]:
+            by_version.setdefault(version, []).append(pk)
+        for row in ModelVersion.objects.filter(pk__in=by_version):
+            mark(by_version[row.pk], version=row)
     return sum(map(len, by_version.values()))

@@ -74,6 +74,13 @@ def gold_and_audit(
     return _standing_for_the_catalogue(kept)
 
 
+def counts() -> tuple[int, int]:
+    """How many mismatches and matches there are of gold and audit, learned from or not."""
+    pairs = _decided()
+    right = sum(pair.label for pair in pairs)
+    return len(pairs) - right, right
+
+
 def sha256_of(pairs: Sequence[LabelledPair]) -> str:
     """A hash of what was asked and what is true, in any order."""
     lines = sorted(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from moderation.clip.statistics.catalogue_estimate import (
     Answer,
     CatalogueEstimate,
@@ -13,7 +11,7 @@ from moderation.clip.statistics.catalogue_estimate import (
     Unknown,
     estimate,
 )
-from moderation.clip.statistics.cells import UNCLEAR, WRONG, cells_of
+from moderation.clip.statistics.cells import cells_of
 from moderation.clip.statistics.scores_grid import on_grid
 
 from ..estimates.present import Reading
@@ -54,16 +52,14 @@ def effect(
     reading: Reading, threshold: float, *, in_force: CatalogueEstimate | None = None
 ) -> Effect:
     """Of the catalogue as it is read. `in_force`: what every page says of the present one."""
-    step, listings, answers = on_grid(threshold), reading.listings, reading.answers
-    flagged = int(listings.sizes[listings.scores < step].sum())
-    said = answers.said[answers.scores < step]
-    found = in_force or estimate(cells_of(listings, answers, threshold=step))
+    listings, answers = reading.listings, reading.answers
+    found = in_force or estimate(cells_of(listings, answers, threshold=on_grid(threshold)))
     return Effect(
         threshold=threshold,
-        flagged=flagged,
-        share=flagged / max(int(listings.sizes.sum()), 1),
-        judged=int(np.count_nonzero(said != UNCLEAR)),
-        wrong=int(np.count_nonzero(said == WRONG)),
+        flagged=found.flagged,
+        share=found.flagged / max(int(listings.sizes.sum()), 1),
+        judged=found.judged,
+        wrong=found.wrong,
         precision=found.precision,
         recall=found.recall,
     )

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from moderation.clip.statistics.catalogue_estimate import Figure, estimate
 from moderation.clip.statistics.cells import Cell
@@ -86,6 +88,17 @@ def test_where_nobody_could_tell_is_a_kind_of_its_own(add: Add, anna: User) -> N
     assert (cell.lot_judged, cell.unclear) == (6, 2)
 
 
+def test_a_newer_word_that_tells_nothing_leaves_it_unclear(add: Add, make_user: MakeUser) -> None:
+    """As in an export, which takes the newest too: so the weights there make up the catalogue."""
+    product, *_ = add(20, flagged=False, lot=10, judged=6, wrong=2)
+    item = ReviewItem.objects.get(product=product)
+    said = {"item": item, "analysis": item.analysis, "moderator": make_user("ben")}
+    Decision.objects.create(**said, verdict="dismiss", reason=Decision.Reason.UNCLEAR)
+
+    (cell,) = cells()
+    assert (cell.lot_judged, cell.lot_wrong, cell.unclear) == (5, 1, 1)
+
+
 def test_the_newest_word_of_people_holds_and_no_band_s(
     add: Add, anna: User, make_user: MakeUser
 ) -> None:
@@ -99,6 +112,18 @@ def test_the_newest_word_of_people_holds_and_no_band_s(
 
     (cell,) = cells()
     assert (cell.judged, cell.wrong, cell.unjudged) == (5, 1, 1)
+
+
+def test_no_question_is_asked_anew_for_each_decision(add: Add) -> None:
+    """SQLite without statistics took the square of their number for it."""
+    add(30, flagged=True, lot=6, judged=4, wrong=3, opened=20, opened_wrong=10)
+    with CaptureQueriesContext(connection) as asked:
+        present.by_week()
+    (said,) = (query["sql"] for query in asked if '"by_lot"' in query["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {'QUERY PLAN ' if connection.vendor == 'sqlite' else ''}{said}")
+        plan = str(cursor.fetchall())
+    assert "CORRELATED" not in plan
 
 
 def test_the_scale_of_similarities_is_that_of_one_version(add: Add, bundled: ModelVersion) -> None:
