@@ -291,7 +291,7 @@ def test_a_recall_target_says_what_it_needs_in_numbers_of_this_shop(
         (Pace(12, 0, 120), 36, 0.02, "12 a week are judged by lot at your AUDIT_SHARE of 2%: "
          "some 3 weeks. To draw more"),  # people do not decide more than that
         (Pace(12, 50, 120), 36, 0.02, "some 3 weeks. 50 that were drawn wait in the queue, which "
-         "gives every 10th turn to them (QUEUE_AUDIT_SHARE)."),
+         "gives 10% of its turns to them (QUEUE_AUDIT_SHARE)."),
         (Pace(0, 0, 0), 36, 0.02, "How long that takes is unknown: none was judged by lot in the "
          "last 4 weeks. To draw more: set AUDIT_SHARE to 0.1"),
         (Pace(0, 0, 0), 36, 0.0, "The setting AUDIT_SHARE is 0"),
