@@ -46,8 +46,7 @@ def by_week() -> dict[date, Reading]:
     """
 
     def columns(product: str) -> dict[str, Combinable]:
-        at = F(f"{product}analysis__similarity") - F(f"{product}analysis__threshold_used")
-        return {"step": Floor(at / STEP), "week": TruncWeek(f"{product}created_at")}
+        return {"step": _distance(product), "week": TruncWeek(f"{product}created_at")}
 
     return _read(lambda product: Q(), columns=columns, key=lambda row: row["week"].date())
 
@@ -91,8 +90,7 @@ def each_judged() -> Judged:
     """The whole catalogue with its answers one by one. Scores as in `by_week`."""
 
     def columns(product: str) -> dict[str, Combinable]:
-        at = F(f"{product}analysis__similarity") - F(f"{product}analysis__threshold_used")
-        found: dict[str, Combinable] = {"step": Floor(at / STEP)}
+        found: dict[str, Combinable] = {"step": _distance(product)}
         if product:
             found["of"] = F(product.removesuffix("__"))
         return found | ({"decision": F("pk")} if product.startswith("analysis") else {})
@@ -113,6 +111,12 @@ def whole(parts: Iterable[Reading]) -> Reading:
     return Reading(
         joined([part.listings for part in found]), joined([part.answers for part in found])
     )
+
+
+def _distance(product: str) -> Combinable:
+    """Of a product to its threshold, in steps of the grid; `product` is the lookup to it."""
+    at = F(f"{product}analysis__similarity") - F(f"{product}analysis__threshold_used")
+    return Floor(at / STEP)
 
 
 # ── What is asked ─────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""Decisions as scored labels: what calibration and thresholds of a version are fitted on."""
+"""Decisions as scored labels: what the calibration of a version is fitted on."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from django.db.models import Case, Exists, F, OuterRef, Q, When
 
 from moderation.clip.texts.prepare import PREPARATION
-from moderation.models import Decision, ModelVersion, ReviewItem
+from moderation.models import Decision, ModelVersion
 
 from ..queries.streamed import streamed
-from ..rules import sampling, thresholds
+from ..rules import sampling
 from .learned_from import Names, names_learned
 
 # Enough for any interval, and few enough to be read while a page is built.
@@ -26,12 +26,11 @@ class Judged:
     similarity: float
     is_match: bool
     weight: float
-    in_audit: bool
     drawn_for_gold: bool
     category: str
 
 
-def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged]:
+def judged(version: ModelVersion) -> list[Judged]:
     """The newest standing label of each content that this version has scored, newest first.
 
     Excluded: verdicts by a band's automatic action; those taken over from a similar item, which
@@ -40,7 +39,6 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
     what came back only because it changed; what no model has read; and pairs that the version's
     weights have learned from: of those it knows too much. Where it is no longer known which
     those are, only products drawn for gold stay.
-    `own_thresholds` False excludes products with a threshold of their own.
     """
     newer = Decision.objects.standing().filter(
         analysis__product=OuterRef("analysis__product"),
@@ -70,25 +68,22 @@ def judged(version: ModelVersion, *, own_thresholds: bool = True) -> list[Judged
         )
         .filter(score__isnull=False)
     )
-    if not own_thresholds:
-        chosen = chosen.filter(thresholds.without_own(f"{product}__"))
     seen = names_learned(version)
     return list(_rows(chosen, seen, category=f"{product}__category__name"))
 
 
 def _rows(decisions: Any, seen: Names, *, category: str) -> Iterator[Judged]:
-    fields = ("score", "verdict", "sampling_probability", "stratum", "item__in_audit", category)
+    fields = ("score", "verdict", "sampling_probability", category)
     pair = ("analysis__product__external_id", "analysis__image_sha256", "analysis__text")
     newest = decisions.order_by("-pk").values_list(*fields, *pair)[:NEWEST]
     with streamed(newest) as rows:
-        for score, verdict, probability, stratum, in_audit, name, product, sha256, text in rows:
+        for score, verdict, probability, name, product, sha256, text in rows:
             if seen.hold(sha256, text) or not (seen.is_whole or sampling.drawn_for_gold(product)):
                 continue
             yield Judged(
                 similarity=score,
                 is_match=Decision.Verdict(verdict).is_match,
                 weight=1 / min(max(probability, 1e-6), 1.0),
-                in_audit=in_audit or stratum == ReviewItem.Stratum.AUDIT,
                 drawn_for_gold=sampling.drawn_for_gold(product),
                 category=name or "",
             )
