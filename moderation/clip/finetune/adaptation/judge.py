@@ -1,26 +1,29 @@
 """How far from the base's weights an adaptation goes: judged on the holdout.
 
 WiSE-FT (Wortsman et al. 2022) lies between forgetting and not learning. What speaks for going
-further are the shop's held-out listings and decisions. What speaks against it is forgetting: on
-replayed pairs where there are some, else on made-up inputs (retain.py).
+further are the shop's held-out listings with made-up mismatches and its decisions, weighed by
+`evidence`. What speaks against it is forgetting: on replayed pairs where there are some, else on
+made-up inputs (retain.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from moderation.clip.data.held_out import made_pairs
 from moderation.clip.data.product_rows import Pairs, Rows
+from moderation.clip.finetune.adaptation.evidence import MADE_UP, Evidence, judged
 from moderation.clip.finetune.adaptation.retain import made_up_pictures, made_up_texts
-from moderation.clip.finetune.adaptation.rows import PictureReader
+from moderation.clip.finetune.adaptation.rows import Decided, PictureReader
 from moderation.clip.finetune.adaptation.task import Adaptation
 from moderation.clip.finetune.data import LabelledPairs
 from moderation.clip.finetune.step import Tuned
-from moderation.clip.statistics.metrics import average_precision, roc_auc
+from moderation.clip.statistics.metrics import roc_auc
 from moderation.clip.training.model_parts import encode_images, unit
 from moderation.clip.training.progress import Report, Update
 from moderation.clip.training.weights import Weights, mixed, put
@@ -50,24 +53,22 @@ class AdaptationJudge:
         tell: Callable[[float], None],
     ) -> None:
         """`tell` gets the share of the validation part's pictures that are read."""
-        import torch
-
         self.task, seed = task, task.settings.seed
         self.listings = made_pairs(held, seed=seed)
         self.replay = made_pairs(replay, seed=seed) if replay else None
         self.made_up = None if self.replay else MadeUp(task)
-        self.validation = validation
-        self.validation_pixels = torch.from_numpy(reader.pictures(validation.images, tell=tell))
+        self.decided = reader.decided(validation, tell=tell)
 
     def choose(self, *, steps: int, tell: Report) -> Tuned:
         """The ratio of base to adapted weights that is judged best and retains enough."""
         task, model = self.task, deepcopy(self.task.base)
         base, adapted = dict(task.base.named_parameters()), dict(task.average.named_parameters())
-        figures: dict[float, Figures] = {}
+        seen: dict[float, _Seen] = {}
         for number, ratio in enumerate(RATIOS):
             tell(Update("Choosing how far to go", 0.9 + 0.1 * number / len(RATIOS)))
             put(dict(model.named_parameters()), mixed(base, adapted, ratio))
-            figures[ratio] = self.figures(model)
+            seen[ratio] = self._see(model)
+        figures = self._figures(seen)
         ratio = chosen_ratio(figures)
         return Tuned(
             tensors=_tensors(mixed(base, adapted, ratio)) if ratio else {},
@@ -86,30 +87,52 @@ class AdaptationJudge:
             },
         )
 
-    def figures(self, model: Any) -> Figures:
-        """Average precision on held-out listings and on decisions, and what was retained."""
-        task, found = self.task, {}
-        if len(self.listings):
-            found["made"] = average_precision(
-                self.listings.labels, self._cosines(model, self.listings)
-            )
-        if len(set(self.validation.labels.tolist())) == 2:
-            image = task.vectors(model, self.validation_pixels)
-            text = task.text_vectors(model, self.validation.texts)
-            found["decided"] = average_precision(self.validation.labels, (image * text).sum(axis=1))
-        found["judged"] = float(np.mean([*found.values()] or [0.0]))
+    def _see(self, model: Any) -> _Seen:
+        """The cosines of a mixture, and what it retained."""
+        retained: Figures = {}
         if self.replay:
-            found["replayed"] = roc_auc(self.replay.labels, self._cosines(model, self.replay))
+            retained["replayed"] = roc_auc(self.replay.labels, self._cosines(model, self.replay))
         if self.made_up:
-            found["retained"] = self.made_up.retained(model)
-        return found
+            retained["retained"] = self.made_up.retained(model)
+        return _Seen(
+            self._cosines(model, self.listings), self._cosines(model, self.decided), retained
+        )
 
-    def _cosines(self, model: Any, pairs: Pairs) -> np.ndarray:
+    def _figures(self, seen: Mapping[float, _Seen]) -> dict[float, Figures]:
+        """By ratio: average precision on held-out listings, on decisions and on both together, and
+        what was retained."""
+        made = Evidence(
+            self.listings.labels, {ratio: one.made for ratio, one in seen.items()}, MADE_UP
+        )
+        decided = Evidence(self.decided.labels, {ratio: one.decided for ratio, one in seen.items()})
+        together = judged((made, decided), ratios=list(seen), seed=self.task.settings.seed)
+        named = {"made": made, "decided": decided}
+        return {
+            ratio: {name: one.precision(ratio) for name, one in named.items() if one.tells}
+            | {"judged": together[ratio]}
+            | seen[ratio].retained
+            for ratio in seen
+        }
+
+    def _cosines(self, model: Any, pairs: Pairs | Decided) -> np.ndarray:
         """Of each pair [m]."""
         import torch
 
-        image = self.task.vectors(model, torch.from_numpy(pairs.pixels))[pairs.image]
+        if not len(pairs):
+            return np.zeros(0)
+        image = self.task.vectors(model, torch.from_numpy(pairs.pixels))
+        if isinstance(pairs, Pairs):
+            image = image[pairs.image]
         return (image * self.task.text_vectors(model, pairs.texts)).sum(axis=1)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What one mixture made of the holdouts: cosines of listings [n] and of decisions [m]."""
+
+    made: np.ndarray
+    decided: np.ndarray
+    retained: Figures
 
 
 class MadeUp:

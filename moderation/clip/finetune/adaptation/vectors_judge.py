@@ -13,11 +13,12 @@ import numpy as np
 
 from moderation.clip.data import grouping
 from moderation.clip.data.product_rows import normalised
+from moderation.clip.finetune.adaptation.evidence import MADE_UP, Evidence, judged
 from moderation.clip.finetune.adaptation.judge import Figures
 from moderation.clip.finetune.data import FinetuneData, Listings
 from moderation.clip.finetune.features import Vectors, opens
 from moderation.clip.finetune.maps import cosines, part_way
-from moderation.clip.statistics.metrics import average_precision, roc_auc
+from moderation.clip.statistics.metrics import roc_auc
 
 if TYPE_CHECKING:
     import torch
@@ -58,24 +59,29 @@ def figures_by_ratio(
     rng: np.random.Generator,
     alive: Callable[[], None],
 ) -> dict[float, Figures]:
-    """What each ratio is judged by: the mean of the average precision of held-out listings against
-    shuffled texts and of that of the validation part, and ROC-AUC on pairs to replay against their
-    shuffled texts, where there are some. `alive` is called while their pictures are opened."""
+    """What each ratio is judged by: average precision of held-out listings against shuffled texts
+    and of the validation part together, and ROC-AUC on pairs to replay against their shuffled
+    texts, where there are some. `alive` is called while their pictures are opened."""
     made = _Shuffled(held, source, rng=rng) if len(held) > 1 else None
     replay = None if data.replay is None else _replayed(data.replay, source, seed=seed, alive=alive)
     part = data.validation
-    decided = (source.images(part.images), source.texts(part.texts))
-    figures = {}
-    for ratio in RATIOS:
-        turned = part_way(maps, ratio)
-        found = []
-        if made is not None and made.both:
-            found.append(average_precision(*made.scored(turned)))
-        if len(set(part.labels.tolist())) == 2:
-            found.append(average_precision(part.labels, cosines(turned, *decided)))
-        figures[ratio] = {"judged": float(np.mean(found)) if found else 0.0}
-        if replay is not None and replay.both:
-            figures[ratio]["replayed"] = roc_auc(*replay.scored(turned))
+    pair = (source.images(part.images), source.texts(part.texts))
+    turned = {ratio: part_way(maps, ratio) for ratio in RATIOS}
+    evidence = [
+        Evidence(part.labels, {ratio: cosines(one, *pair) for ratio, one in turned.items()})
+    ]
+    if made is not None and made.both:
+        scored = {ratio: made.scored(one) for ratio, one in turned.items()}
+        labels = scored[RATIOS[0]][0]
+        found = {ratio: scores for ratio, (_labels, scores) in scored.items()}
+        evidence.append(Evidence(labels, found, MADE_UP))
+    figures = {
+        ratio: {"judged": value}
+        for ratio, value in judged(evidence, ratios=RATIOS, seed=seed).items()
+    }
+    if replay is not None and replay.both:
+        for ratio, one in turned.items():
+            figures[ratio]["replayed"] = roc_auc(*replay.scored(one))
     return figures
 
 
