@@ -32,6 +32,7 @@ from moderation.clip.training.task import Run
 
 HELD_OUT = 0.05  # share of the listings' families that the adaptation is judged by
 REPLAY_HELD_OUT = 0.15  # the same of the replayed pairs, which are fewer and judge finer
+MOST_STEPS = 300  # a quarter of an hour on two cores; twice as many gain little more
 REPLAYED = 4000  # pairs that are replayed at most; more teach no more in one run
 _STORED = 4 / 3  # pictures are kept this much larger than the model sees, to be cropped from
 _POINT_EVERY = 10  # steps, for the curve
@@ -151,7 +152,7 @@ def _pretrain_settings(step: Step, *, count: int, side: int) -> PretrainSettings
     steps = max(20, round((wishes.epochs or 24) * count / batch))
     size = _image_size(step.folder)
     return PretrainSettings(
-        steps=steps if wishes.epochs is not None else min(steps, 600),
+        steps=steps if wishes.epochs is not None else min(steps, MOST_STEPS),
         seed=wishes.seed,
         batch_size=batch,
         lanes=2 if step.device == "cpu" else 1,
