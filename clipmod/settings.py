@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from clipmod import env, logs, s3, stores, third_party
 from moderation.clip import configuration
+from moderation.clip.errors import ClipError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(os.environ.get("CLIPMOD_ENV_FILE", BASE_DIR / ".env"))
@@ -198,6 +199,12 @@ CLIP_SIMILARITY_THRESHOLD = env.optional_number("CLIP_SIMILARITY_THRESHOLD", low
 CLIP_BATCH_SIZE = env.integer("CLIP_BATCH_SIZE", configuration.BATCH_SIZE, low=1, high=1024)
 CLIP_DEVICE = env.choice("CLIP_DEVICE", configuration.AUTO, among=configuration.DEVICES)
 CLIP_PRECISION = env.choice("CLIP_PRECISION", configuration.AUTO, among=configuration.PRECISIONS)
+CLIP_BACKEND = env.choice("CLIP_BACKEND", configuration.AUTO, among=configuration.BACKENDS)
+try:
+    configuration.check_together(CLIP_BACKEND, CLIP_PRECISION, CLIP_DEVICE)
+except ClipError as error:
+    raise ImproperlyConfigured(str(error)) from error
+CLIP_EXPORT_DIR = _folder("CLIP_EXPORT_DIR", BASE_DIR / configuration.EXPORTS)
 CLIP_PRELOAD = env.boolean("CLIP_PRELOAD", False)
 CLIP_IMAGE_ROOT = _folder("CLIP_IMAGE_ROOT", MEDIA_ROOT)
 CLIP_TRAIN_BATCH_SIZE = env.integer("CLIP_TRAIN_BATCH_SIZE", 16, low=1, high=4096)

@@ -90,6 +90,12 @@ def plain_queue(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_choice_of_a_backend(settings: Any, tmp_path: Path) -> None:
+    """What was decided on this machine is not for tests: torch runs the model."""
+    settings.CLIP_EXPORT_DIR = tmp_path / "exported"
+
+
+@pytest.fixture(autouse=True)
 def nothing_expires(settings: Any) -> None:
     """No sweep of a test finds that it is night; a test that speaks of it says how long."""
     settings.KEEP_VECTORS_DAYS = settings.KEEP_TASK_RESULTS_DAYS = 0

@@ -61,6 +61,7 @@ class LiveProject:
             "DATABASE_URL": database,
             "MEDIA_ROOT": str(self.folder / "media"),
             "DEMO_DIR": str(self.folder / "demo"),
+            "CLIP_EXPORT_DIR": str(self.folder / "exported"),
             "CLIP_MODEL_NAME": "bundled",
             "LOG_LEVEL": "WARNING",
             "ANALYSIS_LEASE_SECONDS": "20",

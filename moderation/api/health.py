@@ -37,6 +37,9 @@ class HealthAnswer(serializers.Serializer[Any]):
     )
     device = serializers.CharField(help_text="Where the model runs; “auto” until it is loaded.")
     precision = serializers.CharField()
+    backend = serializers.CharField(
+        help_text="Who computes: torch, onnx or openvino; what is set until it is loaded."
+    )
     worker = WorkerAnswer()
     pending = serializers.IntegerField(allow_null=True, help_text="Analyses that wait.")
     running = serializers.IntegerField(allow_null=True, help_text="Analyses that workers hold.")
@@ -59,6 +62,7 @@ _EXAMPLE: dict[str, Any] = {
     "model_loaded": True,
     "device": "cpu",
     "precision": "fp32",
+    "backend": "torch",
     "worker": {"alive": True, "seconds_since_beat": 3.2},
     "pending": 0,
     "running": 16,
@@ -130,6 +134,7 @@ def _report() -> dict[str, Any]:
         "model_loaded": bool(loaded and model and loaded.version_id == model.pk),
         "device": loaded.encoder.device if loaded else settings.CLIP_DEVICE,
         "precision": loaded.encoder.precision if loaded else settings.CLIP_PRECISION,
+        "backend": loaded.encoder.backend if loaded else settings.CLIP_BACKEND,
         "worker": {
             "alive": beat.alive,
             "seconds_since_beat": None if age is None else round(age, 1),

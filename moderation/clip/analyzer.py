@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from moderation.clip import configuration, scoring
+from moderation.clip.backends import choice
 from moderation.clip.category_cache import CategoryVectors
 from moderation.clip.checkpoints import checkpoint
 from moderation.clip.encoder import Encoder, ImageSource
@@ -37,11 +38,19 @@ class CLIPAnalyzer:
     def __init__(self, model_path: str | Path | None = None, device: str | None = None) -> None:
         configured = configuration.read()
         model = checkpoint.resolve(model_path or configured.model)
+        backend, precision = choice.resolved(
+            choice.of_folder(configured.exports, model.folder),
+            device=device or configured.device,
+            backend=configured.backend,
+            precision=configured.precision,
+        )
         encoder = Encoder.load(
             model.folder,
             device=device or configured.device,
-            precision=configured.precision,
+            precision=precision,
             batch_size=configured.batch_size,
+            backend=backend,
+            exports=configured.exports,
         )
         own, asked = checkpoint.threshold(model.folder), configured.threshold
         threshold = own if asked is None else asked

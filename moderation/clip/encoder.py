@@ -18,7 +18,7 @@ from moderation.clip import backends, families
 from moderation.clip.backends import Backend
 from moderation.clip.backends.core_count import cpu_cores
 from moderation.clip.checkpoints import checkpoint
-from moderation.clip.configuration import BATCH_SIZE
+from moderation.clip.configuration import BATCH_SIZE, EXPORTS
 from moderation.clip.errors import ClipError, ImageError, ModelError
 from moderation.clip.pictures import pillow
 from moderation.clip.pictures.images import MAX_PIXELS, Decoder, Source, open_image, to_rgb
@@ -38,7 +38,8 @@ class Encoder:
 
     `dim` is the length of a vector, `image_size` the model's input edge in pixels, `logit_scale`
     the factor for zero-shot probabilities, `max_pixels` the most that a file may have, `tokens`
-    knows how long a text is for the model. A vector depends on `precision`: cache it under that.
+    knows how long a text is for the model. A vector depends on who computed it: cache it under
+    `arithmetic`, which names `backend` and `precision` together.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Encoder:
         read: Callable[[str], str] = prepare,
     ) -> None:
         self.device, self.precision, self.backend = backend.device, backend.precision, backend.name
+        self.arithmetic = backend.arithmetic
         self.batch_size, self.max_pixels = max(1, batch_size), max_pixels
         self.transform = backend.transform
         family, config = backend.family, backend.model.config
@@ -71,10 +73,14 @@ class Encoder:
         batch_size: int = BATCH_SIZE,
         max_pixels: int = MAX_PIXELS,
         backend: str = "torch",
+        exports: Path = EXPORTS,
         decode: Decoder = pillow.decode,
         read: Callable[[str], str] = prepare,
     ) -> Encoder:
-        """Load a model folder and try it once. Raises `ModelError` naming what is wrong."""
+        """Load a model folder and try it once. Raises `ModelError` naming what is wrong.
+
+        `exports` is the folder for files that a backend makes of the model.
+        """
         family = families.of(folder)
         try:
             transform = family.load_transform(folder)
@@ -82,7 +88,13 @@ class Encoder:
             family.check_tokenizer(model.config, tokenizer)
             encoder = cls(
                 backends.named(backend)(
-                    family, model, transform, device=device, precision=precision
+                    family,
+                    model,
+                    transform,
+                    device=device,
+                    precision=precision,
+                    folder=folder,
+                    exports=exports,
                 ),
                 tokenizer=tokenizer,
                 batch_size=batch_size,

@@ -299,6 +299,7 @@ def test_health_is_open_and_complete(closed: None, path: str) -> None:
     assert answer.pop("model_loaded") in (True, False)
     assert answer.pop("device") in ("auto", "cpu", "cuda", "mps")
     assert answer.pop("precision") in ("auto", "fp32", "bf16", "fp16")
+    assert answer.pop("backend") in ("auto", "torch")
     assert answer == {
         "status": "healthy",
         "reason": "",

@@ -38,7 +38,8 @@ def start(tmp_path: Path, code: str = "", **variables: str) -> subprocess.Comple
         ("CLIP_SIMILARITY_THRESHOLD", "1.5", "set it to a number between -1 and 1"),
         ("CLIP_SIMILARITY_THRESHOLD", "nan", "set it to a number between -1 and 1"),
         ("CLIP_BATCH_SIZE", "0", "set it to a whole number between 1 and 1024"),
-        ("CLIP_PRECISION", "int8", "set it to one of auto, fp32, bf16, fp16"),
+        ("CLIP_PRECISION", "int4", "set it to one of auto, fp32, bf16, fp16, int8"),
+        ("CLIP_BACKEND", "tensorrt", "set it to one of auto, torch, onnx, openvino"),
         ("DEBUG", "maybe", "set it to true or false"),
         ("SCRIPT_NAME", "moderation/", "set it to a path such as /moderation"),
         ("SCRIPT_NAME", "/clip", "and none of clipmod's own"),
@@ -78,6 +79,25 @@ def test_a_bad_value_stops_the_start_in_one_sentence(
 
     assert answer.returncode != 0
     assert answer.stderr.startswith("clipmod cannot start: ")
+    assert advice in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("together", "advice"),
+    [
+        ({"CLIP_BACKEND": "onnx", "CLIP_PRECISION": "bf16"}, "CLIP_BACKEND to torch or openvino"),
+        ({"CLIP_BACKEND": "torch", "CLIP_PRECISION": "int8"}, "CLIP_BACKEND to onnx"),
+        ({"CLIP_BACKEND": "openvino", "CLIP_DEVICE": "cuda"}, "set CLIP_DEVICE to cpu"),
+    ],
+)
+def test_values_that_do_not_go_together_stop_the_start_in_one_sentence(
+    tmp_path: Path, together: dict[str, str], advice: str
+) -> None:
+    answer = start(tmp_path, **together)
+
+    assert answer.returncode != 0
+    assert answer.stderr.startswith("clipmod cannot start: The backend ")
     assert advice in answer.stderr
     assert "Traceback" not in answer.stderr
 

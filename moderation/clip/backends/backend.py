@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moderation.clip.backends.core_count import cpu_cores
 from moderation.clip.backends.cores import CorePool
-from moderation.clip.backends.device import choose_device, choose_precision
+from moderation.clip.backends.device import choose_device
+from moderation.clip.configuration import AUTO, COMPUTES, EXPORTS, arithmetic
+from moderation.clip.errors import ModelError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -23,15 +26,17 @@ BACKENDS: dict[str, type[Backend]] = {}
 class Backend(ABC):
     """The towers of one model on one device, in one precision; called by many threads at once.
 
-    `cores` are the threads that the encoder calls it in.
+    `cores` are the threads that the encoder calls it in. `folder` is the model's own, and `exports`
+    where files that are made of it may be kept.
     """
 
     name: str
 
-    def __init_subclass__(cls, *, name: str) -> None:
-        """`name` is what `Encoder.load(backend=)` takes."""
-        cls.name = name
-        BACKENDS[name] = cls
+    def __init_subclass__(cls, *, name: str = "") -> None:
+        """`name` is what `Encoder.load(backend=)` takes; what several share has none."""
+        if name:
+            cls.name = name
+            BACKENDS[name] = cls
 
     def __init__(
         self,
@@ -41,12 +46,27 @@ class Backend(ABC):
         *,
         device: str,
         precision: str,
+        folder: Path | None = None,
+        exports: Path = EXPORTS,
     ) -> None:
         self.family, self.model, self.transform = family, model, transform
         self.device = choose_device(device)
-        self.precision = choose_precision(self.device, precision)
+        self.precision = self.choose_precision(precision)
         self.logit_scale = family.logit_scale(model)  # before it loses digits to a precision
         self.cores = CorePool(cpu_cores() if self.device == "cpu" else 1)
+
+    @property
+    def arithmetic(self) -> str:
+        """Under which name vectors of it are cached."""
+        return arithmetic(self.name, self.precision)
+
+    def choose_precision(self, wanted: str) -> str:
+        """The wanted precision, or fp32. Raises `ModelError` where this backend has no such."""
+        wanted = "fp32" if (wanted or AUTO).lower() == AUTO else wanted.lower()
+        if wanted not in COMPUTES.get(self.name, ("fp32",)):
+            able = " or ".join(COMPUTES.get(self.name, ("fp32",)))
+            raise ModelError(f"The backend {self.name} computes in {able}, not in {wanted}.")
+        return wanted
 
     @abstractmethod
     def images(self, pictures: list[np.ndarray]) -> np.ndarray:

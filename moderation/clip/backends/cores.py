@@ -16,6 +16,7 @@ from typing import TypeVar
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+_WIDE = "clip-wide"
 
 
 class CorePool:
@@ -49,11 +50,15 @@ class CorePool:
         _, wide = self._executors()
         return wide.submit(function, item).result()
 
+    def cores_of_call(self) -> int:
+        """How many cores the call in which this is asked may use."""
+        return self.cores if threading.current_thread().name.startswith(_WIDE) else 1
+
     def _executors(self) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
         with self._lock:
             if self._pid != os.getpid():
                 self._narrow = _single_threaded(self.cores)
-                self._wide = ThreadPoolExecutor(1, thread_name_prefix="clip-wide")
+                self._wide = ThreadPoolExecutor(1, thread_name_prefix=_WIDE)
                 self._pid = os.getpid()
             return self._narrow, self._wide
 

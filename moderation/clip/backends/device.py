@@ -17,6 +17,11 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 # Tensor cores for fp16 came with compute capability 7.0.
 _FP16_CAPABILITY = (7, 0)
+# What torch, onnxruntime and OpenVINO say where memory is short.
+_TOO_LITTLE = (
+    *("not enough memory", "out of memory", "can't allocate", "failed to allocate"),
+    *("bad_alloc", "bad allocation"),
+)
 # bf16 costs digits, so a gain within what clocks and clouds vary by is not worth it.
 _CLEARLY = 1.2
 
@@ -47,6 +52,8 @@ def choose_precision(device: Device, wanted: str | None = "auto") -> Precision:
     wanted = (wanted or "auto").lower()
     if wanted not in PRECISIONS:
         raise ModelError(f"There is no precision {wanted!r}; use one of {', '.join(PRECISIONS)}.")
+    if wanted == "int8":
+        raise ModelError("torch does not run int8 here; the backend onnx does.")
     if wanted == "fp16" and device == "cpu":
         raise ModelError("fp16 does not run on the CPU; use auto, bf16 or fp32.")
     if wanted != "auto":
@@ -62,8 +69,10 @@ def choose_precision(device: Device, wanted: str | None = "auto") -> Precision:
 def trains_in_bf16(device: Device, wanted: str | None = "auto") -> bool:
     """Whether to train in bf16: gradients leave fp16's range, so fp16 is no choice there.
 
-    A GPU that has no bf16 of its own emulates it, which is slower than fp32.
+    A GPU that has no bf16 of its own emulates it, which is slower than fp32. Nothing is trained in
+    int8: where the model runs in it, a training chooses for itself.
     """
+    wanted = "auto" if wanted == "int8" else wanted
     chosen = choose_precision(device, wanted)
     if device != "cuda" or (wanted or "").lower() == "fp32":
         return chosen == "bf16"
@@ -109,10 +118,10 @@ def _linear_seconds(dtype: torch.dtype) -> float:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch, on any device, had too little memory."""
+    """Whether a backend, on any device, had too little memory."""
     import torch
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     text = str(error).lower()
-    return any(words in text for words in ("not enough memory", "out of memory", "can't allocate"))
+    return any(words in text for words in _TOO_LITTLE)

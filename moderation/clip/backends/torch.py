@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from moderation.clip.backends.backend import Backend
-from moderation.clip.backends.device import is_out_of_memory
+from moderation.clip.backends.device import choose_precision, is_out_of_memory
 from moderation.clip.pictures.preprocess import pixel_values
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ class Torch(Backend, name="torch"):
         dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
         self._dtype = dtypes[self.precision]
         self.model = self.model.to(device=self.device, dtype=self._dtype).eval()
+
+    def choose_precision(self, wanted: str) -> str:
+        return choose_precision(self.device, wanted)
 
     def images(self, pictures: list[np.ndarray]) -> np.ndarray:
         def features(pictures: list[np.ndarray]) -> torch.Tensor:

@@ -1,4 +1,7 @@
-"""Vectors that were computed once: a photo or a text is encoded once per model and precision.
+"""Vectors that were computed once: a photo or a text is encoded once per model and arithmetic.
+
+What a row calls `precision` is who computed it, and in which precision (`Encoder.arithmetic`): the
+vectors of two backends, or of two precisions, are never compared with each other.
 
 A version that shares its towers with another needs no encoding of what the other has seen: its
 vectors are mapped from the cached ones (`head_maps`). They are not stored again, since the map
@@ -13,16 +16,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from django.conf import settings
 from django.db.models import QuerySet
 
-from moderation.clip.configuration import PRECISIONS
+from moderation.clip.configuration import AUTO, COMPUTES, arithmetic, arithmetics
 from moderation.clip.errors import ImageError
 from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Embedding, ModelVersion
 
 from ..queries.one_parameter import among
 from ..rules import many_photos, photos_away
+from . import backend_choice
 from .head_maps import Ancestor, lineage
 
 if TYPE_CHECKING:
@@ -45,12 +48,12 @@ def cached(tower: str, hashes: Sequence[str]) -> QuerySet[Embedding]:
     """The vectors of these photos or texts, of whichever version: found along the index."""
     rows = Embedding.objects.filter(among("content_hash", hashes), tower=tower)
     versions = ModelVersion.objects.values_list("pk", flat=True)
-    return rows.filter(model_version__in=list(versions), precision__in=PRECISIONS)
+    return rows.filter(model_version__in=list(versions), precision__in=arithmetics())
 
 
 @dataclass(frozen=True)
 class Known:
-    """What can be had of a version without encoding anything, in one precision."""
+    """What can be had of a version without encoding anything, in one arithmetic."""
 
     ancestors: tuple[Ancestor, ...]
     precision: str
@@ -59,8 +62,10 @@ class Known:
     def of(cls, version: ModelVersion) -> Known:
         """What the cache knows of this version; no model is loaded. Raises `ModelError`."""
         ancestors = lineage(version)
-        wanted = settings.CLIP_PRECISION
-        return cls(ancestors, _stored_precision(ancestors) if wanted == "auto" else wanted)
+        backend, precision = backend_choice.way(version)
+        if precision == AUTO and backend == "torch":
+            return cls(ancestors, _stored_by_torch(ancestors))
+        return cls(ancestors, arithmetic(backend, "fp32" if precision == AUTO else precision))
 
     def matrix(self, tower: str, hashes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Float32 unit vectors [n, d] for `hashes`, and which of them are known, bool [n].
@@ -102,16 +107,18 @@ class Known:
         return list(rows.values_list("content_hash", "vector"))
 
 
-def _stored_precision(ancestors: Sequence[Ancestor]) -> str:
-    """The precision that the newest of the nearest cached vectors have; empty where none are.
+def _stored_by_torch(ancestors: Sequence[Ancestor]) -> str:
+    """The precision that the newest of the nearest cached vectors have; empty where torch has none.
 
     Which one `auto` means on this machine only torch could tell, and it takes seconds to load.
     """
     for ancestor in ancestors:
         stored = Embedding.objects.filter(model_version_id=ancestor.version_id)
         newest = stored.order_by("-pk").values_list("precision", flat=True).first()
-        if newest is not None:
-            return newest
+        # After those of another backend, which may be many: each is looked up along the index.
+        for precision in (newest, *COMPUTES["torch"]) if newest else ():
+            if precision in COMPUTES["torch"] and stored.filter(precision=precision).exists():
+                return precision
     return ""
 
 
@@ -153,8 +160,8 @@ def text_vectors(engine: Engine, texts: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def known_of(engine: Engine) -> Known:
-    """What the cache knows in the precision in which this engine computes."""
-    return Known(engine.ancestors or (Ancestor(engine.version_id),), engine.encoder.precision)
+    """What the cache knows in the arithmetic in which this engine computes."""
+    return Known(engine.ancestors or (Ancestor(engine.version_id),), engine.encoder.arithmetic)
 
 
 def _store(engine: Engine, tower: str, vectors: Mapping[str, np.ndarray | ImageError]) -> None:
@@ -163,7 +170,7 @@ def _store(engine: Engine, tower: str, vectors: Mapping[str, np.ndarray | ImageE
             Embedding(
                 model_version_id=engine.version_id,
                 tower=tower,
-                precision=engine.encoder.precision,
+                precision=engine.encoder.arithmetic,
                 content_hash=sha,
                 vector=vector.astype(np.float16).tobytes(),
             )

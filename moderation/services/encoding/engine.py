@@ -22,6 +22,7 @@ from moderation.models import Category, ModelVersion
 from ..registry import files, versions
 from ..rules.thresholds import Thresholds
 from ..worker import about
+from . import backend_choice
 from .head_maps import Ancestor, lineage
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Engine:
 
 # A key of the database alone would not do: another database, or a version that was registered
 # again, may give the same one to other weights.
-_Key = tuple[int, str, str, str]
+_Key = tuple[int, str, str, str, str, str]
 _engines: OrderedDict[_Key, Engine] = OrderedDict()
 _load_lock = threading.Lock()
 
@@ -98,7 +99,9 @@ def engine_for(version: ModelVersion) -> Engine:
 
 
 def _key(version: ModelVersion) -> _Key:
-    return version.pk, version.location, version.weights_sha256, version.files_sha256
+    backend, precision = backend_choice.way(version)  # a new decision is a new engine
+    hashes = version.weights_sha256, version.files_sha256
+    return version.pk, version.location, *hashes, backend, precision
 
 
 def try_out(version: ModelVersion) -> None:
@@ -138,17 +141,25 @@ def unload() -> None:
 def _load(version: ModelVersion) -> Engine:
     from moderation.clip.encoder import Encoder
 
+    folder = files.folder_of(version)
+    backend, precision = backend_choice.way(version)
     encoder = Encoder.load(
-        files.folder_of(version),
+        folder,
         device=settings.CLIP_DEVICE,
-        precision=settings.CLIP_PRECISION,
+        precision=precision,
+        backend=backend,
+        exports=settings.CLIP_EXPORT_DIR,
         batch_size=settings.CLIP_BATCH_SIZE,
         max_pixels=settings.MAX_IMAGE_PIXELS,
     )
     revision = version.revision or None
     analyzer = CLIPAnalyzer.from_encoder(encoder, name=version.name, revision=revision)
     logger.info(
-        "The model “%s” is loaded, on %s in %s", version.name, encoder.device, encoder.precision
+        "The model “%s” is loaded, on %s by %s in %s",
+        version.name,
+        encoder.device,
+        encoder.backend,
+        encoder.precision,
     )
     return Engine(
         version_id=version.pk, encoder=encoder, analyzer=analyzer, ancestors=lineage(version)

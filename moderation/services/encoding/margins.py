@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LISTINGS = 53  # drawn, each twice: another picture and title of the same kind and colour
 _SIDE = 224  # pixels, as much as most models read
 
-# By weights and precision, whichever version or database they are registered in.
+# By weights and arithmetic, whichever version or database they are registered in.
 _measured: dict[tuple[str, str, str], Margins] = {}
 
 
@@ -41,7 +41,7 @@ def measured(engine: Engine) -> Margins:
     stored = of(version)
     if stored is not None:
         return stored
-    key = version.weights_sha256, version.files_sha256, engine.encoder.precision
+    key = version.weights_sha256, version.files_sha256, engine.encoder.arithmetic
     if key not in _measured:
         with heartbeat.beating(heartbeat.me(), doing="measuring what may be explained"):
             _measured[key] = on_drawn_products(engine.encoder)

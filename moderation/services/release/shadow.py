@@ -147,7 +147,7 @@ def _fill(judge: Rescorer, rows: Sequence[_Row], tally: Tally) -> None:
     if not files and not texts:
         return
     engine = engine_for(judge.version)
-    if judge.known.precision != engine.encoder.precision:
+    if judge.known.precision != engine.encoder.arithmetic:
         # What the cache holds was computed on another machine, or it is empty.
         judge.known = embeddings.known_of(engine)
         files, texts = _not_known(judge, rows)

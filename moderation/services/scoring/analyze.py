@@ -171,7 +171,7 @@ def _score(engine: Engine, batch: Sequence[Analysis]) -> tuple[Counter[str], dic
         else:
             score = float(scoring.similarity(vector[None], texts[row.text][None])[0])
             results.apply_score(row, score, limits=limits)
-        row.precision = engine.encoder.precision
+        row.precision = engine.encoder.arithmetic
         row.top_categories = (
             engine.rank(vector, categories, top_k=TOP_CATEGORIES) if categories else []
         )

@@ -1,0 +1,252 @@
+"""The towers of a model as ONNX files, made once and kept under the hash of what they come from.
+
+They lie in a folder for caches, not beside the weights: a model's folder may be read-only, is
+hashed, and is backed up. Each form of a model (fp32, int8) is a folder of its own there, which
+appears whole or not at all; of two processes that make the same one, the first wins and the second
+takes what is there. Those that nobody has used for longest go, so the folder does not grow for
+ever; whoever needs one again makes it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from moderation.clip.atomic import filled
+from moderation.clip.checkpoints.weights import files_sha256, weights_sha256
+from moderation.clip.errors import ModelError
+from moderation.clip.families import TOWERS, Family, Tower
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+# Raise it when the files should be made anew: another call, another quantisation.
+FORMAT = 1
+# fp32 in another order of the sums: a component of a unit vector moves by some 0.0000003.
+TOLERANCE = 1e-5
+_KEPT = 8  # folders: four models in both forms
+_ABANDONED = 3600.0  # seconds: no export takes that long
+
+Arrays = tuple[np.ndarray, ...]
+
+
+def model_key(weights: str, files: str) -> str:
+    """What a model's exports and choices are kept under, by its two hashes."""
+    return hashlib.sha256(f"{weights} {files}".encode()).hexdigest()[:16]
+
+
+def key_of(folder: Path) -> str:
+    """The same of a model folder, whose weights are read for it."""
+    return model_key(weights_sha256(folder), files_sha256(folder))
+
+
+def towers(
+    family: Family, model: PreTrainedModel, folder: Path, *, exports: Path, precision: str
+) -> dict[Tower, Path]:
+    """The files of both towers in `exports`, made where they are not there (seconds to a minute).
+
+    `model` is what `folder` holds, in fp32; `precision` is fp32 or int8. Raises `ModelError` where
+    they cannot be written, or do not give the vectors that the model gives.
+    """
+    made_by = f"{FORMAT}-{version('torch')}-{version('transformers')}"
+    place = exports / f"{key_of(folder)}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}"
+    fp32 = _made(place.with_name(f"{place.name}-fp32"), lambda new: _export(family, model, new))
+    if precision != "int8":
+        return fp32
+    return _made(place.with_name(f"{place.name}-int8"), lambda new: _quantise(fp32, new))
+
+
+def _made(folder: Path, make: Callable[[Path], None]) -> dict[Tower, Path]:
+    try:
+        if not folder.is_dir():
+            _forget_old(folder.parent)
+            with _unless_there(folder), filled(folder) as unfinished:
+                make(unfinished)
+                for path in unfinished.iterdir():
+                    path.chmod(0o644)  # other users of the machine read them too
+        with suppress(PermissionError):  # another user's: then it is read only
+            os.utime(folder)
+    except OSError as error:
+        raise ModelError(
+            f"The exported model cannot be written to {folder.parent}: "
+            f"{error.strerror or error}; set CLIP_EXPORT_DIR to a folder that can be written."
+        ) from error
+    return {tower: folder / f"{tower}.onnx" for tower in TOWERS}
+
+
+@contextmanager
+def _unless_there(folder: Path) -> Iterator[None]:
+    """Another process may have been first: its files are as good."""
+    try:
+        yield
+    except OSError:
+        if not folder.is_dir():
+            raise
+
+
+def _forget_old(exports: Path) -> None:
+    """Remove what has been unused for longest, and what a killed export has left."""
+    if not exports.is_dir():
+        return
+    used = sorted(
+        (one for one in exports.iterdir() if one.is_dir()),
+        key=lambda one: one.stat().st_mtime,
+        reverse=True,
+    )
+    whole = [one for one in used if not one.name.startswith(".")]
+    abandoned = [
+        one
+        for one in used
+        if one.name.startswith(".") and time.time() - one.stat().st_mtime > _ABANDONED
+    ]
+    for one in [*whole[_KEPT - 1 :], *abandoned]:
+        shutil.rmtree(one, ignore_errors=True)
+
+
+def _export(family: Family, model: PreTrainedModel, folder: Path) -> None:
+    """Write both towers, each checked against the model on inputs of other sizes."""
+    import torch
+
+    size = family.image_size(model.config)
+    pixels = [(np.random.default_rng(n).normal(size=(n, 3, size, size)),) for n in (2, 3)]
+    for tower, features, (small, large) in (
+        ("image", family.image_features, [(one.astype(np.float32),) for (one,) in pixels]),
+        ("text", family.text_features, _texts(family, model.config)),
+    ):
+        path = folder / f"{tower}.onnx"
+        module = _module(model, features)
+        with _in_silence(), torch.inference_mode():
+            torch.onnx.export(
+                module,
+                tuple(map(torch.from_numpy, small)),
+                path,
+                dynamo=True,
+                dynamic_shapes=(_dynamic(small, large),),
+                external_data=True,  # two gigabytes is the most that fits into a file of ONNX
+                verbose=False,
+            )
+            expected = module(*map(torch.from_numpy, large)).numpy()
+        _check(path, large, expected)
+
+
+def _module(model: PreTrainedModel, features: Callable[..., torch.Tensor]) -> torch.nn.Module:
+    """One tower as a module, as an export wants it."""
+    from torch import nn
+
+    class OneTower(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *inputs: Any) -> Any:
+            return features(self.model, *inputs)
+
+    return OneTower().eval()
+
+
+def _texts(family: Family, config: Any) -> list[Arrays]:
+    """Token rows of two numbers and lengths, as the family hands them to its tower."""
+    most = family.text_length(config)
+    rows = ([[3, 5, 6, 4], [3, 7, 4]], [[3, 5, 6, 7, 8, 4], [3, 9, 4], [3, 6, 5, 8, 4]])
+    return [family.text_inputs(config, [row[:most] for row in several]) for several in rows]
+
+
+def _dynamic(small: Arrays, large: Arrays) -> tuple[dict[int, Any], ...]:
+    """Which axes may be of any length: those that differ between two calls."""
+    from torch.export import Dim
+
+    return tuple(
+        {axis: Dim.DYNAMIC for axis in range(one.ndim) if one.shape[axis] != other.shape[axis]}
+        for one, other in zip(small, large, strict=True)
+    )
+
+
+def _check(path: Path, inputs: Arrays, expected: np.ndarray) -> None:
+    """Raises `ModelError` where the file gives other vectors than the model."""
+    found = run(session(path, cores=1), inputs)
+    off = float(np.abs(unit(found) - unit(expected)).max())
+    if not off <= TOLERANCE:
+        raise ModelError(
+            f"The exported {path.stem} tower gives other vectors than the model (by {off:.2g}), so "
+            "it is not used; set CLIP_BACKEND to torch."
+        )
+
+
+def _quantise(fp32: dict[Tower, Path], folder: Path) -> None:
+    """Weights of matrix products in int8, a scale for each column; convolutions stay as they are.
+
+    The other factor is rounded at each call by its own range, so no example data are needed.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    for tower, path in fp32.items():
+        with _in_silence():
+            quantize_dynamic(
+                path,
+                folder / f"{tower}.onnx",
+                op_types_to_quantize=["MatMul", "Gemm"],
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                use_external_data_format=True,
+                extra_options={"MatMulConstBOnly": True},
+            )
+
+
+def session(path: Path, *, cores: int) -> Any:
+    """onnxruntime's `InferenceSession` of one file, on so many cores."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = cores
+    # Threads that wait in a loop would take the cores from the other calls.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def run(session: Any, inputs: Arrays) -> np.ndarray:
+    """The tower's vectors [n, dim], of any length."""
+    names = [one.name for one in session.get_inputs()]
+    found = session.run(None, dict(zip(names, inputs, strict=True)))[0]
+    return np.asarray(found, dtype=np.float32)
+
+
+def unit(vectors: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Float32 vectors [n, d] of length 1."""
+    found = np.asarray(vectors, dtype=np.float32)
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True))
+
+
+@contextmanager
+def _in_silence() -> Iterator[None]:
+    """Without what exporters and quantisers tell their developers."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    root = logging.getLogger()
+
+    def nothing(record: logging.LogRecord) -> bool:
+        return False
+
+    root.addFilter(nothing)  # of what is logged straight to it, as onnxruntime does
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        root.removeFilter(nothing)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
