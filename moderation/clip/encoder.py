@@ -56,7 +56,7 @@ class Encoder:
         self.arithmetic = backend.arithmetic
         self.batch_size, self.max_pixels = max(1, batch_size), max_pixels
         self.transform = backend.transform
-        family, config = backend.family, backend.model.config
+        family, config = backend.family, backend.config
         self.logit_scale = backend.logit_scale
         self.image_size, self.dim = family.image_size(config), family.dim(config)
         self._backend, self._cores, self._decoder = backend, backend.cores, decode
@@ -84,18 +84,17 @@ class Encoder:
         family = families.of(folder)
         try:
             transform = family.load_transform(folder)
-            model, tokenizer = checkpoint.load_model(folder), family.load_tokenizer(folder)
-            family.check_tokenizer(model.config, tokenizer)
+            tokenizer = family.load_tokenizer(folder)
+            runs = backends.named(backend).of_folder(
+                checkpoint.checked(folder),
+                transform,
+                device=device,
+                precision=precision,
+                exports=exports,
+            )
+            family.check_tokenizer(runs.config, tokenizer)
             encoder = cls(
-                backends.named(backend)(
-                    family,
-                    model,
-                    transform,
-                    device=device,
-                    precision=precision,
-                    folder=folder,
-                    exports=exports,
-                ),
+                runs,
                 tokenizer=tokenizer,
                 batch_size=batch_size,
                 max_pixels=max_pixels,

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from moderation.clip.backends.core_count import cpu_cores
-from moderation.clip.backends.cores import CorePool
+from moderation.clip.backends.cores import CorePool, threads
 from moderation.clip.backends.device import choose_device
-from moderation.clip.configuration import AUTO, COMPUTES, EXPORTS, arithmetic
+from moderation.clip.configuration import AUTO, COMPUTES, arithmetic
 from moderation.clip.errors import ModelError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
     from moderation.clip.families import Family
     from moderation.clip.pictures.preprocess import ImageTransform
 
@@ -26,11 +24,11 @@ BACKENDS: dict[str, type[Backend]] = {}
 class Backend(ABC):
     """The towers of one model on one device, in one precision; called by many threads at once.
 
-    `cores` are the threads that the encoder calls it in. `folder` is the model's own, and `exports`
-    where files that are made of it may be kept.
+    `cores` are the threads that the encoder calls it in, `narrow` makes those that use one core.
     """
 
     name: str
+    narrow = staticmethod(threads)
 
     def __init_subclass__(cls, *, name: str = "") -> None:
         """`name` is what `Encoder.load(backend=)` takes; what several share has none."""
@@ -41,19 +39,30 @@ class Backend(ABC):
     def __init__(
         self,
         family: Family,
-        model: PreTrainedModel,
         transform: ImageTransform,
         *,
+        config: Any,
+        logit_scale: float,
         device: str,
         precision: str,
-        folder: Path | None = None,
-        exports: Path = EXPORTS,
     ) -> None:
-        self.family, self.model, self.transform = family, model, transform
+        """`config` is what config.json says, `logit_scale` the model's, with all its digits."""
+        self.family, self.transform = family, transform
+        self.config, self.logit_scale = config, logit_scale
         self.device = choose_device(device)
         self.precision = self.choose_precision(precision)
-        self.logit_scale = family.logit_scale(model)  # before it loses digits to a precision
-        self.cores = CorePool(cpu_cores() if self.device == "cpu" else 1)
+        cores = cpu_cores() if self.device == "cpu" else 1
+        self.cores = CorePool(cores, narrow=self.narrow)
+
+    @classmethod
+    @abstractmethod
+    def of_folder(
+        cls, folder: Path, transform: ImageTransform, *, device: str, precision: str, exports: Path
+    ) -> Backend:
+        """The backend for a model folder; in `exports` it may keep files that it makes of it.
+
+        Raises `ModelError`.
+        """
 
     @property
     def arithmetic(self) -> str:

@@ -1,9 +1,4 @@
-"""Run torch on a CPU as one single-threaded call per core, without disturbing other threads.
-
-`torch.set_num_threads` sets two things: the OpenMP team of the calling thread, which is what its
-next call uses, and a default for threads that have not used torch yet. So each worker sets its own
-to one, and the thread that made them puts the default back.
-"""
+"""Run a model on a CPU as one single-threaded call per core, without disturbing other threads."""
 
 from __future__ import annotations
 
@@ -19,14 +14,43 @@ Out = TypeVar("Out")
 _WIDE = "clip-wide"
 
 
+def threads(cores: int) -> ThreadPoolExecutor:
+    """Threads for a library that is told by each call how many cores it may use."""
+    return ThreadPoolExecutor(cores, thread_name_prefix="clip")
+
+
+def torch_threads(cores: int) -> ThreadPoolExecutor:
+    """Threads in which torch uses one core each.
+
+    `torch.set_num_threads` sets two things: the OpenMP team of the calling thread, which is what
+    its next call uses, and a default for threads that have not used torch yet. So each sets its own
+    to one, and the thread that made them puts the default back.
+    """
+    import torch
+
+    usual = torch.get_num_threads()
+    started = threading.Barrier(cores + 1)
+    pool = ThreadPoolExecutor(
+        cores, thread_name_prefix="clip", initializer=torch.set_num_threads, initargs=(1,)
+    )
+    for _ in range(cores):
+        pool.submit(started.wait)
+    started.wait()
+    torch.set_num_threads(usual)
+    return pool
+
+
 class CorePool:
     """Threads for model calls: `cores` single-threaded ones, and one that uses all cores.
 
-    Threads do not survive a fork, so a child process makes its own on first use.
+    `narrow` makes the single-threaded ones. Threads do not survive a fork, so a child process makes
+    its own on first use.
     """
 
-    def __init__(self, cores: int) -> None:
-        self.cores = cores
+    def __init__(
+        self, cores: int, *, narrow: Callable[[int], ThreadPoolExecutor] = torch_threads
+    ) -> None:
+        self.cores, self._make_narrow = cores, narrow
         self._lock = threading.Lock()
         self._pid = 0
         os.register_at_fork(after_in_child=self._forget)
@@ -57,7 +81,7 @@ class CorePool:
     def _executors(self) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
         with self._lock:
             if self._pid != os.getpid():
-                self._narrow = _single_threaded(self.cores)
+                self._narrow = self._make_narrow(self.cores)
                 self._wide = ThreadPoolExecutor(1, thread_name_prefix=_WIDE)
                 self._pid = os.getpid()
             return self._narrow, self._wide
@@ -79,21 +103,6 @@ def single_threaded() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(usual)
-
-
-def _single_threaded(cores: int) -> ThreadPoolExecutor:
-    import torch
-
-    usual = torch.get_num_threads()
-    started = threading.Barrier(cores + 1)
-    pool = ThreadPoolExecutor(
-        cores, thread_name_prefix="clip", initializer=torch.set_num_threads, initargs=(1,)
-    )
-    for _ in range(cores):
-        pool.submit(started.wait)
-    started.wait()
-    torch.set_num_threads(usual)
-    return pool
 
 
 def _results(futures: list[Future[Out]], *, each: Callable[[], None]) -> list[Out]:

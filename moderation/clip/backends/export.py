@@ -10,6 +10,7 @@ ever; whoever needs one again makes it again.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import shutil
@@ -17,12 +18,15 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from moderation.clip import families
 from moderation.clip.atomic import filled
 from moderation.clip.checkpoints.weights import files_sha256, weights_sha256
 from moderation.clip.errors import ModelError
@@ -33,9 +37,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 # Raise it when the files should be made anew: another call, another quantisation.
-FORMAT = 1
+FORMAT = 2
 # fp32 in another order of the sums: a component of a unit vector moves by some 0.0000003.
 TOLERANCE = 1e-5
+_CONFIG = "config.json"
 _KEPT = 8  # folders: four models in both forms
 _ABANDONED = 3600.0  # seconds: no export takes that long
 
@@ -52,23 +57,48 @@ def key_of(folder: Path) -> str:
     return model_key(weights_sha256(folder), files_sha256(folder))
 
 
-def towers(
-    family: Family, model: PreTrainedModel, folder: Path, *, exports: Path, precision: str
-) -> dict[Tower, Path]:
-    """The files of both towers in `exports`, made where they are not there (seconds to a minute).
+@dataclass(frozen=True)
+class Exported:
+    """Both towers' files, and the model's configuration, its parts as attributes."""
 
-    `model` is what `folder` holds, in fp32; `precision` is fp32 or int8. Raises `ModelError` where
-    they cannot be written, or do not give the vectors that the model gives.
+    files: dict[Tower, Path]
+    config: Any
+
+
+def towers(folder: Path, *, exports: Path, precision: str) -> Exported:
+    """The towers of a model folder, made in `exports` where they are not there (up to a minute).
+
+    `precision` is fp32 or int8. torch is imported only to make them. Raises `ModelError` where they
+    cannot be written, or do not give the vectors that the model gives.
     """
     made_by = f"{FORMAT}-{version('torch')}-{version('transformers')}"
     place = exports / f"{key_of(folder)}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}"
-    fp32 = _made(place.with_name(f"{place.name}-fp32"), lambda new: _export(family, model, new))
-    if precision != "int8":
-        return fp32
-    return _made(place.with_name(f"{place.name}-int8"), lambda new: _quantise(fp32, new))
+
+    def fp32() -> Path:
+        found = place.with_name(f"{place.name}-fp32")
+        return _made(found, lambda new: _export(folder, new))
+
+    if precision == "int8":
+        found = _made(place.with_name(f"{place.name}-int8"), lambda new: _quantise(fp32(), new))
+    else:
+        found = fp32()
+    return Exported(_files(found), _read_config(found))
 
 
-def _made(folder: Path, make: Callable[[Path], None]) -> dict[Tower, Path]:
+def _files(folder: Path) -> dict[Tower, Path]:
+    return {tower: folder / f"{tower}.onnx" for tower in TOWERS}
+
+
+def _read_config(folder: Path) -> Any:
+    path = folder / _CONFIG
+    try:
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text, object_hook=lambda said: SimpleNamespace(**said))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} is damaged; remove the folder {folder.name}.") from error
+
+
+def _made(folder: Path, make: Callable[[Path], None]) -> Path:
     try:
         if not folder.is_dir():
             _forget_old(folder.parent)
@@ -83,7 +113,7 @@ def _made(folder: Path, make: Callable[[Path], None]) -> dict[Tower, Path]:
             f"The exported model cannot be written to {folder.parent}: "
             f"{error.strerror or error}; set CLIP_EXPORT_DIR to a folder that can be written."
         ) from error
-    return {tower: folder / f"{tower}.onnx" for tower in TOWERS}
+    return folder
 
 
 @contextmanager
@@ -115,10 +145,15 @@ def _forget_old(exports: Path) -> None:
         shutil.rmtree(one, ignore_errors=True)
 
 
-def _export(family: Family, model: PreTrainedModel, folder: Path) -> None:
-    """Write both towers, each checked against the model on inputs of other sizes."""
+def _export(source: Path, folder: Path) -> None:
+    """Write both towers of the model in `source`, each checked against it on inputs of other sizes,
+    and its configuration with all that config.json leaves to transformers."""
     import torch
 
+    family = families.of(source)
+    model = family.load_model(source)
+    said = model.config.to_json_string(use_diff=False)
+    (folder / _CONFIG).write_text(said, encoding="utf-8")
     size = family.image_size(model.config)
     pixels = [(np.random.default_rng(n).normal(size=(n, 3, size, size)),) for n in (2, 3)]
     for tower, features, (small, large) in (
@@ -184,14 +219,15 @@ def _check(path: Path, inputs: Arrays, expected: np.ndarray) -> None:
         )
 
 
-def _quantise(fp32: dict[Tower, Path], folder: Path) -> None:
+def _quantise(fp32: Path, folder: Path) -> None:
     """Weights of matrix products in int8, a scale for each column; convolutions stay as they are.
 
     The other factor is rounded at each call by its own range, so no example data are needed.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    for tower, path in fp32.items():
+    shutil.copyfile(fp32 / _CONFIG, folder / _CONFIG)
+    for tower, path in _files(fp32).items():
         with _in_silence():
             quantize_dynamic(
                 path,

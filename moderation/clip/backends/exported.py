@@ -1,4 +1,8 @@
-"""What the backends that run exported towers have in common."""
+"""What the backends that run exported towers have in common.
+
+Where the files are there, a model is ready without torch and transformers, whose imports alone take
+seconds and some 400 MB.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from moderation.clip import families
 from moderation.clip.backends import export
 from moderation.clip.backends.backend import Backend
 from moderation.clip.backends.device import is_out_of_memory
-from moderation.clip.configuration import AUTO, EXPORTS
+from moderation.clip.configuration import AUTO
 from moderation.clip.errors import ModelError
-from moderation.clip.pictures.preprocess import pixel_values
+from moderation.clip.pictures.preprocess import ImageTransform, pixel_array
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-    from moderation.clip.families import Family, Tower
+    from moderation.clip.families import Tower
 
 
 class ExportedTowers(Backend):
@@ -27,25 +30,35 @@ class ExportedTowers(Backend):
 
     def __init__(
         self,
-        family: Family,
-        model: PreTrainedModel,
-        *args: Any,
+        folder: Path,
+        transform: ImageTransform,
+        *,
         device: str,
         precision: str,
-        folder: Path | None = None,
-        exports: Path = EXPORTS,
+        exports: Path,
     ) -> None:
         if (device or AUTO).lower() not in (AUTO, "cpu"):
             raise ModelError(
                 f"The backend {self.name} runs on the processor; set CLIP_DEVICE to cpu, or "
                 "CLIP_BACKEND to torch."
             )
-        super().__init__(family, model, *args, device="cpu", precision=precision)
-        if folder is None:
-            raise ModelError(f"The backend {self.name} needs the folder that the model is of.")
-        self.files = export.towers(family, model, folder, exports=exports, precision=self.precision)
-        # From here on only its configuration is asked; the weights are in the files.
-        self.model = model.to("meta")
+        family, precision = families.of(folder), self.choose_precision(precision)
+        found = export.towers(folder, exports=exports, precision=precision)
+        self.files = found.files
+        super().__init__(
+            family,
+            transform,
+            config=found.config,
+            logit_scale=family.read_logit_scale(folder),
+            device="cpu",
+            precision=precision,
+        )
+
+    @classmethod
+    def of_folder(
+        cls, folder: Path, transform: ImageTransform, *, device: str, precision: str, exports: Path
+    ) -> ExportedTowers:
+        return cls(folder, transform, device=device, precision=precision, exports=exports)
 
     @abstractmethod
     def run(self, tower: Tower, inputs: export.Arrays) -> np.ndarray:
@@ -53,14 +66,13 @@ class ExportedTowers(Backend):
 
     def images(self, pictures: list[np.ndarray]) -> np.ndarray:
         def vectors(pictures: list[np.ndarray]) -> np.ndarray:
-            pixels = pixel_values(pictures, self.transform).numpy()
-            return self.run("image", (np.ascontiguousarray(pixels),))
+            return self.run("image", (pixel_array(pictures, self.transform),))
 
         return self._unit(vectors, pictures)
 
     def texts(self, rows: list[list[int]]) -> np.ndarray:
         def vectors(rows: list[list[int]]) -> np.ndarray:
-            return self.run("text", self.family.text_inputs(self.model.config, rows))
+            return self.run("text", self.family.text_inputs(self.config, rows))
 
         return self._unit(vectors, rows)
 

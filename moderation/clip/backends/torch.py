@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from moderation.clip import families
 from moderation.clip.backends.backend import Backend
+from moderation.clip.backends.cores import torch_threads
 from moderation.clip.backends.device import choose_precision, is_out_of_memory
 from moderation.clip.pictures.preprocess import pixel_values
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedModel
+
+    from moderation.clip.families import Family
+    from moderation.clip.pictures.preprocess import ImageTransform
 
 Item = TypeVar("Item")
 
@@ -20,13 +27,37 @@ Item = TypeVar("Item")
 class Torch(Backend, name="torch"):
     """The model itself, moved to the device."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    narrow = staticmethod(torch_threads)
+
+    def __init__(
+        self,
+        family: Family,
+        model: PreTrainedModel,
+        transform: ImageTransform,
+        *,
+        device: str,
+        precision: str,
+    ) -> None:
         import torch
 
-        super().__init__(*args, **options)
+        super().__init__(
+            family,
+            transform,
+            config=model.config,
+            logit_scale=family.logit_scale(model),  # before it loses digits to a precision
+            device=device,
+            precision=precision,
+        )
         dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
         self._dtype = dtypes[self.precision]
-        self.model = self.model.to(device=self.device, dtype=self._dtype).eval()
+        self.model = model.to(device=self.device, dtype=self._dtype).eval()
+
+    @classmethod
+    def of_folder(
+        cls, folder: Path, transform: ImageTransform, *, device: str, precision: str, exports: Path
+    ) -> Torch:
+        family = families.of(folder)
+        return cls(family, family.load_model(folder), transform, device=device, precision=precision)
 
     def choose_precision(self, wanted: str) -> str:
         return choose_precision(self.device, wanted)
@@ -43,7 +74,7 @@ class Torch(Backend, name="torch"):
         def features(rows: list[list[int]]) -> torch.Tensor:
             import torch
 
-            arrays = self.family.text_inputs(self.model.config, rows)
+            arrays = self.family.text_inputs(self.config, rows)
             inputs = [torch.from_numpy(array).to(self.device) for array in arrays]
             return self.family.text_features(self.model, *inputs)
 

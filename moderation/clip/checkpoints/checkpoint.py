@@ -37,6 +37,7 @@ __all__ = [
     "PINNED",
     "WEIGHTS_NAME",
     "ResolvedModel",
+    "checked",
     "files_sha256",
     "load_model",
     "load_tokenizer",
@@ -88,22 +89,22 @@ def resolve(
     """
     name = str(name_or_path)
     if name == BUNDLED:
-        return ResolvedModel(_checked(BUNDLED_FOLDER), BUNDLED)
+        return ResolvedModel(checked(BUNDLED_FOLDER), BUNDLED)
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return ResolvedModel(_checked(folder), name)
+        return ResolvedModel(checked(folder), name)
     if not hub.is_hub_name(name):
         raise ModelError(
             f"There is no model folder {name}; give an existing folder, a hub name such as "
             f"openai/clip-vit-base-patch32, or {BUNDLED}."
         )
     folder, commit = hub.fetch(name, revision=revision, local_only=local_only, progress=progress)
-    return ResolvedModel(_checked(folder), name, commit)
+    return ResolvedModel(checked(folder), name, commit)
 
 
 def logit_scale(folder: Path) -> float:
     """The factor of the cosines in a softmax, read without torch. Raises `ModelError`."""
-    return families.of(_checked(folder)).read_logit_scale(folder)
+    return families.of(checked(folder)).read_logit_scale(folder)
 
 
 def read_about(folder: Path) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def load_model(folder: Path, *, dtype: torch.dtype | None = None) -> PreTrainedM
 
     Nothing is asked of the network. Raises `ModelError` naming the file that is wrong.
     """
-    return families.of(_checked(folder)).load_model(folder, dtype=dtype)
+    return families.of(checked(folder)).load_model(folder, dtype=dtype)
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -154,8 +155,8 @@ def save_model(model: PreTrainedModel, folder: Path) -> None:
         model.save_pretrained(unfinished)
 
 
-def _checked(folder: Path) -> Path:
-    """The folder, if it has what a model needs."""
+def checked(folder: Path) -> Path:
+    """The folder, if it has what a model needs. Raises `ModelError`."""
     weight_files(folder)
     for name in ("config.json", "preprocessor_config.json"):
         if not (folder / name).is_file():

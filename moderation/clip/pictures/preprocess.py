@@ -126,14 +126,21 @@ class ImageTransform:
         return (edge, stretched) if width >= height else (stretched, edge)
 
 
-def pixel_values(arrays: Sequence[np.ndarray], transform: ImageTransform) -> torch.Tensor:
+def pixel_array(arrays: Sequence[np.ndarray], transform: ImageTransform) -> np.ndarray:
     """Stack uint8 [H, W, 3] pictures to float32 [n, 3, H, W], rescaled and normalised at once."""
+    mean = np.array(transform.mean, np.float32) / np.float32(transform.rescale)
+    std = np.array(transform.std, np.float32) / np.float32(transform.rescale)
+    batch = np.stack(arrays).transpose(0, 3, 1, 2).astype(np.float32, order="C")
+    batch -= mean[:, None, None]
+    batch /= std[:, None, None]
+    return batch
+
+
+def pixel_values(arrays: Sequence[np.ndarray], transform: ImageTransform) -> torch.Tensor:
+    """The same as a tensor."""
     import torch
 
-    batch = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float()
-    mean = torch.tensor(transform.mean).div(transform.rescale).view(1, -1, 1, 1)
-    std = torch.tensor(transform.std).div(transform.rescale).view(1, -1, 1, 1)
-    return batch.sub_(mean).div_(std)
+    return torch.from_numpy(pixel_array(arrays, transform))
 
 
 def _centre_crop(pixels: np.ndarray, crop: tuple[int, int]) -> np.ndarray:

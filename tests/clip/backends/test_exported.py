@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from moderation.clip.atomic import filled
 from moderation.clip.backends import export
@@ -96,6 +97,37 @@ def test_openvinos_bf16_is_near_and_has_a_name_of_its_own(tiny: Path, exports: P
     cosines = (rough.encode_images(PHOTOS) * exact.encode_images(PHOTOS)).sum(axis=1)
     assert cosines.min() > 0.99
     assert rough.arithmetic == "ov-bf16"
+
+
+@pytest.mark.slow
+def test_where_the_files_are_there_a_model_needs_neither_torch_nor_transformers(
+    folder: Path, exports: Path
+) -> None:
+    here = load(folder, exports)
+    script = """
+import sys
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from moderation.clip.encoder import Encoder
+
+folder, exports = map(Path, sys.argv[1:])
+encoder = Encoder.load(folder, backend="onnx", device="cpu", precision="fp32", exports=exports)
+encoder.encode_texts(["mug"] * 8 + ["a red mug"])
+vectors = encoder.encode_images([Image.new("RGB", (40, 30), "red")] * 9)
+heavy = {"torch", "transformers"} & set(sys.modules)
+assert not heavy, heavy
+print(encoder.logit_scale, encoder.dim, encoder.image_size, *vectors[0])
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(folder), str(exports)],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    scale, dim, size, *vector = map(float, ran.stdout.split())
+    red = Image.new("RGB", (40, 30), "red")
+    assert (scale, dim, size) == (here.logit_scale, here.dim, here.image_size)
+    np.testing.assert_allclose(vector, here.encode_images([red])[0], atol=1e-5)
 
 
 @pytest.mark.slow
