@@ -82,6 +82,11 @@ def pace() -> Pace:
     )
 
 
+def words_of_all() -> str:
+    """What brings all that passed into the queue too; nothing where all of it is there."""
+    return "" if settings.AUDIT_SHARE >= 1 else f" {_draw_more(1.0)}"
+
+
 def _by_lot(item: str = "") -> Q:
     """Drawn at random, no second opinion, and not opened by hand out of its turn."""
     drawn = Q(**{f"{item}in_audit": True, f"{item}second_of": None})

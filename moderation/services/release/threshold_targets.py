@@ -161,8 +161,11 @@ def _threshold(found: Evidence, target: Target) -> tuple[float, str]:
         )
     if isinstance(answer, thresholds.ChosenThreshold):
         return answer.threshold, answer.sentence
-    if target.kind == "recall" and isinstance(answer, thresholds.NotEnoughLabels):
-        raise ThresholdError(f"{answer.sentence} {pace.pace().words(answer.more)}")
+    if isinstance(answer, thresholds.NotEnoughLabels):
+        if answer.takes_all:
+            raise ThresholdError(f"{answer.sentence}{pace.words_of_all()}")
+        if target.kind == "recall":
+            raise ThresholdError(f"{answer.sentence} {pace.pace().words(answer.more)}")
     raise ThresholdError(answer.sentence)
 
 

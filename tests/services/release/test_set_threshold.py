@@ -264,6 +264,18 @@ def test_the_threshold_in_force_shows_the_very_figures_of_the_quality_page(
     assert threshold_targets.evidence(bundled).in_force is None
 
 
+def test_a_shop_of_ten_is_asked_to_judge_ten(bundled: ModelVersion, settings: Any) -> None:
+    settings.AUDIT_SHARE = 0.02
+    fill(bundled, count=10)
+    found = threshold_targets.evidence(bundled)
+
+    for target in (Target("precision", 0.9), Target("recall", 0.9)):
+        with pytest.raises(ThresholdError, match="judge them all") as error:
+            threshold_targets.propose(found, target)
+        assert "To draw more: set AUDIT_SHARE to 1, and run" in str(error.value)
+        assert max(map(int, re.findall(r"(\d+) more", str(error.value)))) <= 10
+
+
 # ── How long a recall target takes ────────────────────────────────────────────────────────────
 def test_a_recall_target_says_what_it_needs_in_numbers_of_this_shop(
     bundled: ModelVersion, anna: User, settings: Any
