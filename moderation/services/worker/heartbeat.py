@@ -129,7 +129,7 @@ def living() -> QuerySet[Heartbeat]:
 
 def of_other_releases() -> bool:
     """Whether workers of another release are alive: hosts are upgraded one after the other."""
-    told = living().values_list("about", flat=True)
+    told = (about or {} for about in living().values_list("about", flat=True))
     return any(about.get("version", __version__) != __version__ for about in told)
 
 

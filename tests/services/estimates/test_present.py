@@ -190,6 +190,27 @@ def test_what_no_draw_was_noted_of_is_marked_later(
     assert draws.mark_unmarked() == 0
 
 
+def test_what_was_drawn_before_is_marked_as_its_items_tell_and_not_by_todays_setting(
+    add: Add, settings: Any
+) -> None:
+    settings.AUDIT_SHARE = 0.02
+    former = add(400, flagged=False, lot=40, judged=40, wrong=8)
+    keys = [product.pk for product in former]
+    ReviewItem.objects.filter(product__in=keys).update(sampling_probability=0.1)
+    odd = ReviewItem.objects.filter(product__in=keys[:2])  # near a former model's threshold
+    odd.update(sampling_probability=0.4)
+    Product.objects.filter(pk__in=keys).update(audit_share=None)
+    add(400, flagged=False, lot=8, judged=8, share=0.02)
+
+    draws.mark_unmarked()
+
+    shares = Product.objects.filter(pk__in=keys).values_list("audit_share", flat=True)
+    assert set(shares.order_by()) == {0.1}
+    assert sorted((cell.size, cell.lot) for cell in cells()) == [(400, 8), (400, 40)]
+    prevalence = estimate(cells()).prevalence
+    assert isinstance(prevalence, Figure) and prevalence.value == pytest.approx(0.1, abs=0.01)
+
+
 def test_a_changed_threshold_changes_the_figures_and_not_what_is_known(
     add: Add, bundled: ModelVersion
 ) -> None:
