@@ -127,7 +127,7 @@ def report_on(judged: JudgedPairs, scores: Scores) -> dict[str, Any]:
     """What `assess` says; of the version in force, precision and recall as *Quality* shows them."""
     report = assess(judged, scores)
     if scores.in_force and "overall" in report:
-        quality = figures.overall().value
+        quality = figures.overall()
         # From the pairs alone: it would not go with those two.
         report["overall"].pop("f1", None)
         report["overall"] |= {

@@ -115,7 +115,7 @@ def _in_force(version: ModelVersion) -> CatalogueEstimate | None:
     holds = versions.is_current(version) and Thresholds(version).general == version.threshold
     if not holds or stale.count(version):
         return None
-    return figures.overall().value
+    return figures.overall()
 
 
 # ── Choosing ──────────────────────────────────────────────────────────────────────────────────

@@ -257,7 +257,7 @@ def test_the_threshold_in_force_shows_the_very_figures_of_the_quality_page(
     judge(fill(bundled), moderator=anna, audit_share=0.25)
     stale.refresh(bundled)
     found = threshold_targets.evidence(bundled)
-    now, overall = found.effect(bundled.threshold), figures.overall().value
+    now, overall = found.effect(bundled.threshold), figures.overall()
 
     assert (now.precision, now.recall) == (overall.precision, overall.recall)
     Category.objects.create(name="Toys", threshold=0.4)  # now the page has other products
