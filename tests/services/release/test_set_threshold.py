@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from moderation.clip.statistics.catalogue_estimate import AtLeast, Figure, Unknown
 from moderation.models import (
@@ -262,6 +263,44 @@ def test_the_threshold_in_force_shows_the_very_figures_of_the_quality_page(
     assert (now.precision, now.recall) == (overall.precision, overall.recall)
     Category.objects.create(name="Toys", threshold=0.4)  # now the page has other products
     assert threshold_targets.evidence(bundled).in_force is None
+
+
+def test_a_threshold_that_is_set_hides_no_figures_of_the_one_in_force(
+    bundled: ModelVersion, anna: User, lead_client: Client
+) -> None:
+    judge(fill(bundled), moderator=anna, audit_share=0.25)
+    stale.refresh(bundled)
+    old, overall = bundled.threshold, figures.overall()
+    proposal = threshold_targets.Proposal(Target("value", 0.35), 0.35, None, ["By hand."])
+    threshold_targets.set_thresholds(bundled, proposal)
+
+    found = threshold_targets.evidence(bundled)
+    assert found.still is not None
+    now = found.still.effect
+    assert (now.threshold, now.precision, now.recall) == (old, overall.precision, overall.recall)
+    why = f"400 products are still flagged as before, below {old:.3f}: that is in force"
+    assert found.still.why.startswith(why)
+    assert found.effect(0.35).flagged > now.flagged
+    page = " ".join(lead_client.get("/admin/thresholds/").content.decode().split())
+    assert "Review, in force" in page and "Review, set" in page and why in page
+
+    stale.refresh(bundled)
+    found = threshold_targets.evidence(bundled)
+    assert found.still is None and found.in_force is not None
+    assert found.effect(0.35).precision == figures.overall().precision
+
+
+def test_other_probabilities_leave_the_threshold_in_force(
+    bundled: ModelVersion, anna: User
+) -> None:
+    judge(fill(bundled), moderator=anna, audit_share=0.25)
+    ModelVersion.objects.filter(pk=bundled.pk).update(platt_a=-9.0)
+    bundled.refresh_from_db()
+
+    assert stale.count(bundled)
+    found = threshold_targets.evidence(bundled)
+    assert found.still is None
+    assert found.effect(bundled.threshold).recall == figures.overall().recall
 
 
 def test_a_shop_of_ten_is_asked_to_judge_ten(bundled: ModelVersion, settings: Any) -> None:
