@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from moderation.clip.statistics.catalogue_estimate import Figure, estimate
-from moderation.clip.statistics.cells import Cell
+from moderation.clip.statistics.cells import UNCLEAR, Cell
 from moderation.models import Decision, ModelVersion, Product, ReviewItem, Skip
 from moderation.services.estimates import figures, present
 from moderation.services.queue import draws
@@ -147,6 +147,29 @@ def test_the_scale_of_similarities_is_that_of_one_version(add: Add, bundled: Mod
     assert len(found.answers.said) == 6
     other = ModelVersion.objects.create(name="other", threshold=0.2)
     assert not len(present.of_version(other).listings.sizes)
+
+
+def test_who_says_that_a_further_photo_does_not_fit_says_that_the_main_one_does(
+    add: Add, anna: User
+) -> None:
+    passed = add(20, flagged=False, lot=10, judged=3)
+    # Asked about that photo alone, somebody has said nothing of the main one.
+    for item, stratum in zip(ReviewItem.objects.open(), ("audit", "photo"), strict=False):
+        item.state = ReviewItem.State.DECIDED
+        item.save()
+        Decision.objects.create(
+            item=item,
+            analysis=item.analysis,
+            moderator=anna,
+            verdict="confirm",
+            stratum=stratum,
+            photo=2,
+        )
+
+    (cell,) = cells()
+    assert (cell.size, cell.lot_judged, cell.lot_wrong, cell.unclear) == (len(passed), 4, 0, 1)
+    labels = present.each_judged()
+    assert (labels.reading.answers.said == UNCLEAR).sum() == 2
 
 
 # ── What is kept with a product ───────────────────────────────────────────────────────────────
