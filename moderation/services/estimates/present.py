@@ -79,7 +79,7 @@ def of_version(version: ModelVersion) -> Reading:
 
 
 @dataclass(frozen=True)
-class Judged:
+class WithKeys:
     """A reading, and of each of its n answers on which product it is and in which decision."""
 
     reading: Reading
@@ -87,7 +87,7 @@ class Judged:
     decisions: np.ndarray  # [n] keys; 0 where nobody could tell
 
 
-def each_judged() -> Judged:
+def each_judged() -> WithKeys:
     """The whole catalogue with its answers one by one, as far as they are labels of a pair.
 
     Scores as in `by_week`. What follows from the word on a further photo is no label: unclear here.
@@ -103,7 +103,7 @@ def each_judged() -> Judged:
     there, sample, said = asked[None]
     draws = _numbered(there)
     said = [row for row in said if _draw(row) in draws]
-    return Judged(
+    return WithKeys(
         _reading(there, sample, said, draws=draws, step=_own_step),
         products=np.array([row["of"] for row in said], dtype=int),
         decisions=np.array([row.get("decision", 0) for row in said], dtype=int),

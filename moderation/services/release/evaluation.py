@@ -12,7 +12,7 @@ import numpy as np
 from moderation.clip import scoring
 from moderation.clip.errors import ImageError
 from moderation.clip.statistics.assess import JudgedPairs, Scores, assess, told
-from moderation.clip.statistics.standing import Design
+from moderation.clip.statistics.design import Design
 from moderation.models import Category, Evaluation, ModelVersion, Product, key_of
 
 from ..encoding import embeddings

@@ -22,7 +22,7 @@ from moderation.models import (
     VersionEvent,
 )
 from moderation.services.estimates import figures, pace
-from moderation.services.estimates.pace import Pace
+from moderation.services.estimates.pace import ByLot
 from moderation.services.registry import registering, versions
 from moderation.services.release import calibrate, judged, threshold_targets
 from moderation.services.release.threshold_targets import Target, ThresholdError
@@ -336,22 +336,22 @@ def test_a_recall_target_says_what_it_needs_in_numbers_of_this_shop(
 @pytest.mark.parametrize(
     ("found", "more", "share", "sentence"),
     [
-        (Pace(12, 0, 1200), 36, 0.02, "12 a week are judged by lot at your AUDIT_SHARE of 2%: "
+        (ByLot(12, 0, 1200), 36, 0.02, "12 a week are judged by lot at your AUDIT_SHARE of 2%: "
          "some 3 weeks; at 10%: less than a week. To draw more: set AUDIT_SHARE to 0.1, and run "
          "python manage.py reanalyze --all."),
-        (Pace(12, 0, 120), 36, 0.02, "12 a week are judged by lot at your AUDIT_SHARE of 2%: "
+        (ByLot(12, 0, 120), 36, 0.02, "12 a week are judged by lot at your AUDIT_SHARE of 2%: "
          "some 3 weeks. To draw more"),  # people do not decide more than that
-        (Pace(12, 50, 120), 36, 0.02, "some 3 weeks. 50 that were drawn wait in the queue, which "
+        (ByLot(12, 50, 120), 36, 0.02, "some 3 weeks. 50 that were drawn wait in the queue, which "
          "gives 10% of its turns to them (QUEUE_AUDIT_SHARE)."),
-        (Pace(0, 0, 0), 36, 0.02, "How long that takes is unknown: none was judged by lot in the "
+        (ByLot(0, 0, 0), 36, 0.02, "How long that takes is unknown: none was judged by lot in the "
          "last 4 weeks. To draw more: set AUDIT_SHARE to 0.1"),
-        (Pace(0, 0, 0), 36, 0.0, "The setting AUDIT_SHARE is 0"),
-        (Pace(1, 0, 0), 2, 0.2, "1 a week is judged by lot at your AUDIT_SHARE of 20%: some 2 "
+        (ByLot(0, 0, 0), 36, 0.0, "The setting AUDIT_SHARE is 0"),
+        (ByLot(1, 0, 0), 2, 0.2, "1 a week is judged by lot at your AUDIT_SHARE of 20%: some 2 "
          "weeks. To draw more: set AUDIT_SHARE to 0.4"),
     ],
 )  # fmt: skip
 def test_the_pace_says_how_long_and_what_makes_it_sooner(
-    settings: Any, found: Pace, more: int, share: float, sentence: str
+    settings: Any, found: ByLot, more: int, share: float, sentence: str
 ) -> None:
     settings.AUDIT_SHARE, settings.QUEUE_AUDIT_SHARE = share, 0.1
 
