@@ -55,7 +55,11 @@ def by_week() -> dict[date, Reading]:
 def of_version(version: ModelVersion) -> Reading:
     """Products that this version scored and that have no threshold of their own.
 
-    Scores are similarities, as of products without category.
+    Scores are similarities, as of products without category. Pairs that the version has learned
+    from are not left out, as an evaluation does it: here they are products of the catalogue, which
+    are flagged as they are, and what was judged of them is counted. Those that were judged by lot
+    speak for others as well, and a version scores what it knows better: where many of the sample
+    were learned from, precision and recall are told too well by as much.
     """
     calibration = version.calibrated
     offsets = calibration if calibration and calibration.offsets else None

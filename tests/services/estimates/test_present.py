@@ -22,14 +22,6 @@ pytestmark = pytest.mark.django_db
 Add = Callable[..., list[Product]]
 
 
-@pytest.fixture
-def add(bundled: ModelVersion, anna: User) -> Add:
-    def added(count: int, **about: Any) -> list[Product]:
-        return sampled_shop.add(count, version=bundled, by=anna, **about)
-
-    return added
-
-
 def cells() -> list[Cell]:
     return figures.cells(present.whole(present.by_week().values()))
 

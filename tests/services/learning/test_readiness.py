@@ -6,25 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from moderation.models import ModelVersion, ReviewItem
 from moderation.services.learning import readiness
 from moderation.services.release import calibrate
-from tests.support import sampled_shop
 
 pytestmark = pytest.mark.django_db
 
 Add = Callable[..., Any]
-
-
-@pytest.fixture
-def add(bundled: ModelVersion, anna: User) -> Add:
-    def added(count: int, **about: Any) -> None:
-        sampled_shop.add(count, version=bundled, by=anna, **about)
-
-    return added
 
 
 def said() -> str:

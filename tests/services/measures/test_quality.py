@@ -13,23 +13,12 @@ from moderation.clip.statistics.catalogue_estimate import AtLeast, Figure, Unkno
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
 from moderation.services.estimates import figures
 from moderation.services.measures import drifting, quality
-from tests.support import sampled_shop
 from tests.support.factories import MakeUser
 
 pytestmark = pytest.mark.django_db
 
 Make = Callable[..., Any]
 PAGE = "/admin/quality/"
-
-
-@pytest.fixture
-def add(bundled: ModelVersion, anna: User) -> Make:
-    """Adds products that were drawn alike, some judged: `sampled_shop.add`."""
-
-    def added(count: int, **about: Any) -> list[Product]:
-        return sampled_shop.add(count, version=bundled, by=anna, **about)
-
-    return added
 
 
 @pytest.fixture
