@@ -25,8 +25,8 @@ from moderation.clip.statistics.assess import JudgedPairs, Scores, assess, told
 from moderation.clip.statistics.bootstrap import Resampling, interval
 from moderation.clip.statistics.catalogue_estimate import estimate
 from moderation.clip.statistics.cells import Answers, Listings, parts_of
+from moderation.clip.statistics.design import design_of
 from moderation.clip.statistics.metrics import Flags, RankedPairs
-from moderation.clip.statistics.standing import design_of
 
 from .machine import machine
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from moderation.clip.explanation import explain, explain_finding
-from moderation.clip.explanation.explain_category import standing
+from moderation.clip.explanation.explain_category import place_of
 from moderation.clip.explanation.explain_words import canonical_colour, terms
 from moderation.clip.explanation.margins import Margins
 from moderation.clip.prompts import DEFAULT_CATEGORIES, category_vectors
@@ -213,7 +213,7 @@ def own_categories(
             continue
         others = sorted(set(model_margins.CATEGORY_OF.values()) - {name})
         for which, own in (("true", name), ("other", str(random.choice(others)))):
-            found = standing(
+            found = place_of(
                 pair.listing.image,
                 vectors,
                 own=place[own],

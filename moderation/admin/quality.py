@@ -18,7 +18,6 @@ from moderation.clip.statistics.catalogue_estimate import (
     Figure,
     Unknown,
 )
-from moderation.services.estimates import figures
 from moderation.services.estimates.words import words
 from moderation.services.measures import drifting, quality
 
@@ -37,12 +36,11 @@ def urls(site: AdminSite) -> list[URLPattern]:
     may_look = permission_required("moderation.view_evaluation", raise_exception=True)
 
     def page(request: HttpRequest) -> HttpResponse:
-        found, overall = quality.quality(), figures.overall()
+        found = quality.quality()
         context = {
             "title": "Quality",
             "found": found,
-            "overall": overall,
-            "shares": _shares(found, overall.value),
+            "shares": _shares(found),
             "rows": [_row(week) for week in reversed(found.weeks)],
             "kappa": _kappa(found.agreement.kappa),
             "recent": drifting.RECENT_WEEKS,
@@ -70,8 +68,8 @@ class _Share:
     has_line: bool
 
 
-def _shares(found: quality.Quality, overall: CatalogueEstimate) -> list[_Share]:
-    drawn = []
+def _shares(found: quality.Quality) -> list[_Share]:
+    drawn, overall = [], found.overall
     for what, name, explanation in _CHARTS:
         weeks = [(week.start, getattr(week.estimate, what)) for week in found.weeks]
         present: Answer = getattr(overall, what)
@@ -81,7 +79,7 @@ def _shares(found: quality.Quality, overall: CatalogueEstimate) -> list[_Share]:
                 explanation=explanation,
                 words="" if isinstance(present, Unknown) else words(present),
                 why=present.why if isinstance(present, Unknown) else "",
-                counted=_counted(what, found.counts),
+                counted=_counted(what, overall),
                 chart=chart(name, explanation, weeks, from_zero_to_one=what != "prevalence"),
                 has_line=any(isinstance(answer, Figure) for _, answer in weeks),
             )
@@ -89,7 +87,7 @@ def _shares(found: quality.Quality, overall: CatalogueEstimate) -> list[_Share]:
     return drawn
 
 
-def _counted(what: str, counts: quality.Counts) -> str:
+def _counted(what: str, counts: CatalogueEstimate) -> str:
     if what == "precision":
         if not counts.flagged:
             return ""

@@ -22,17 +22,21 @@ def effects(found: Evidence, proposal: Proposal | None) -> dict[str, Any]:
 def _rows(found: Evidence, proposal: Proposal | None) -> list[dict[str, Any]]:
     """The lines of the table: what holds, and what is proposed, each with its effect."""
     version = found.version
-    lines = [("Review, now", version.threshold), ("Clear mismatch, now", version.clear_threshold)]
+    name = "Review, set" if found.still else "Review, now"
+    lines = [(name, version.threshold), ("Clear mismatch, now", version.clear_threshold)]
     if proposal:
         lines += [
             ("Review, proposed", proposal.threshold),
             ("Clear mismatch, proposed", proposal.clear_threshold),
         ]
-    return [
+    rows = [
         {"name": name, "effect": found.effect(value), "is_new": name.endswith("proposed")}
         for name, value in lines
         if value is not None
     ]
+    if found.still:
+        rows.insert(0, {"name": "Review, in force", "effect": found.still.effect, "is_new": False})
+    return rows
 
 
 def _thresholds(found: Evidence, proposal: Proposal | None) -> tuple[float, float | None]:

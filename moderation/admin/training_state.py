@@ -74,14 +74,16 @@ def _outcome(run: TrainingRun) -> str:
 def start(request: HttpRequest) -> dict[str, Any]:
     """What the buttons need to know: who may press them, and what is under way."""
     try:
-        active = versions.current().name
+        version = versions.current()
     except ModelError:
-        active = ""
+        version = None
     may_train, live = request.user.has_perm(TRAIN), TrainingRun.objects.filter(live=True).first()
     return {
         "may_train": may_train,
         "may_promote": request.user.has_perm(PROMOTE),
         "live_run": live,
-        "active_name": active,
+        "active_name": version.name if version else "",
+        "active_pk": version.pk if version else None,
+        "may_calibrate": request.user.has_perm("moderation.set_threshold"),
         "readiness": readiness.readiness() if may_train and not live else None,
     }

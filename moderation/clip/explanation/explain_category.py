@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Standing:
+class Place:
     """Rank (1 is best) of so many categories, and the lead of the best one, in logits.
 
     Which category it is instead is not said: the best one was the true one in half of the cases.
@@ -19,8 +19,8 @@ class Standing:
     lead: float
 
 
-def standing(image: np.ndarray, vectors: np.ndarray, *, own: int, logit_scale: float) -> Standing:
+def place_of(image: np.ndarray, vectors: np.ndarray, *, own: int, logit_scale: float) -> Place:
     """Where row `own` of the categories' unit vectors [c, d] stands for an image vector [d]."""
     logits = logit_scale * (vectors @ image)
     rank = 1 + int((logits > logits[own]).sum())
-    return Standing(rank, len(logits), float(logits.max() - logits[own]))
+    return Place(rank, len(logits), float(logits.max() - logits[own]))

@@ -15,7 +15,7 @@ import numpy as np
 from moderation.clip.prompts import category_vectors
 
 from .explain import EncodedListing, EncodeTexts, Explainer
-from .explain_category import standing
+from .explain_category import place_of
 from .margins import KindMargins, Margins, from_which
 
 # Of what reaches a margin, the share that must be right: said to a moderator's face, a guess beside
@@ -86,7 +86,7 @@ def _categories(known: KnownListings, vectors: np.ndarray, *, logit_scale: float
     place = {noun: row for row, noun in enumerate(known.kinds)}
     own = np.array([place[noun] for noun in known.nouns])
     leads = [
-        standing(image, vectors, own=int(row), logit_scale=logit_scale).lead
+        place_of(image, vectors, own=int(row), logit_scale=logit_scale).lead
         for rows in (own, own[known.others])
         for image, row in zip(known.images, rows, strict=True)
     ]

@@ -15,9 +15,9 @@ import numpy as np
 
 from .bootstrap import Resampling
 from .catalogue_estimate import TOLD_FROM, WIDEST, Answer, AtLeast, Figure, Unknown
+from .design import Design
 from .design_bootstrap import COPIES, Redrawing
 from .metrics import Flags, Probabilities, RankedPairs, precision_recall
-from .standing import Design
 from .weights import effective_size
 
 RECALLS = (0.8, 0.9)

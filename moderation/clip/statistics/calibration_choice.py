@@ -161,16 +161,38 @@ def _best(sample: _Sample, candidates: Sequence[_Shape]) -> tuple[_Shape, str, d
     return best, why, means
 
 
+def left_out(
+    similarities: ArrayLike,
+    labels: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    categories: Sequence[str] | None = None,
+) -> np.ndarray:
+    """P(mismatch) [n] of each label by Platt's curve fitted to the others, as `fit_calibration`.
+
+    With fewer than `FOLDS` labels of a class it may raise ValueError.
+    """
+    found = np.asarray(similarities, dtype=np.float64)
+    sample = _sample(found, np.asarray(labels).astype(bool), weights, categories, None)
+    return _left_out(sample, PLATT)
+
+
 def _left_out_loss(sample: _Sample, shape: _Shape) -> np.ndarray:
-    """Log loss [n] of each label under the fit to the folds it is not in; the same every time."""
+    """Log loss [n] of each label under the fit to the folds it is not in."""
+    p = _left_out(sample, shape)
+    return np.asarray(-np.log(np.maximum(np.where(sample.matches, 1 - p, p), 1e-12)))
+
+
+def _left_out(sample: _Sample, shape: _Shape) -> np.ndarray:
+    """P(mismatch) [n] of each label under the fit to the folds it is not in; always the same."""
     random = np.random.default_rng(0)
     fold = np.zeros(len(sample), dtype=int)
     for part in (sample.matches, ~sample.matches):  # every fold has its share of both kinds
         fold[part] = random.permutation(int(part.sum())) % FOLDS
-    loss = np.zeros(len(sample))
+    p = np.zeros(len(sample))
     for number in range(FOLDS):
         found = _fit(sample.take(fold != number), shape)
         for index in np.flatnonzero(fold == number):
-            p = found.p_mismatch(float(sample.similarities[index]), sample.categories[index])
-            loss[index] = -np.log(max(1 - p if sample.matches[index] else p, 1e-12))
-    return loss
+            at, category = float(sample.similarities[index]), sample.categories[index]
+            p[index] = found.p_mismatch(at, category)
+    return p

@@ -71,6 +71,9 @@ class CatalogueEstimate:
     flagged: int  # products
     judged: int  # of these
     wrong: int  # of these again
+    passed: int
+    passed_by_lot: int  # of these, those that were judged by lot
+    unclear: int  # of the random sample: asked, and nobody could tell
 
 
 Answer: TypeAlias = Figure | AtLeast | Unknown
@@ -100,6 +103,9 @@ def estimate(cells: Sequence[Cell], *, level: float = LEVEL) -> CatalogueEstimat
         flagged=_size(flagged),
         judged=sum(cell.judged for cell in flagged),
         wrong=sum(cell.wrong for cell in flagged),
+        passed=_size(passed),
+        passed_by_lot=sum(cell.lot_judged for cell in passed),
+        unclear=sum(cell.unclear for cell in cells),
     )
 
 

@@ -1,6 +1,6 @@
 """How far a figure would move with another sample: pairs are drawn again as they were drawn.
 
-The catalogue is divided into cells (`standing.Design`), and of each some pairs were drawn by lot,
+The catalogue is divided into cells (`design.Design`), and of each some pairs were drawn by lot,
 whatever was found to be true of them. So each cell is drawn again by itself, matches and mismatches
 together: every group of pairs gets a random share of the products that the pairs of the cell stand
 for (Rubin 1981; Rao and Wu 1988 for samples by strata), the more alike the more of the cell was
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .standing import Design
+from .design import Design
 
 TIMES = 1000
 _CELLS = 4_000_000  # of one block of draws: 32 MB in float64

@@ -35,8 +35,14 @@ def by_precision(
     Others are tested from strict to lax until one fails (Learn then Test, Angelopoulos et al.
     2021). With probability `confidence` the precision in the catalogue is at least the target;
     `of_new`: that of products still to come, so what was counted is a sample too.
+
+    So few labels as would show nothing in a sample flag nothing, unless there are no more to have:
+    where the catalogue is smaller, or was judged as a whole.
     """
-    least = _least(target=target, confidence=confidence)
+    needed = _least(target=target, confidence=confidence)
+    told, products = int((answers.said != UNCLEAR).sum()), int(listings.sizes.sum())
+    is_small = 0 < products < needed or 0 < products == told
+    least = 1 if is_small and not of_new else needed
     looks = [
         _Look(listings, answers, step, of_new)
         for step in candidates(listings.scores, listings.sizes)
@@ -59,6 +65,8 @@ def by_precision(
             f"({percent(confidence)} sure).",
         )
     wanted = f"a precision of {percent(target)} with {percent(confidence)} confidence"
+    if least < needed and told < products:
+        return _judge_all(wanted, needed, products=products, left=products - told)
     return _refusal(looks, least, target=target, wanted=wanted, level=level)
 
 
@@ -141,15 +149,28 @@ def _least(*, target: float, confidence: float) -> int:
 
 
 # ── Why none was shown ────────────────────────────────────────────────────────────────────────
+def _judge_all(wanted: str, needed: int, *, products: int, left: int) -> NotEnoughLabels:
+    """Of a catalogue that holds fewer products than a sample would take."""
+    return NotEnoughLabels(
+        f"Not enough labels: {wanted} takes a sample of at least {needed:,}, and this shop has "
+        f"{products:,} product{'' if products == 1 else 's'}: judge them all ({left:,} more), and "
+        "the figures are exact.",
+        left,
+        takes_all=True,
+    )
+
+
 def _refusal(
     looks: Sequence[_Look], least: int, *, target: float, wanted: str, level: float
 ) -> NotEnoughLabels | OutOfReach:
     """Too few labels, and how many would do, or too many errors."""
     most = max((look.judged for look in looks), default=0)
     if most < least:
+        there = max((look.size for look in looks), default=0)
         return NotEnoughLabels(
             f"Not enough labels: {wanted} needs at least {least:,} judged products with low "
-            f"scores, there {_are(most)}; judge {least - most:,} more.",
+            f"scores, there {_are(most)}; judge {least - most:,} more."
+            f"{_to_come(least, of=there)}",
             least - most,
         )
     rows = [look for look in looks if look.judged >= least]
@@ -160,7 +181,8 @@ def _refusal(
         return NotEnoughLabels(
             f"Not enough labels: {wanted} needs about {look.judged + more:,} judged products below "
             f"{look.step * STEP:.3f}, if errors stay as rare as now. There {_are(look.judged)}, "
-            f"{percent(look.wrong / look.judged)} of them mismatches; judge {more:,} more.",
+            f"{percent(look.wrong / look.judged)} of them mismatches; judge {more:,} more."
+            f"{_to_come(look.judged + more, of=look.size)}",
             more,
         )
     best = max(rows, key=lambda one: one.wrong / one.judged)
@@ -177,6 +199,14 @@ def _more(look: _Look, *, target: float, level: float) -> int:
         share = look.wrong / look.judged
         return labels_for(target, share=share, level=level, above=look.judged) - look.judged
     return max(look.size - look.judged, 1)
+
+
+def _to_come(needed: int, *, of: int) -> str:
+    """Where there are fewer products than labels are needed: that others must come in first."""
+    if needed <= of:
+        return ""
+    score = f"{of:,} product{' scores' if of == 1 else 's score'}"
+    return f" Only {score} so now: {needed - of:,} more would have to come in."
 
 
 def _are(count: int) -> str:

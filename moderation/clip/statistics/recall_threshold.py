@@ -157,15 +157,38 @@ def _refusal(
     there = now.by_lot
     plans = looks[:: -max(len(looks) // _PLANS, 1)]
     times = [found for look in plans if (found := look.times())]
-    if not times and there >= _TOLD_FROM:
+    is_census = not any(cell.unjudged for cell in now.cells)
+    if is_census or (not times and there >= _TOLD_FROM):
         return OutOfReach(
             f"By the labels so far no threshold that flags less than "
             f"{percent(target / _BETTER_THAN_BLIND)} of the catalogue has {wanted}. Choose a lower "
             "recall, let more of what passed be judged, or train the model."
         )
     needed = max(math.ceil(min(times, default=1) * there), _TOLD_FROM, there + 1)
+    if needed > now.size:
+        return _judge_all(now, wanted, needed)
     return NotEnoughLabels(
         f"Not enough labels: {wanted} needs about {needed:,} judged by lot among what passed, "
         f"there {'is' if there == 1 else 'are'} {there:,}.",
         needed - there,
+    )
+
+
+def _judge_all(now: _Look, wanted: str, needed: int) -> NotEnoughLabels:
+    """Where fewer products pass than would have to be judged of them."""
+    left = sum(cell.unjudged for cell in now.passed)
+    if not left:
+        left = sum(cell.unjudged for cell in now.cells)
+        return NotEnoughLabels(
+            f"Not enough labels: all that passes is judged, and of what is flagged {left:,} "
+            f"{'is' if left == 1 else 'are'} not; judge them too, and {wanted} is counted.",
+            left,
+            takes_all=True,
+        )
+    return NotEnoughLabels(
+        f"Not enough labels: {wanted} takes a sample of about {needed:,} of what passes, and "
+        f"{now.size:,} product{' passes' if now.size == 1 else 's pass'}: judge them all "
+        f"({left:,} more), and what was missed is known.",
+        left,
+        takes_all=True,
     )

@@ -31,10 +31,14 @@ class ChosenThreshold:
 
 @dataclass(frozen=True)
 class NotEnoughLabels:
-    """The labels cannot warrant the target; about `more` could."""
+    """The labels cannot warrant the target; about `more` could.
+
+    `takes_all`: there are fewer products than a sample takes, so what is left has to be judged.
+    """
 
     sentence: str
     more: int
+    takes_all: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from moderation.management.arguments import positive, seed
 from moderation.management.training_end import STOPPED, check_improved
 from moderation.management.training_progress import training_bar
 from moderation.models import TrainingRun
-from moderation.services.learning import training
+from moderation.services.learning import readiness, training
 
 
 class Command(BaseCommand):
@@ -54,6 +54,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as stopped:
             raise CommandError(STOPPED, returncode=130) from stopped
+        known = readiness.readiness()
+        if run.version is None and known.calibration:
+            self.stdout.write(known.sentences[-1])
+            if known.offers_calibration:
+                self.stdout.write("python manage.py calibrate does that.")
         check_improved(run)
 
     def confirm(self) -> None:

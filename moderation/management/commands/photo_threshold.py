@@ -13,7 +13,7 @@ from moderation.management.progress import progress_bar
 from moderation.models import ModelVersion
 from moderation.services.registry import versions
 from moderation.services.release import photo_threshold
-from moderation.services.release.photo_threshold import Judged, Look
+from moderation.services.release.photo_threshold import Look, PhotosJudged
 
 SHARES = (0.001, 0.005, 0.01, 0.02, 0.05)
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         )
         self.stdout.write("The worker brings the scores up to date.")
 
-    def show(self, version: ModelVersion, found: Look, said: Judged) -> None:
+    def show(self, version: ModelVersion, found: Look, said: PhotosJudged) -> None:
         present = version.photo_threshold
         is_set = "off" if present is None else f"{present:g}"
         self.stdout.write(f"Model: {version.name}. Threshold for further photos: {is_set}.")
@@ -74,7 +74,7 @@ def _value(text: str) -> float | str:
     return "off" if text.strip().lower() == "off" else cosine(text)
 
 
-def _judged(said: Judged) -> str:
+def _judged(said: PhotosJudged) -> str:
     count = said.right + said.wrong
     if not count:
         return "None of them was judged yet, so how many are false alarms is not known."

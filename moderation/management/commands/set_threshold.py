@@ -90,7 +90,10 @@ class Command(BaseCommand):
             self.stdout.write(f"As it was at {timezone.localtime(found.cached_since):%H:%M}.")
         for sentence in proposal.sentences:
             self.stdout.write(sentence)
-        self.line("Now", found.effect(found.version.threshold))
+        if found.still:
+            self.stdout.write(found.still.why)
+            self.line("In force", found.still.effect)
+        self.line("Set" if found.still else "Now", found.effect(found.version.threshold))
         self.line("Then", found.effect(proposal.threshold))
         if proposal.clear_threshold is not None:
             self.line("Clear mismatches", found.effect(proposal.clear_threshold))

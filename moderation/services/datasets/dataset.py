@@ -112,13 +112,13 @@ def _write(
     decisions = chosen(filters)
     total = decisions.count()
     labels = folder / file_name(format)
-    standing = weights.of_labels()
+    stand_for = weights.of_labels()
     manifest = Manifest(
         filters,
         labels.name,
         with_images,
-        products=standing.products,
-        without_weights=standing.why_not,
+        products=stand_for.products,
+        without_weights=stand_for.why_not,
     )
     with ExitStack() as files:
         writers = [files.enter_context(FORMATS[format](labels, COLUMNS))]
@@ -129,7 +129,7 @@ def _write(
         rows = many_photos.beside(found, partial(_asked_for, manifest), ask=ask)
         files.enter_context(closing(rows))
         for done, (decision, photo) in enumerate(rows, 1):
-            row = _label(decision, manifest, standing, folder=folder, photo=photo)
+            row = _label(decision, manifest, stand_for, folder=folder, photo=photo)
             if row:
                 for write in writers:
                     write(row)
@@ -159,7 +159,7 @@ def _copy(decision: Mapping[str, Any]) -> str:
 def _label(
     decision: Mapping[str, Any],
     manifest: Manifest,
-    standing: Weights,
+    stand_for: Weights,
     *,
     folder: Path,
     photo: Callable[[], Any],
@@ -183,7 +183,7 @@ def _label(
         "decision_id": decision["pk"],
         "stratum": decision["stratum"] or ReviewItem.Stratum.FLAGGED,  # older than the audit
         "in_audit": int(decision["in_audit"]),
-        "analysis_weight": round(standing.of(decision["pk"]), 6),
+        "analysis_weight": round(stand_for.of(decision["pk"]), 6),
         "moderator": f"m{decision['moderator_id']}",
         "decided_at": utc_text(decision["created_at"]),
     }

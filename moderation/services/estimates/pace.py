@@ -19,7 +19,7 @@ _AT_LEAST, _TIMES = 0.1, 2.0
 
 
 @dataclass(frozen=True)
-class Pace:
+class ByLot:
     """Of products that passed: judged by lot in a week, drawn and waiting; all decisions a week."""
 
     a_week: float
@@ -68,18 +68,23 @@ class Pace:
         )
 
 
-def pace() -> Pace:
+def pace() -> ByLot:
     """By the last four weeks, or since the first decision while that is less; a week at least."""
     now = timezone.now()
     labels = Decision.objects.labels().order_by()
     first = labels.aggregate(first=Min("created_at"))["first"] or now
     weeks = min(max(now - first, WEEK), SINCE) / WEEK
     recent = labels.filter(created_at__gte=now - SINCE)
-    return Pace(
+    return ByLot(
         a_week=recent.filter(_by_lot("item__"), _passed("analysis__product__")).count() / weeks,
         waiting=ReviewItem.objects.open().filter(_by_lot(), _passed("product__")).count(),
         decisions=recent.count() / weeks,
     )
+
+
+def words_of_all() -> str:
+    """What brings all that passed into the queue too; nothing where all of it is there."""
+    return "" if settings.AUDIT_SHARE >= 1 else f" {_draw_more(1.0)}"
 
 
 def _by_lot(item: str = "") -> Q:

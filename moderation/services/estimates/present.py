@@ -26,6 +26,7 @@ from moderation.models.querysets import DecisionQuerySet
 from ..rules import thresholds
 
 _DRAW = ("audit_share", "former_audit_share", "gold_share")
+_FITS = Decision.Verdict.DISMISS
 _FLAGGED, _AUDIT = ReviewItem.Stratum.FLAGGED, ReviewItem.Stratum.AUDIT
 
 Row = Mapping[str, Any]
@@ -54,7 +55,11 @@ def by_week() -> dict[date, Reading]:
 def of_version(version: ModelVersion) -> Reading:
     """Products that this version scored and that have no threshold of their own.
 
-    Scores are similarities, as of products without category.
+    Scores are similarities, as of products without category. Pairs that the version has learned
+    from are not left out, as an evaluation does it: here they are products of the catalogue, which
+    are flagged as they are, and what was judged of them is counted. Those that were judged by lot
+    speak for others as well, and a version scores what it knows better: where many of the sample
+    were learned from, precision and recall are told too well by as much.
     """
     calibration = version.calibrated
     offsets = calibration if calibration and calibration.offsets else None
@@ -78,7 +83,7 @@ def of_version(version: ModelVersion) -> Reading:
 
 
 @dataclass(frozen=True)
-class Judged:
+class WithKeys:
     """A reading, and of each of its n answers on which product it is and in which decision."""
 
     reading: Reading
@@ -86,8 +91,11 @@ class Judged:
     decisions: np.ndarray  # [n] keys; 0 where nobody could tell
 
 
-def each_judged() -> Judged:
-    """The whole catalogue with its answers one by one. Scores as in `by_week`."""
+def each_judged() -> WithKeys:
+    """The whole catalogue with its answers one by one, as far as they are labels of a pair.
+
+    Scores as in `by_week`. What follows from the word on a further photo is no label: unclear here.
+    """
 
     def columns(product: str) -> dict[str, Combinable]:
         found: dict[str, Combinable] = {"step": _distance(product)}
@@ -95,10 +103,11 @@ def each_judged() -> Judged:
             found["of"] = F(product.removesuffix("__"))
         return found | ({"decision": F("pk")} if product.startswith("analysis") else {})
 
-    there, sample, said = _asked(lambda product: Q(), columns=columns, key=lambda row: None)[None]
+    asked = _asked(lambda product: Q(), columns=columns, key=lambda row: None, labels=True)
+    there, sample, said = asked[None]
     draws = _numbered(there)
     said = [row for row in said if _draw(row) in draws]
-    return Judged(
+    return WithKeys(
         _reading(there, sample, said, draws=draws, step=_own_step),
         products=np.array([row["of"] for row in said], dtype=int),
         decisions=np.array([row.get("decision", 0) for row in said], dtype=int),
@@ -143,14 +152,15 @@ def _asked(
     *,
     columns: Callable[[str], dict[str, Combinable]],
     key: Callable[[Row], Any],
+    labels: bool = False,
 ) -> dict[Any, tuple[list[Row], list[Row], list[Row]]]:
     """The rows of what is there, what is in the sample, and what was said, by key."""
     rows: dict[Any, tuple[list[Row], list[Row], list[Row]]] = defaultdict(lambda: ([], [], []))
     asked = (
         (_scored(), ""),
         (_sample(), "product__"),
-        (_said(), "analysis__product__"),
-        (_unclear(), "product__"),
+        (_said(labels=labels), "analysis__product__"),
+        (_unclear(labels=labels), "product__"),
     )
     for number, (found, product) in enumerate(asked):
         grouped = _grouped(found.filter(chosen(product)), product, columns(product))
@@ -203,14 +213,23 @@ def _is_drawn(item: str = "") -> Q:
     return Q(**{f"{item}in_audit": True}) & strata & ~by_hand
 
 
-def _newest() -> DecisionQuerySet:
-    """The newest verdict of people on each product, whether or not it says something."""
+# Who was asked of a listing and says that a further photo does not fit has seen the main one first.
+_OTHER_PHOTO = Q(
+    photo__isnull=False, verdict=Decision.Verdict.CONFIRM, stratum__in=[_FLAGGED, _AUDIT]
+)
+
+
+def _newest(*, labels: bool) -> DecisionQuerySet:
+    """The newest verdict of people on each product, whether or not it says something.
+
+    Of its main photo; without `labels`, also by what was said of a further one instead.
+    """
     standing = (
         Decision.objects.standing()
         .exclude(mode=Decision.Mode.AUTOMATIC)
         .of_present_products()
         .filter(
-            photo=None,
+            Q(photo=None) if labels else Q(photo=None) | _OTHER_PHOTO,
             analysis__content_hash=F("analysis__product__content_hash"),
             analysis__product__analysis__is_mismatch__isnull=False,
             analysis__product__analysis__similarity__isnull=False,
@@ -221,22 +240,26 @@ def _newest() -> DecisionQuerySet:
     return Decision.objects.filter(pk__in=keys.values("newest"))
 
 
-def _said() -> QuerySet[Any]:
+def _said(*, labels: bool) -> QuerySet[Any]:
     """The newest verdict on each product, where it tells; as exports take it."""
     # Not by a subquery for each row: without statistics SQLite takes the wrong index for that.
     in_sample = When(analysis__product__in=_sample().values("product"), then=Value(True))
     return (
-        _newest()
+        _newest(labels=labels)
         .telling()
-        .annotate(said=F("verdict"), by_lot=Case(in_sample, default=Value(False)))
+        .annotate(
+            said=Case(When(photo=None, then=F("verdict")), default=Value(_FITS)),
+            by_lot=Case(in_sample, default=Value(False)),
+        )
     )
 
 
-def _unclear() -> QuerySet[Any]:
+def _unclear(*, labels: bool) -> QuerySet[Any]:
     """Of the sample: somebody was asked and nobody could tell."""
     passed_on = Exists(Skip.objects.filter(item=OuterRef("pk")))
     asked = Q(state=ReviewItem.State.DECIDED) | passed_on
-    return _sample().filter(asked).exclude(product__in=_said().values("analysis__product"))
+    said = _said(labels=labels).values("analysis__product")
+    return _sample().filter(asked).exclude(product__in=said)
 
 
 # ── As arrays ─────────────────────────────────────────────────────────────────────────────────

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moderation.clip.statistics import standing
+from moderation.clip.statistics import design as designs
 from moderation.clip.statistics.cells import parts_of
-from moderation.clip.statistics.standing import Design
+from moderation.clip.statistics.design import Design
 
 from . import present
 from .figures import AT_THEIR_THRESHOLDS
@@ -50,9 +50,9 @@ def of_labels() -> Weights:
     listings, answers = judged.reading.listings, judged.reading.answers
     parts = parts_of(listings, answers, threshold=AT_THEIR_THRESHOLDS)
     products = int(listings.sizes.sum())
-    if why := standing.why_not(parts):
+    if why := designs.why_not(parts):
         return Weights({}, products, why)
-    weights = standing.design_of(parts, answers).weights
+    weights = designs.design_of(parts, answers).weights
     rows = np.flatnonzero(weights)
     by_decision = {int(judged.decisions[row]): float(weights[row]) for row in rows}
     return Weights(by_decision, products)
@@ -62,7 +62,7 @@ def by_lot() -> Lots:
     """What was judged by lot, however much else was judged of its cell."""
     judged = present.each_judged()
     listings, answers = judged.reading.listings, judged.reading.answers
-    design = standing.design_of(
+    design = designs.design_of(
         parts_of(listings, answers, threshold=AT_THEIR_THRESHOLDS), answers, only_by_lot=True
     )
     rows = np.flatnonzero(design.cells >= 0)

@@ -9,11 +9,14 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from moderation.clip.errors import ModelError
 from moderation.clip.statistics.gate import FEWEST_TO_PROMOTE
 from moderation.models import Decision, ReviewItem
 
 from ..queries import cache
-from ..release import judged_pairs
+from ..registry import versions
+from ..release import calibrate, judged_pairs
+from ..release.calibrate import HeldBack
 from . import training_labels
 from .training_labels import Labels
 
@@ -35,6 +38,12 @@ class Readiness:
     waiting: int  # of the random sample
     a_week: float  # more of `wrong`, at the pace of the last weeks
     needed: int = FEWEST_TO_PROMOTE
+    calibration: HeldBack | None = None  # where too few were judged to learn from
+
+    @property
+    def offers_calibration(self) -> bool:
+        """Whether a calibration is proven to gain where a training is out of reach."""
+        return self.calibration is not None and self.calibration.passed
 
     @property
     def is_ready(self) -> bool:
@@ -47,7 +56,8 @@ class Readiness:
         labels = self.labels
         said = f"{_listings(labels.mismatches, 'wrong')} and {labels.matches:,} right judged"
         if not labels.enough:
-            return [f"{said}; {labels.needed} of each are needed to learn from."]
+            needed = f"{said}; {labels.needed} of each are needed to learn from."
+            return [needed, *self._calibration_words()]
         if self.is_ready:
             return [
                 f"{said}, {self.wrong} and {self.right} of them by lot or by two people alike. A "
@@ -58,6 +68,17 @@ class Readiness:
             f"{said}, {self.wrong} and {self.right} of them by lot or by two people alike. A new "
             f"version is put to work once {self.needed} of each have judged it.",
             self._how_long(),
+        ]
+
+    def _calibration_words(self) -> list[str]:
+        found = self.calibration
+        if found is None:
+            return []
+        if not found.passed:
+            return ["A calibration of P(mismatch) with these decisions is not proven to gain yet."]
+        return [
+            "A calibration with these decisions lowers the error of P(mismatch) (Brier score) from "
+            f"{found.before:.3f} to {found.after:.3f} on held-back ones."
         ]
 
     def _how_long(self) -> str:
@@ -91,13 +112,22 @@ def _find() -> Readiness:
         .filter(item__in_audit=True, item__second_of=None, verdict=Decision.Verdict.CONFIRM)
         .filter(created_at__gte=timezone.now() - PACE_OF)
     )
+    labels = training_labels.counts()
     return Readiness(
-        labels=training_labels.counts(),
+        labels=labels,
         wrong=wrong,
         right=right,
         waiting=ReviewItem.objects.open().filter(in_audit=True).count(),
         a_week=lately.count() / (PACE_OF / timedelta(weeks=1)),
+        calibration=None if labels.enough else _calibration(),
     )
+
+
+def _calibration() -> HeldBack | None:
+    try:
+        return calibrate.held_back(versions.current())
+    except ModelError:
+        return None  # no model is active
 
 
 def _listings(count: int, kind: str) -> str:

@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from django.db.models import Count, Q
 
 from moderation.clip.finetune.refusals import MIN_OF_EACH
-from moderation.models import Decision, Product
+from moderation.models import Decision
 
 from ..datasets import dataset_rows
 from ..datasets.dataset import EVERYTHING
-from ..queries import cache
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Verdicts of people that stand, by what they say, and the products that it offers."""
+    """Verdicts of people that stand, by what they say."""
 
     matches: int
     mismatches: int
-    products: int
     needed: int = MIN_OF_EACH
 
     @property
@@ -45,4 +43,4 @@ def counts() -> Labels:
             mismatches=Count("pk", filter=Q(verdict=verdict.CONFIRM)),
         )
     )
-    return Labels(**found, products=cache.value("products", [], Product.objects.present().count))
+    return Labels(**found)

@@ -17,7 +17,7 @@ from . import quality, unread_texts
 def prepare_figures() -> None:
     """Refresh what was found some minutes ago; what is found quickly costs no more than that."""
     draws.mark_unmarked()
-    figures.prepare_overall()
+    figures.prepare_catalogue()
     quality.prepare_quality()
     try:
         version = versions.current()
@@ -31,6 +31,6 @@ def prepare_figures() -> None:
 
 def _adopt_prevalence(version: ModelVersion) -> None:
     """Let probabilities be told for the share of wrong listings that the audit finds."""
-    found = figures.overall().value.prevalence
+    found = figures.overall().prevalence
     if isinstance(found, Figure):
         prior.adopt(version, prevalence=found.value, low=found.low, high=found.high)

@@ -7,7 +7,6 @@ weeks can be compared whatever changed since, threshold, shares of the sample or
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -18,7 +17,6 @@ from django.utils import timezone
 
 from moderation.clip.statistics import agreement
 from moderation.clip.statistics.catalogue_estimate import CatalogueEstimate, Figure, estimate
-from moderation.clip.statistics.cells import Cell
 from moderation.models import Decision, ReviewItem
 
 from ..estimates import figures, present
@@ -28,7 +26,7 @@ from .drifting import Watch
 
 CONFIRM, DISMISS = Decision.Verdict.CONFIRM, Decision.Verdict.DISMISS
 
-WEEKS = 26
+WEEKS = figures.WEEKS
 
 
 @dataclass(frozen=True)
@@ -52,58 +50,47 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Of the whole catalogue: how much there is, and how much of it people judged."""
-
-    flagged: int
-    judged: int  # of the flagged
-    wrong: int  # of these
-    passed: int
-    passed_judged: int
-    passed_by_lot: int
-    unclear: int  # of the random sample: asked, and nobody could tell
-
-
-@dataclass(frozen=True)
 class Quality:
-    """All that the page shows but the figures of the whole catalogue (`estimates.figures`)."""
+    """All that the page shows. `overall` is what every other page says of the catalogue too."""
 
+    overall: CatalogueEstimate
     weeks: list[Week]
-    counts: Counts
     waiting: int  # of the random sample
     agreement: Agreement
     watch: Watch
     cached_since: datetime | None = None  # None: as it is now
 
 
-def quality(*, weeks: int = WEEKS) -> Quality:
+def quality() -> Quality:
     """The figures of the last weeks, the present one included; of many as they were a while ago."""
     monday = _monday()
-    known = cache.entry("quality", _depends_on(monday, weeks), lambda: _find(monday, weeks))
-    return replace(known.value, cached_since=known.cached_since)
+    known = cache.entry("quality", _depends_on(monday), lambda: _find(monday))
+    return replace(known.value, cached_since=known.value.cached_since or known.cached_since)
 
 
-def prepare_quality(*, weeks: int = WEEKS) -> None:
-    """In the worker: so that no page waits for the figures."""
+def prepare_quality() -> None:
+    """In the worker, after the catalogue: so that no page waits for the figures."""
     monday = _monday()
-    cache.prepare("quality", _depends_on(monday, weeks), lambda: _find(monday, weeks))
+    cache.prepare("quality", _depends_on(monday), lambda: _find(monday))
 
 
-def _depends_on(monday: datetime, weeks: int) -> Any:
-    return [monday.isoformat(), weeks]
+def _depends_on(monday: datetime) -> Any:
+    return [monday.isoformat()]
 
 
-def _find(monday: datetime, weeks: int) -> Quality:
-    readings = present.by_week()
-    since = monday - timedelta(weeks=weeks - 1)
-    starts = [(since + timedelta(weeks=number)).date() for number in range(weeks)]
-    first = next((n for n, start in enumerate(starts) if start in readings), weeks)
+def _find(monday: datetime) -> Quality:
+    known = figures.catalogue()
+    readings = known.value.weeks
+    since = monday - timedelta(weeks=WEEKS - 1)
+    starts = [(since + timedelta(weeks=number)).date() for number in range(WEEKS)]
+    first = next((n for n, start in enumerate(starts) if start in readings), WEEKS)
     return Quality(
+        overall=known.value.overall,
         weeks=[_week(start, readings.get(start, present.NOTHING)) for start in starts[first:]],
-        counts=_counts(figures.cells(present.whole(readings.values()))),
         waiting=ReviewItem.objects.open().filter(in_audit=True).count(),
         agreement=_agreement(since),
         watch=drifting.watch(readings, monday=monday.date()),
+        cached_since=known.cached_since,
     )
 
 
@@ -119,20 +106,6 @@ def _week(start: date, reading: present.Reading) -> Week:
         products=sum(cell.size for cell in cells),
         judged=sum(cell.judged for cell in cells),
         estimate=estimate(cells),
-    )
-
-
-def _counts(cells: Sequence[Cell]) -> Counts:
-    flagged = [cell for cell in cells if cell.flagged]
-    passed = [cell for cell in cells if not cell.flagged]
-    return Counts(
-        flagged=sum(cell.size for cell in flagged),
-        judged=sum(cell.judged for cell in flagged),
-        wrong=sum(cell.wrong for cell in flagged),
-        passed=sum(cell.size for cell in passed),
-        passed_judged=sum(cell.judged for cell in passed),
-        passed_by_lot=sum(cell.lot_judged for cell in passed),
-        unclear=sum(cell.unclear for cell in cells),
     )
 
 

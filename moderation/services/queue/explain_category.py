@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from moderation.clip.explanation.explain_category import Standing, standing
+from moderation.clip.explanation.explain_category import Place, place_of
 from moderation.clip.explanation.margins import Margins
 from moderation.models import Analysis, Category
 
@@ -25,19 +25,19 @@ class OwnCategories:
 
     def lead(self, row: Analysis, image: np.ndarray) -> float | None:
         """By how many logits another category leads; None without an active category."""
-        found = self._standing(row, image)
+        found = self._place(row, image)
         return found.lead if found else None
 
     def denied(self, row: Analysis, image: np.ndarray, *, margins: Margins) -> dict[str, Any]:
         """What is stored where the category may be said not to fit, else nothing."""
-        found, category = self._standing(row, image), row.product.category
+        found, category = self._place(row, image), row.product.category
         if found is None or category is None or not margins.category.denies(found.lead):
             return {}
         return {"category": {"name": category.name, "rank": found.rank, "of": found.of}}
 
-    def _standing(self, row: Analysis, image: np.ndarray) -> Standing | None:
+    def _place(self, row: Analysis, image: np.ndarray) -> Place | None:
         category = row.product.category
         own = self._rows.get(category.pk) if category else None
         if own is None:
             return None
-        return standing(image, self._vectors, own=own, logit_scale=self._scale)
+        return place_of(image, self._vectors, own=own, logit_scale=self._scale)

@@ -15,9 +15,11 @@ from django.utils.crypto import salted_hmac
 from moderation.models import Decision, ReviewItem, Skip
 from moderation.models.querysets import ReviewItemQuerySet
 
+from ..queries import others
 from ..rules import mixture
 from ..rules.mixture import Arm
 from .desk import Desk
+from .second_person import RESOLVE
 
 Pick = ReviewItem.Pick
 
@@ -40,7 +42,11 @@ def candidates(arm: Arm, *, moderator: User, desk: Desk) -> list[tuple[int, Pick
     """Free items of an arm for this moderator, best first, each with how it is picked."""
     free = desk.of(ReviewItem.objects.unclaimed())
     if desk.escalated:
-        return _escalated(free.not_judged_by(moderator).not_escalated_by(moderator), moderator)
+        free = free.not_judged_by(moderator)
+        # The other leads whom this one asked may have left: nobody else could decide it then.
+        if others.is_another(RESOLVE, than=moderator):
+            free = free.not_escalated_by(moderator)
+        return _escalated(free, moderator)
     free = free.not_skipped_by(moderator)
     if arm is Arm.AUDIT:
         return _random_sample(free.not_judged_by(moderator))

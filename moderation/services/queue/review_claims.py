@@ -23,7 +23,7 @@ from . import queue_order, second_person
 from .desk import WHOLE_QUEUE, Desk
 
 Pick = ReviewItem.Pick
-RESOLVE = "moderation.resolve_escalation"
+RESOLVE = second_person.RESOLVE
 
 # What was only fetched ahead comes back sooner; a page sends a heartbeat each minute.
 _SOFT_SECONDS = 90
@@ -151,12 +151,11 @@ def refusal(item: ReviewItem, *, moderator: User) -> str:
         )
     if item.escalated_at is None:
         return ""
-    if item.escalated_by_id == moderator.pk:
-        if others.is_another(RESOLVE, than=moderator):
-            return "You asked a lead about this item; somebody else decides it."
-        return "You asked a lead about this item, and there is no other lead now to decide it."
+    is_another = others.is_another(RESOLVE, than=moderator)
+    if item.escalated_by_id == moderator.pk and is_another:
+        return "You asked a lead about this item; somebody else decides it."
     if not moderator.has_perm(RESOLVE):
-        if others.is_another(RESOLVE, than=moderator):
+        if is_another:
             return "This item was escalated: it waits for a lead."
         return "This item was escalated: it waits for a lead, and there is none now."
     return ""

@@ -9,6 +9,7 @@ from django.conf import settings
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
 
+from . import version_log
 from .registering import register
 
 Source, Status = ModelVersion.Source, ModelVersion.Status
@@ -25,20 +26,31 @@ class Replaced(ModelError):
     """Work for a version that was active when it began, and is no longer."""
 
 
-def check_not_replaced(version: ModelVersion) -> None:
-    """Hold the active version until the transaction ends; nothing is asked of other versions.
+class Changed(ModelError):
+    """The thresholds or the calibration are others by now than those that work began with."""
 
-    So what is written for it is all there before another one is activated, or not at all. Raises
-    `Replaced` where `version` was active when it was read, and is no longer.
+
+def check_as_it_was(version: ModelVersion) -> None:
+    """Hold a version until the transaction ends, as it was when it was read.
+
+    So what is written for it is all there before another one is activated, or it says otherwise of
+    a pair, or not at all. Raises `Replaced` where it was active and is no longer, `Changed` where
+    its thresholds or its calibration are others.
     """
-    if version.status != Status.ACTIVE:
-        return
-    locked = ModelVersion.objects.select_for_update(no_key=True)
-    if not locked.filter(pk=version.pk, status=Status.ACTIVE):
+    locked = ModelVersion.objects.select_for_update(no_key=True).filter(pk=version.pk)
+    now = locked.values("status", *version_log.VERDICT_FIELDS).first()
+    if version.status == Status.ACTIVE and (now is None or now["status"] != Status.ACTIVE):
         raise Replaced(
             f"“{version.name}” is no longer the active version; what was not scored by it yet is "
             "left to the one that is."
         )
+    if now and any(now[name] != getattr(version, name) for name in version_log.VERDICT_FIELDS):
+        raise Changed(f"The thresholds or the calibration of “{version.name}” have changed.")
+
+
+def reread(version: ModelVersion) -> None:
+    """Take over thresholds and calibration as they are now; whether it was active stays as read."""
+    version.refresh_from_db(fields=version_log.VERDICT_FIELDS)
 
 
 def current() -> ModelVersion:

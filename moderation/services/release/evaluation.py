@@ -12,7 +12,7 @@ import numpy as np
 from moderation.clip import scoring
 from moderation.clip.errors import ImageError
 from moderation.clip.statistics.assess import JudgedPairs, Scores, assess, told
-from moderation.clip.statistics.standing import Design
+from moderation.clip.statistics.design import Design
 from moderation.models import Category, Evaluation, ModelVersion, Product, key_of
 
 from ..encoding import embeddings
@@ -127,7 +127,7 @@ def report_on(judged: JudgedPairs, scores: Scores) -> dict[str, Any]:
     """What `assess` says; of the version in force, precision and recall as *Quality* shows them."""
     report = assess(judged, scores)
     if scores.in_force and "overall" in report:
-        quality = figures.overall().value
+        quality = figures.overall()
         # From the pairs alone: it would not go with those two.
         report["overall"].pop("f1", None)
         report["overall"] |= {

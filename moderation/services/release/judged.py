@@ -20,7 +20,7 @@ NEWEST = 20_000
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredLabel:
     """One judged product under one version. `weight` is 1 / (probability of being chosen)."""
 
     similarity: float
@@ -30,7 +30,7 @@ class Judged:
     category: str
 
 
-def judged(version: ModelVersion) -> list[Judged]:
+def judged(version: ModelVersion) -> list[ScoredLabel]:
     """The newest standing label of each content that this version has scored, newest first.
 
     Excluded: verdicts by a band's automatic action; those taken over from a similar item, which
@@ -72,7 +72,7 @@ def judged(version: ModelVersion) -> list[Judged]:
     return list(_rows(chosen, seen, category=f"{product}__category__name"))
 
 
-def _rows(decisions: Any, seen: Names, *, category: str) -> Iterator[Judged]:
+def _rows(decisions: Any, seen: Names, *, category: str) -> Iterator[ScoredLabel]:
     fields = ("score", "verdict", "sampling_probability", category)
     pair = ("analysis__product__external_id", "analysis__image_sha256", "analysis__text")
     newest = decisions.order_by("-pk").values_list(*fields, *pair)[:NEWEST]
@@ -80,7 +80,7 @@ def _rows(decisions: Any, seen: Names, *, category: str) -> Iterator[Judged]:
         for score, verdict, probability, name, product, sha256, text in rows:
             if seen.hold(sha256, text) or not (seen.is_whole or sampling.drawn_for_gold(product)):
                 continue
-            yield Judged(
+            yield ScoredLabel(
                 similarity=score,
                 is_match=Decision.Verdict(verdict).is_match,
                 weight=1 / min(max(probability, 1e-6), 1.0),

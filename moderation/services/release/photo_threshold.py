@@ -45,7 +45,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Judged:
+class PhotosJudged:
     """What people said of listings that a further photo brought into the queue."""
 
     right: int
@@ -83,11 +83,11 @@ def _similarities(version: ModelVersion, products: Sequence[int]) -> list[list[f
     ]
 
 
-def judged() -> Judged:
+def judged() -> PhotosJudged:
     """By people, as it stands."""
     said = Decision.objects.standing().by_people().telling().filter(stratum=sampling.PHOTO)
     right = said.filter(verdict=Decision.Verdict.CONFIRM).count()
-    return Judged(right=right, wrong=said.count() - right)
+    return PhotosJudged(right=right, wrong=said.count() - right)
 
 
 def set_to(version: ModelVersion, threshold: float | None, *, by: User | None = None) -> None:

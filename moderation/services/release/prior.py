@@ -4,6 +4,12 @@ The shipped curve, and those of trainings from a CSV, presume a share. In a shop
 wrong they promise moderators too much. Once the audit tells the share, the odds are moved by it
 (`Calibration.shift`). A curve that was fitted to the shop's own decisions knows the share already,
 and is left alone. Moving keeps the order of the queue, the thresholds and who is drawn.
+
+While the catalogue follows, which takes minutes for a million products, former and new
+probabilities stand side by side. What is scored meanwhile takes the new ones
+(`results.take_calibration_of_now`), and a re-scoring that is under way begins again
+(`versions.check_as_it_was`). A worker of another release may not know of the share at all, and
+would put the former probabilities back: as long as one lives, nothing is adopted.
 """
 
 from __future__ import annotations
@@ -16,6 +22,7 @@ from moderation.models import ModelVersion, VersionEvent
 from ..registry import versions
 from ..registry.version_log import PREVALENCE
 from ..scoring import stale
+from ..worker import heartbeat
 
 
 def adopt(version: ModelVersion, *, prevalence: float, low: float, high: float) -> bool:
@@ -25,6 +32,8 @@ def adopt(version: ModelVersion, *, prevalence: float, low: float, high: float) 
     True where it was adopted; then it is logged, and where this version answers, the worker brings
     the catalogue up to date in the background.
     """
+    if heartbeat.of_other_releases():
+        return False
     with transaction.atomic():
         locked = ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
         calibration = locked.calibrated

@@ -48,16 +48,18 @@ class Effect:
         return f"{words(self.recall)}{', known' if known else ''}"
 
 
-def effect(
-    reading: Reading, threshold: float, *, in_force: CatalogueEstimate | None = None
-) -> Effect:
-    """Of the catalogue as it is read. `in_force`: what every page says of the present one."""
-    listings, answers = reading.listings, reading.answers
-    found = in_force or estimate(cells_of(listings, answers, threshold=on_grid(threshold)))
+def effect(reading: Reading, threshold: float) -> Effect:
+    """Of the catalogue as it is read, as if this threshold flagged it."""
+    cells = cells_of(reading.listings, reading.answers, threshold=on_grid(threshold))
+    return effect_of(estimate(cells), threshold)
+
+
+def effect_of(found: CatalogueEstimate, threshold: float) -> Effect:
+    """Of a catalogue that this threshold flags."""
     return Effect(
         threshold=threshold,
         flagged=found.flagged,
-        share=found.flagged / max(int(listings.sizes.sum()), 1),
+        share=found.flagged / max(found.flagged + found.passed, 1),
         judged=found.judged,
         wrong=found.wrong,
         precision=found.precision,

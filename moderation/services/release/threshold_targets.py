@@ -30,7 +30,7 @@ from ..registry import versions
 from ..rules.thresholds import Thresholds, own_depends_on
 from ..scoring import stale
 from .known_scores import known_scores
-from .threshold_effect import Effect, effect
+from .threshold_effect import Effect, effect, effect_of
 
 CLEAR_CONFIDENCE = 0.9
 
@@ -67,6 +67,23 @@ class Proposal:
 
 
 @dataclass(frozen=True)
+class InForce:
+    """By which threshold the catalogue is flagged now, and what all pages say of it.
+
+    `why`: where that is not the version's, a sentence that says so.
+    """
+
+    threshold: float
+    overall: CatalogueEstimate
+    why: str = ""
+
+    @property
+    def effect(self) -> Effect:
+        """What it does."""
+        return effect_of(self.overall, self.threshold)
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What is known of a version's scores: the catalogue's, and what people said of it."""
 
@@ -75,7 +92,7 @@ class Evidence:
     reading: Reading
     arrivals: float  # products a day
     cached_since: datetime | None  # None: as they are now
-    in_force: CatalogueEstimate | None  # where this threshold is what flags the catalogue
+    in_force: InForce | None  # None: unknown, or of another version
     has_own: bool  # some products have a threshold of their own, and are not among these
 
     @property
@@ -91,8 +108,15 @@ class Evidence:
 
     def effect(self, threshold: float) -> Effect:
         """What this threshold would do to the catalogue; of the one in force, what it does."""
-        is_it = on_grid(threshold) == on_grid(self.version.threshold)
-        return effect(self.reading, threshold, in_force=self.in_force if is_it else None)
+        now = self.in_force
+        if now and not now.why and on_grid(threshold) == on_grid(now.threshold):
+            return effect_of(now.overall, threshold)
+        return effect(self.reading, threshold)
+
+    @property
+    def still(self) -> InForce | None:
+        """What flags the catalogue, where it is another threshold than the version's."""
+        return self.in_force if self.in_force and self.in_force.why else None
 
 
 def evidence(version: ModelVersion) -> Evidence:
@@ -110,12 +134,20 @@ def evidence(version: ModelVersion) -> Evidence:
     )
 
 
-def _in_force(version: ModelVersion) -> CatalogueEstimate | None:
-    """What all pages say of the catalogue, where it is this version's threshold that flags it."""
-    holds = versions.is_current(version) and Thresholds(version).general == version.threshold
-    if not holds or stale.count(version):
+def _in_force(version: ModelVersion) -> InForce | None:
+    if not versions.is_current(version):
         return None
-    return figures.overall().value
+    threshold, why = Thresholds(version).general, ""
+    if otherwise := stale.flagged_otherwise(version):
+        threshold, products = otherwise[0][0], sum(count for _, count in otherwise)
+        are, most = "is" if products == 1 else "are", "most of them " if otherwise[1:] else ""
+        why = (
+            f"{products:,} product{'' if products == 1 else 's'} {are} still flagged as before, "
+            f"{most}below {threshold:.3f}: that is in force until they are scored anew."
+        )
+    elif threshold != version.threshold:
+        why = f"CLIP_SIMILARITY_THRESHOLD takes precedence: {threshold:.3f} is in force."
+    return InForce(threshold, figures.overall(), why)
 
 
 # ── Choosing ──────────────────────────────────────────────────────────────────────────────────
@@ -161,8 +193,11 @@ def _threshold(found: Evidence, target: Target) -> tuple[float, str]:
         )
     if isinstance(answer, thresholds.ChosenThreshold):
         return answer.threshold, answer.sentence
-    if target.kind == "recall" and isinstance(answer, thresholds.NotEnoughLabels):
-        raise ThresholdError(f"{answer.sentence} {pace.pace().words(answer.more)}")
+    if isinstance(answer, thresholds.NotEnoughLabels):
+        if answer.takes_all:
+            raise ThresholdError(f"{answer.sentence}{pace.words_of_all()}")
+        if target.kind == "recall":
+            raise ThresholdError(f"{answer.sentence} {pace.pace().words(answer.more)}")
     raise ThresholdError(answer.sentence)
 
 

@@ -190,6 +190,7 @@ def _write_back(batch: Sequence[Analysis], *, token: uuid.UUID | None) -> None:
             .values_list("pk", flat=True)
         )
         answered = [row for row in batch if row.pk in standing]
+        results.take_calibration_of_now(answered)
         for row in answered:
             row.claim_token = row.lease_expires_at = None
         Analysis.objects.bulk_update(answered, results.RESULT_FIELDS)

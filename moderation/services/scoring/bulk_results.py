@@ -72,12 +72,15 @@ class NewAnalysis(NamedTuple):
 def write(
     answers: Sequence[NewAnalysis], *, version: ModelVersion, threshold_override: float | None
 ) -> None:
-    """Append the analyses, all or none, and let products and queue follow. Raises `Replaced`."""
+    """Append the analyses, all or none, and let products and queue follow.
+
+    Raises `Replaced` and `Changed`.
+    """
     if not answers:
         return
     ids = [answer.product_id for answer in answers]
     with transaction.atomic():
-        versions.check_not_replaced(version)
+        versions.check_as_it_was(version)
         # In one order, as every writer of answers does, so that none wait in a ring.
         list(
             Product.objects.select_for_update(no_key=True)

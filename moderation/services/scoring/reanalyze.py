@@ -114,9 +114,19 @@ def look(job: Job, *, progress: Progress | None = None) -> ReanalysisTally:
 def run(job: Job, *, progress: Progress | None = None) -> ReanalysisTally:
     """Answer what is known and request the rest, chunk by chunk, each in short transactions.
 
-    Raises `Replaced` where another version is activated meanwhile, or a rollback takes this one
-    back: its scores must not come in after that.
+    Where thresholds or calibration change meanwhile it begins again, with those that hold: else it
+    would put the former ones back where somebody else has judged anew already. Raises `Replaced`
+    where another version is activated meanwhile, or a rollback takes this one back: its scores must
+    not come in after that.
     """
+    while True:
+        try:
+            return _run(job, progress)
+        except versions.Changed:
+            versions.reread(job.version)
+
+
+def _run(job: Job, progress: Progress | None) -> ReanalysisTally:
     tally, judge = ReanalysisTally(), Rescorer(job.version)
     for cases in _chunks(job, progress):
         plan = _plan(job, cases, judge, tally)
@@ -125,7 +135,7 @@ def run(job: Job, *, progress: Progress | None = None) -> ReanalysisTally:
             asked = among("pk", plan.ask[start : start + ASK_AT_ONCE])
             products = Product.objects.filter(asked).order_by("pk")
             with transaction.atomic():
-                versions.check_not_replaced(job.version)
+                versions.check_as_it_was(job.version)
                 analyze.request(products, version=job.version, threshold=job.threshold)
         if job.is_about_thresholds and plan.waiting:
             # Nobody has claimed these, so they can still take the threshold wanted now.

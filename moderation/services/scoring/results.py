@@ -8,7 +8,7 @@ from django.db.models import F, OuterRef, Q, Subquery
 
 from moderation.clip import scoring
 from moderation.clip.texts.prepare import PREPARATION
-from moderation.models import Analysis, Product
+from moderation.models import Analysis, ModelVersion, Product
 
 from ..queue import draws, review_queue
 from ..rules.thresholds import Thresholds, traits
@@ -46,6 +46,25 @@ def apply_score(row: Analysis, score: float, *, limits: Thresholds | None = None
     row.is_mismatch = scoring.judge(score, threshold=threshold).is_mismatch
     row.unreadable = ""
     row.status, row.error = Analysis.Status.DONE, ""
+
+
+def take_calibration_of_now(rows: Sequence[Analysis]) -> None:
+    """Tell P(mismatch) of a batch by the calibration of this moment, just before it is saved.
+
+    It may have changed while the photos were encoded. Who changed it then lets the finished
+    analyses follow, and would not come back for those of this batch.
+    """
+    if not rows:
+        return
+    read = rows[0].model_version
+    now = ModelVersion.objects.get(pk=read.pk)
+    curves = [(one.platt_a, one.platt_b, one.calibration) for one in (read, now)]
+    if curves[0] == curves[1]:
+        return
+    for row in rows:
+        if row.similarity is not None:
+            category = row.product.category
+            row.p_mismatch = now.p_mismatch(row.similarity, category.name if category else None)
 
 
 def apply_unreadable(row: Analysis, code: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Abs
 from django_q.tasks import async_task
 
@@ -54,8 +54,30 @@ def counted(version: ModelVersion) -> cache.Entry[int]:
 
 
 def prepare_stale(version: ModelVersion, *, at_once: bool = False) -> None:
-    """In the worker: so that no page waits for the count."""
+    """In the worker: so that no page waits for the counts."""
     cache.prepare("stale", *_question(version), at_once=at_once)
+    cache.prepare("flagged-otherwise", *_other_thresholds(version), at_once=at_once)
+
+
+def flagged_otherwise(version: ModelVersion) -> list[tuple[float, int]]:
+    """By which other thresholds than those that hold, or by which scores of another version,
+    present products are flagged: threshold and products, most first. Empty where all is applied."""
+    return cache.value("flagged-otherwise", *_other_thresholds(version))
+
+
+def _other_thresholds(version: ModelVersion) -> tuple[Any, Callable[[], list[tuple[float, int]]]]:
+    limits = Thresholds(version)
+
+    def find() -> list[tuple[float, int]]:
+        scored = Product.objects.present().filter(
+            analysis__content_hash=F("content_hash"), analysis__threshold_used__isnull=False
+        )
+        moved = scored.order_by().annotate(moved=Abs(F("analysis__threshold_used") - limits.sql()))
+        otherwise = moved.filter(~Q(analysis__model_version=version) | Q(moved__gt=0))
+        groups = otherwise.values_list("analysis__threshold_used").annotate(count=Count("pk"))
+        return list(groups.order_by("-count", "analysis__threshold_used"))
+
+    return [version.pk, limits.depends_on], find
 
 
 def _question(version: ModelVersion) -> tuple[Any, Callable[[], int]]:

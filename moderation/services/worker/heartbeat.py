@@ -23,6 +23,7 @@ from django.db import connection
 from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
 from django.db.models.functions import Now
 
+from moderation import __version__
 from moderation.models import Heartbeat
 
 from .about import this_worker
@@ -124,6 +125,12 @@ def living() -> QuerySet[Heartbeat]:
     """The heartbeats of workers that are alive: younger than `WORKER_STALE_SECONDS`."""
     youngest = Now() - timedelta(seconds=settings.WORKER_STALE_SECONDS)
     return Heartbeat.objects.filter(heartbeat_at__gt=youngest)
+
+
+def of_other_releases() -> bool:
+    """Whether workers of another release are alive: hosts are upgraded one after the other."""
+    told = (about or {} for about in living().values_list("about", flat=True))
+    return any(about.get("version", __version__) != __version__ for about in told)
 
 
 def age_of_newest(heartbeats: QuerySet[Heartbeat]) -> tuple[float, str] | None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from moderation.clip.statistics.assess import JudgedPairs, Scores, assess
+from moderation.clip.statistics.design import Design
 from moderation.clip.statistics.design_bootstrap import COPIES, Redrawing
-from moderation.clip.statistics.standing import Design
 
 FLAGGED, PASSED = 0, 1
 

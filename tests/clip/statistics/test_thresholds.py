@@ -295,11 +295,68 @@ def test_a_refusal_never_contradicts_itself(errors: int, size: int, of_new: bool
 
 def test_one_label_is_one_label() -> None:
     def sentence(count: int) -> str:
-        ones = np.ones(count, bool)
-        return _catalogue(ones * 0.1, ones, openly=ones).by_precision(0.9).sentence
+        scores = np.where(np.arange(50) < count, 0.1, 0.5)
+        return _catalogue(scores, scores < 0.2, openly=scores < 0.2).by_precision(0.9).sentence
 
     assert "there is 1; judge 21 more." in sentence(1)
     assert "judge 1 more." in sentence(21)
+
+
+def _ten(*, wrong: int, judged: int, by_lot: bool = True) -> Catalogue:
+    """A shop of ten products, the lowest of them wrong; of the first so many people said it."""
+    place = np.arange(10)
+    said = place < judged
+    return _catalogue(
+        np.linspace(0.1, 0.5, 10),
+        place < wrong,
+        openly=None if by_lot else said,
+        by_lot=said if by_lot else None,
+    )
+
+
+def test_no_more_labels_are_asked_for_than_a_shop_has_products() -> None:
+    found = _ten(wrong=2, judged=0).by_precision(0.9)
+    assert isinstance(found, NotEnoughLabels)
+    assert found.sentence.endswith(
+        "this shop has 10 products: judge them all (10 more), and the figures are exact."
+    )
+    assert (found.more, found.takes_all) == (10, True)
+
+    found = _ten(wrong=2, judged=6, by_lot=False).by_recall(0.9)
+    assert isinstance(found, NotEnoughLabels) and found.takes_all
+    assert (
+        "6 products pass: judge them all (4 more), and what was missed is known" in found.sentence
+    )
+
+
+@pytest.mark.parametrize("by_lot", [True, False])
+def test_a_small_shop_that_was_judged_as_a_whole_has_exact_thresholds(by_lot: bool) -> None:
+    shop = _ten(wrong=2, judged=10, by_lot=by_lot)
+    for found in (shop.by_precision(0.9), shop.by_recall(0.9)):
+        assert isinstance(found, ChosenThreshold)
+        assert shop.precision(found.threshold) == shop.recall(found.threshold) == 1
+
+    shop = _ten(wrong=0, judged=10, by_lot=by_lot)
+    assert isinstance(shop.by_precision(0.9), OutOfReach)
+    assert isinstance(shop.by_recall(0.9), ChosenThreshold | OutOfReach)
+
+
+def test_where_what_passes_is_judged_the_rest_of_what_is_flagged_is_asked_for() -> None:
+    place = np.arange(10)
+    passes = np.linspace(0.1, 0.5, 10) >= PRESENT * STEP
+    found = _catalogue(np.linspace(0.1, 0.5, 10), place > 7, by_lot=passes).by_recall(0.9)
+
+    assert isinstance(found, NotEnoughLabels)
+    assert "of what is flagged 4 are not; judge them too" in found.sentence
+
+
+def test_products_to_come_may_be_asked_for_where_that_is_said() -> None:
+    found = _ten(wrong=10, judged=10).by_precision(0.9, of_new=True)
+
+    assert isinstance(found, NotEnoughLabels) and not found.takes_all
+    assert found.sentence.endswith(
+        "judge 12 more. Only 10 products score so now: 12 more would have to come in."
+    )
 
 
 def test_no_labels_at_all_say_so_too() -> None:

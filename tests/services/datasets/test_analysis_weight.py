@@ -91,7 +91,7 @@ def test_the_documented_command_tells_the_share_of_wrong_listings(
 
     share, _, products = ran.stdout.partition("% of ")
     assert products == "6,000 products\n"
-    quality = figures.overall().value.prevalence
+    quality = figures.overall().prevalence
     assert isinstance(quality, Figure)
     assert quality.low <= float(share) / 100 <= quality.high
     assert float(share) / 100 == pytest.approx(quality.value, abs=0.002)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from moderation.clip.statistics.catalogue_estimate import Figure, estimate
-from moderation.clip.statistics.cells import Cell
+from moderation.clip.statistics.cells import UNCLEAR, Cell
 from moderation.models import Decision, ModelVersion, Product, ReviewItem, Skip
 from moderation.services.estimates import figures, present
 from moderation.services.queue import draws
@@ -20,14 +20,6 @@ from tests.support.factories import MakeProduct, MakeUser, RunWorker
 pytestmark = pytest.mark.django_db
 
 Add = Callable[..., list[Product]]
-
-
-@pytest.fixture
-def add(bundled: ModelVersion, anna: User) -> Add:
-    def added(count: int, **about: Any) -> list[Product]:
-        return sampled_shop.add(count, version=bundled, by=anna, **about)
-
-    return added
 
 
 def cells() -> list[Cell]:
@@ -149,6 +141,29 @@ def test_the_scale_of_similarities_is_that_of_one_version(add: Add, bundled: Mod
     assert not len(present.of_version(other).listings.sizes)
 
 
+def test_who_says_that_a_further_photo_does_not_fit_says_that_the_main_one_does(
+    add: Add, anna: User
+) -> None:
+    passed = add(20, flagged=False, lot=10, judged=3)
+    # Asked about that photo alone, somebody has said nothing of the main one.
+    for item, stratum in zip(ReviewItem.objects.open(), ("audit", "photo"), strict=False):
+        item.state = ReviewItem.State.DECIDED
+        item.save()
+        Decision.objects.create(
+            item=item,
+            analysis=item.analysis,
+            moderator=anna,
+            verdict="confirm",
+            stratum=stratum,
+            photo=2,
+        )
+
+    (cell,) = cells()
+    assert (cell.size, cell.lot_judged, cell.lot_wrong, cell.unclear) == (len(passed), 4, 0, 1)
+    labels = present.each_judged()
+    assert (labels.reading.answers.said == UNCLEAR).sum() == 2
+
+
 # ── What is kept with a product ───────────────────────────────────────────────────────────────
 def test_a_product_keeps_the_largest_probability_it_was_drawn_with(
     make_product: MakeProduct, run_worker: RunWorker, bundled: ModelVersion, settings: Any
@@ -188,6 +203,27 @@ def test_what_no_draw_was_noted_of_is_marked_later(
     assert draws.mark_unmarked() == 2
     assert not Product.objects.filter(audit_share=None).exists()
     assert draws.mark_unmarked() == 0
+
+
+def test_what_was_drawn_before_is_marked_as_its_items_tell_and_not_by_todays_setting(
+    add: Add, settings: Any
+) -> None:
+    settings.AUDIT_SHARE = 0.02
+    former = add(400, flagged=False, lot=40, judged=40, wrong=8)
+    keys = [product.pk for product in former]
+    ReviewItem.objects.filter(product__in=keys).update(sampling_probability=0.1)
+    odd = ReviewItem.objects.filter(product__in=keys[:2])  # near a former model's threshold
+    odd.update(sampling_probability=0.4)
+    Product.objects.filter(pk__in=keys).update(audit_share=None)
+    add(400, flagged=False, lot=8, judged=8, share=0.02)
+
+    draws.mark_unmarked()
+
+    shares = Product.objects.filter(pk__in=keys).values_list("audit_share", flat=True)
+    assert set(shares.order_by()) == {0.1}
+    assert sorted((cell.size, cell.lot) for cell in cells()) == [(400, 8), (400, 40)]
+    prevalence = estimate(cells()).prevalence
+    assert isinstance(prevalence, Figure) and prevalence.value == pytest.approx(0.1, abs=0.01)
 
 
 def test_a_changed_threshold_changes_the_figures_and_not_what_is_known(

@@ -72,7 +72,7 @@ def test_without_an_estimate_nothing_is_weighed_and_it_says_why(add: Add) -> Non
 
     found = weights.of_labels()
     assert weight_of(flagged[0]) == 0 and not found.by_decision
-    assert found.why_not == figures.overall().value.prevalence.why  # type: ignore[union-attr]
+    assert found.why_not == figures.overall().prevalence.why  # type: ignore[union-attr]
 
 
 def test_an_empty_catalogue_has_no_weights(bundled: ModelVersion) -> None:

@@ -6,24 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from moderation.models import ModelVersion, ReviewItem
 from moderation.services.learning import readiness
-from tests.support import sampled_shop
+from moderation.services.release import calibrate
 
 pytestmark = pytest.mark.django_db
 
 Add = Callable[..., Any]
-
-
-@pytest.fixture
-def add(bundled: ModelVersion, anna: User) -> Add:
-    def added(count: int, **about: Any) -> None:
-        sampled_shop.add(count, version=bundled, by=anna, **about)
-
-    return added
 
 
 def said() -> str:
@@ -61,3 +52,28 @@ def test_and_at_last_that_it_is_ready(add: Add, lead_client: Client) -> None:
     page = lead_client.get("/admin/moderation/trainingrun/").content.decode()
     assert said() in page
     assert not ReviewItem.objects.open().exists()
+
+
+def test_where_training_is_out_of_reach_a_calibration_that_gains_is_offered(
+    add: Add, bundled: ModelVersion, lead_client: Client
+) -> None:
+    add(200, flagged=True, opened=11, opened_wrong=11)
+    add(200, flagged=False, lot=100, judged=100)
+    # By this curve the wrong ones are right: any other is better.
+    ModelVersion.objects.filter(pk=bundled.pk).update(platt_a=-9.0, platt_b=-4.0)
+
+    assert "11 wrong listings and 100 right judged; 20 of each are needed" in said()
+    assert "lowers the error of P(mismatch) (Brier score) from " in said()
+    page = lead_client.get("/admin/moderation/trainingrun/").content.decode()
+    assert 'value="Calibrate"' in page
+
+    calibrate.calibrate(ModelVersion.objects.get(pk=bundled.pk))
+    assert "is not proven to gain yet" in said()
+    with pytest.raises(calibrate.NotCalibrated):
+        calibrate.calibrate(ModelVersion.objects.get(pk=bundled.pk))
+
+
+def test_with_fewer_still_nothing_is_said_of_it(add: Add) -> None:
+    add(30, flagged=True, opened=8, opened_wrong=8)
+    add(30, flagged=False, lot=30, judged=30)
+    assert "calibration" not in said()

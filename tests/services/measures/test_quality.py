@@ -13,23 +13,12 @@ from moderation.clip.statistics.catalogue_estimate import AtLeast, Figure, Unkno
 from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
 from moderation.services.estimates import figures
 from moderation.services.measures import drifting, quality
-from tests.support import sampled_shop
 from tests.support.factories import MakeUser
 
 pytestmark = pytest.mark.django_db
 
 Make = Callable[..., Any]
 PAGE = "/admin/quality/"
-
-
-@pytest.fixture
-def add(bundled: ModelVersion, anna: User) -> Make:
-    """Adds products that were drawn alike, some judged: `sampled_shop.add`."""
-
-    def added(count: int, **about: Any) -> list[Product]:
-        return sampled_shop.add(count, version=bundled, by=anna, **about)
-
-    return added
 
 
 @pytest.fixture
@@ -51,13 +40,13 @@ def test_what_is_judged_is_counted_and_the_rest_estimated_from_what_was_drawn_al
     add(200, flagged=False, lot=20, judged=20, wrong=2, share=0.08)
     add(800, flagged=False, lot=40, judged=40, wrong=1)
 
-    overall = figures.overall().value
+    overall = figures.overall()
     assert overall.precision == Figure(0.8, 0.8, 0.8)
     assert isinstance(overall.recall, Figure) and overall.recall.low < 0.7 < 0.75
     assert overall.recall.value == pytest.approx(80 / 120, abs=0.02)
     assert isinstance(overall.prevalence, Figure)
     assert overall.prevalence.value == pytest.approx(120 / 1100, abs=0.01)
-    counts = quality.quality().counts
+    counts = quality.quality().overall
     assert (counts.judged, counts.flagged, counts.wrong) == (100, 100, 80)
     assert (counts.passed_by_lot, counts.passed) == (60, 1000)
 
@@ -80,7 +69,7 @@ def test_a_week_is_of_the_products_that_came_in_in_it(add: Make) -> None:
 def test_only_flagged_labels_leave_recall_unknown(add: Make) -> None:
     add(20, flagged=True, lot=20, judged=20, wrong=10), add(80, flagged=False, lot=8)
 
-    overall = figures.overall().value
+    overall = figures.overall()
     assert overall.precision == Figure(0.5, 0.5, 0.5)
     assert isinstance(overall.recall, Unknown)
     assert "says nothing of what was missed" in overall.recall.why
@@ -240,7 +229,7 @@ def test_no_miss_found_is_no_full_recall(add: Make, lead_client: Client) -> None
     add(100, flagged=True, lot=20, judged=20, wrong=16)
     add(500, flagged=False, lot=40, judged=40, wrong=0)
 
-    recall = figures.overall().value.recall
+    recall = figures.overall().recall
     assert isinstance(recall, AtLeast)
     html = lead_client.get(PAGE).content.decode()
     assert f"<b>at least {recall.low:.0%}</b>" in html and "<b>100%" not in html

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from moderation.models import Decision, ReviewItem, Skip
-from moderation.services.queue import review, review_claims, review_undo
+from moderation.services.queue import review, review_claims, review_undo, second_person
 from moderation.services.queue.desk import LEADS
 from tests.support.factories import MakeItem, MakeUser
 
@@ -122,6 +122,35 @@ def test_the_third_skip_escalates(
     assert fresh(item).escalation == "skipped"
     assert review_claims.claim_next(make_user("dora")) is None
     assert review_claims.claim_next(lead, desk=LEADS) == item
+
+
+def leave(user: User) -> None:
+    user.is_active = False
+    user.save()
+
+
+def test_what_somebody_asked_who_has_left_is_decided_by_a_lead(
+    make_item: MakeItem, anna: User, lead: User
+) -> None:
+    item = make_item("A1")
+    review.escalate(item, moderator=anna)
+    leave(anna)
+
+    assert review_claims.claim_next(lead, desk=LEADS) == item
+    assert review.decide(item, moderator=lead, verdict="dismiss", reason="matches")
+
+
+def test_what_a_lead_asked_one_who_has_left_is_theirs_again(
+    make_item: MakeItem, lead: User, make_user: MakeUser
+) -> None:
+    item, other = make_item("A1"), make_user("lou", group="lead")
+    review.escalate(item, moderator=lead)
+    assert review_claims.claim_next(lead, desk=LEADS) is None
+    leave(other)
+
+    assert review_claims.claim_next(lead, desk=LEADS) == item
+    assert second_person.waiting_besides(lead) == 0
+    assert review.decide(item, moderator=lead, verdict="dismiss", reason="matches")
 
 
 def test_an_escalated_item_waits_for_a_lead_who_did_not_ask(

@@ -181,7 +181,7 @@ def test_the_version_in_force_has_the_figures_of_the_page_of_quality(
 ) -> None:
     report = evaluation.evaluate(bundled).report["overall"]
 
-    quality = figures.overall().value
+    quality = figures.overall()
     assert report["precision"] == told(quality.precision) == {"value": 0.5, "low": 0.5, "high": 0.5}
     assert report["recall"] == told(quality.recall) and report["recall"]["value"] < 0.2
     assert "f1" not in report

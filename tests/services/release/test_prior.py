@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 from django_q.models import OrmQ
 
 from moderation import tasks
-from moderation.models import Analysis, ModelVersion, Product
+from moderation.models import Analysis, Heartbeat, ModelVersion, Product
 from moderation.services.registry import registering
 from moderation.services.release import calibrate, prior
 from moderation.services.rules import sampling
 from moderation.services.rules.thresholds import Thresholds
-from moderation.services.scoring import stale
-from tests.support.factories import MakeUser
+from moderation.services.scoring import analyze, reanalyze, stale
+from moderation.services.worker import heartbeat
+from tests.support.factories import MakeProduct, MakeUser, RunWorker
 from tests.support.scored_shop import fill, judge
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_heartbeats")]
@@ -93,6 +98,63 @@ def test_a_curve_fitted_to_the_decisions_is_left_alone(
     assert found.prior is None
     assert bundled.calibrated is not None and bundled.calibrated.shift == 0
     assert not prior.adopt(bundled, prevalence=0.2, low=0.18, high=0.22)
+
+
+def adopting_before(original: Callable[..., Any], bundled: ModelVersion) -> Callable[..., Any]:
+    """The same function, but at its first call the share is adopted just before."""
+
+    def wrapped(*given: Any, **named: Any) -> Any:
+        prior.adopt(ModelVersion.objects.get(pk=bundled.pk), **AUDITED)
+        return original(*given, **named)
+
+    return wrapped
+
+
+def test_a_re_scoring_under_way_puts_no_former_probabilities_back(
+    shop: list[Product], bundled: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ModelVersion.objects.filter(pk=bundled.pk).update(threshold=0.3)
+    job = reanalyze.Job(reanalyze.Which.STALE, ModelVersion.objects.get(pk=bundled.pk))
+    monkeypatch.setattr(reanalyze, "CHUNK", 50)
+    write = adopting_before(reanalyze.bulk_results.write, bundled)
+    monkeypatch.setattr(reanalyze.bulk_results, "write", write)
+
+    reanalyze.run(job)
+
+    bundled.refresh_from_db()
+    assert bundled.calibrated is not None and bundled.calibrated.prevalence == 0.02
+    assert stale.count(bundled) == 0
+
+
+def test_a_batch_under_way_is_told_by_the_share_that_was_adopted_meanwhile(
+    make_product: MakeProduct,
+    run_worker: RunWorker,
+    bundled: ModelVersion,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    product = make_product("A1")
+    write_back = adopting_before(analyze._write_back, bundled)
+    monkeypatch.setattr(analyze, "_write_back", write_back)
+    run_worker()
+
+    product.refresh_from_db()
+    bundled.refresh_from_db()
+    assert product.analysis is not None and product.analysis.similarity is not None
+    assert bundled.calibrated is not None and bundled.calibrated.prevalence == 0.02
+    assert product.analysis.p_mismatch == bundled.p_mismatch(product.analysis.similarity)
+
+
+def test_nothing_is_adopted_while_a_worker_of_another_release_would_put_it_back(
+    shop: list[Product], bundled: ModelVersion
+) -> None:
+    heartbeat.beat("this/1/1/x")
+    former = Heartbeat.objects.create(
+        worker="that/1/1/x", about={"version": "0.0.9"}, heartbeat_at=Now()
+    )
+    assert not prior.adopt(bundled, **AUDITED)
+
+    former.delete()
+    assert prior.adopt(bundled, **AUDITED)
 
 
 def test_a_version_that_does_not_answer_moves_no_score(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from moderation.clip.statistics.catalogue_estimate import AtLeast, Figure, Unknown
 from moderation.models import (
@@ -21,7 +22,7 @@ from moderation.models import (
     VersionEvent,
 )
 from moderation.services.estimates import figures, pace
-from moderation.services.estimates.pace import Pace
+from moderation.services.estimates.pace import ByLot
 from moderation.services.registry import registering, versions
 from moderation.services.release import calibrate, judged, threshold_targets
 from moderation.services.release.threshold_targets import Target, ThresholdError
@@ -257,11 +258,61 @@ def test_the_threshold_in_force_shows_the_very_figures_of_the_quality_page(
     judge(fill(bundled), moderator=anna, audit_share=0.25)
     stale.refresh(bundled)
     found = threshold_targets.evidence(bundled)
-    now, overall = found.effect(bundled.threshold), figures.overall().value
+    now, overall = found.effect(bundled.threshold), figures.overall()
 
     assert (now.precision, now.recall) == (overall.precision, overall.recall)
     Category.objects.create(name="Toys", threshold=0.4)  # now the page has other products
     assert threshold_targets.evidence(bundled).in_force is None
+
+
+def test_a_threshold_that_is_set_hides_no_figures_of_the_one_in_force(
+    bundled: ModelVersion, anna: User, lead_client: Client
+) -> None:
+    judge(fill(bundled), moderator=anna, audit_share=0.25)
+    stale.refresh(bundled)
+    old, overall = bundled.threshold, figures.overall()
+    proposal = threshold_targets.Proposal(Target("value", 0.35), 0.35, None, ["By hand."])
+    threshold_targets.set_thresholds(bundled, proposal)
+
+    found = threshold_targets.evidence(bundled)
+    assert found.still is not None
+    now = found.still.effect
+    assert (now.threshold, now.precision, now.recall) == (old, overall.precision, overall.recall)
+    why = f"400 products are still flagged as before, below {old:.3f}: that is in force"
+    assert found.still.why.startswith(why)
+    assert found.effect(0.35).flagged > now.flagged
+    page = " ".join(lead_client.get("/admin/thresholds/").content.decode().split())
+    assert "Review, in force" in page and "Review, set" in page and why in page
+
+    stale.refresh(bundled)
+    found = threshold_targets.evidence(bundled)
+    assert found.still is None and found.in_force is not None
+    assert found.effect(0.35).precision == figures.overall().precision
+
+
+def test_other_probabilities_leave_the_threshold_in_force(
+    bundled: ModelVersion, anna: User
+) -> None:
+    judge(fill(bundled), moderator=anna, audit_share=0.25)
+    ModelVersion.objects.filter(pk=bundled.pk).update(platt_a=-9.0)
+    bundled.refresh_from_db()
+
+    assert stale.count(bundled)
+    found = threshold_targets.evidence(bundled)
+    assert found.still is None
+    assert found.effect(bundled.threshold).recall == figures.overall().recall
+
+
+def test_a_shop_of_ten_is_asked_to_judge_ten(bundled: ModelVersion, settings: Any) -> None:
+    settings.AUDIT_SHARE = 0.02
+    fill(bundled, count=10)
+    found = threshold_targets.evidence(bundled)
+
+    for target in (Target("precision", 0.9), Target("recall", 0.9)):
+        with pytest.raises(ThresholdError, match="judge them all") as error:
+            threshold_targets.propose(found, target)
+        assert "To draw more: set AUDIT_SHARE to 1, and run" in str(error.value)
+        assert max(map(int, re.findall(r"(\d+) more", str(error.value)))) <= 10
 
 
 # ── How long a recall target takes ────────────────────────────────────────────────────────────
@@ -285,22 +336,22 @@ def test_a_recall_target_says_what_it_needs_in_numbers_of_this_shop(
 @pytest.mark.parametrize(
     ("found", "more", "share", "sentence"),
     [
-        (Pace(12, 0, 1200), 36, 0.02, "12 a week are judged by lot at your AUDIT_SHARE of 2%: "
+        (ByLot(12, 0, 1200), 36, 0.02, "12 a week are judged by lot at your AUDIT_SHARE of 2%: "
          "some 3 weeks; at 10%: less than a week. To draw more: set AUDIT_SHARE to 0.1, and run "
          "python manage.py reanalyze --all."),
-        (Pace(12, 0, 120), 36, 0.02, "12 a week are judged by lot at your AUDIT_SHARE of 2%: "
+        (ByLot(12, 0, 120), 36, 0.02, "12 a week are judged by lot at your AUDIT_SHARE of 2%: "
          "some 3 weeks. To draw more"),  # people do not decide more than that
-        (Pace(12, 50, 120), 36, 0.02, "some 3 weeks. 50 that were drawn wait in the queue, which "
+        (ByLot(12, 50, 120), 36, 0.02, "some 3 weeks. 50 that were drawn wait in the queue, which "
          "gives 10% of its turns to them (QUEUE_AUDIT_SHARE)."),
-        (Pace(0, 0, 0), 36, 0.02, "How long that takes is unknown: none was judged by lot in the "
+        (ByLot(0, 0, 0), 36, 0.02, "How long that takes is unknown: none was judged by lot in the "
          "last 4 weeks. To draw more: set AUDIT_SHARE to 0.1"),
-        (Pace(0, 0, 0), 36, 0.0, "The setting AUDIT_SHARE is 0"),
-        (Pace(1, 0, 0), 2, 0.2, "1 a week is judged by lot at your AUDIT_SHARE of 20%: some 2 "
+        (ByLot(0, 0, 0), 36, 0.0, "The setting AUDIT_SHARE is 0"),
+        (ByLot(1, 0, 0), 2, 0.2, "1 a week is judged by lot at your AUDIT_SHARE of 20%: some 2 "
          "weeks. To draw more: set AUDIT_SHARE to 0.4"),
     ],
 )  # fmt: skip
 def test_the_pace_says_how_long_and_what_makes_it_sooner(
-    settings: Any, found: Pace, more: int, share: float, sentence: str
+    settings: Any, found: ByLot, more: int, share: float, sentence: str
 ) -> None:
     settings.AUDIT_SHARE, settings.QUEUE_AUDIT_SHARE = share, 0.1
 

@@ -92,8 +92,8 @@ def figures(version: ModelVersion) -> dict[str, Any]:
     with dataset_rows.walk(dataset_rows.chosen(Filters())) as rows:
         exported = list(rows)
     return {
-        "quality": (found.weeks, found.counts, found.waiting, found.watch),
-        "overall": overall().value,
+        "quality": (found.weeks, found.overall, found.waiting, found.watch),
+        "overall": overall(),
         "labels": judged.judged(version),
         "scores": known_scores.known_scores(version).value.catalogue.counts.tolist(),
         "gate": judged_pairs.sha256_of(judged_pairs.gold_and_audit()),

@@ -209,4 +209,4 @@ def test_false_alarms_are_counted_from_what_people_said(
     first, second = ReviewItem.objects.order_by("pk")
     review.decide(first, moderator=anna, verdict="confirm", reason="other_product")
     review.decide(second, moderator=anna, verdict="dismiss", reason="matches")
-    assert photo_threshold.judged() == photo_threshold.Judged(right=1, wrong=1)
+    assert photo_threshold.judged() == photo_threshold.PhotosJudged(right=1, wrong=1)
