@@ -68,7 +68,7 @@ def answer_waiting(*, owner: str, seconds: float) -> int:
 
 def _free(second: ModelVersion) -> SecondVerdictQuerySet:
     free = SecondVerdict.objects.free().filter(model_version=second)
-    return free.order_by("attempts", "analysis")
+    return free.order_by("attempts", "pk")
 
 
 def _note(rows: SecondVerdictQuerySet, error: str) -> None:

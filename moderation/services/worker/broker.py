@@ -96,7 +96,7 @@ def _first_pending() -> int | None:
     if first is not None or not settings.CLIP_SECOND_JUDGE:
         return first
     free = SecondVerdict.objects.free().filter(model_version__name=settings.CLIP_SECOND_JUDGE)
-    second = free.order_by("attempts", "analysis").values_list("pk", flat=True).first()
+    second = free.order_by("attempts", "pk").values_list("pk", flat=True).first()
     return None if second is None else -second
 
 
