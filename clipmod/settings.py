@@ -196,6 +196,8 @@ CLIP_MODEL_NAME = env.text("CLIP_MODEL_NAME", configuration.MODEL)
 CLIP_MODEL_PATH = env.text("CLIP_MODEL_PATH")
 # None: each model version's own threshold (0.25 for the OpenAI models).
 CLIP_SIMILARITY_THRESHOLD = env.optional_number("CLIP_SIMILARITY_THRESHOLD", low=-1, high=1)
+# A registered version that is asked too where the active one is uncertain; empty: none.
+CLIP_SECOND_JUDGE = env.text("CLIP_SECOND_JUDGE")
 CLIP_BATCH_SIZE = env.integer("CLIP_BATCH_SIZE", configuration.BATCH_SIZE, low=1, high=1024)
 CLIP_DEVICE = env.choice("CLIP_DEVICE", configuration.AUTO, among=configuration.DEVICES)
 CLIP_PRECISION = env.choice("CLIP_PRECISION", configuration.AUTO, among=configuration.PRECISIONS)

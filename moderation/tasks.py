@@ -22,7 +22,7 @@ from moderation.services.registry import activation, version_log, versions
 from moderation.services.release import evaluation, promotion, rollback, shadow
 from moderation.services.retention import nights
 from moderation.services.rules.photos_away import PhotosAway
-from moderation.services.scoring import analyze, claims, stale
+from moderation.services.scoring import analyze, claims, second_answers, stale
 from moderation.services.worker import heartbeat, pause
 from moderation.services.worker.patience import GONE, Patience, in_a_line
 
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 # Short, so that a worker asked to stop is done soon; a long queue takes many tasks in a row.
 SECONDS_PER_TASK = 10.0
+SECONDS_FOR_SECOND_JUDGE = 5.0
 EXPLAINED_PER_SWEEP, SECONDS_TO_EXPLAIN = 1000, 3.0
 GROUPED_PER_SWEEP, SECONDS_TO_GROUP = 1000, 3.0
 # Between two looks whether photos can be read again.
@@ -100,6 +101,9 @@ def analyse_pending() -> int:
         return 0
     if count:
         logger.info("Answered %d analyses", count)
+    second = second_answers.answer_waiting(owner=owner, seconds=SECONDS_FOR_SECOND_JUDGE)
+    if second:
+        logger.info("The second judge answered of %d products", second)
     return count
 
 

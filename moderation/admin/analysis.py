@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from moderation.models import Analysis
 from moderation.services.encoding import margins
-from moderation.services.queue import blind
+from moderation.services.queue import blind, second_verdicts
 from moderation.templatetags import clipmod
 
 from . import cells, signs
@@ -51,6 +51,7 @@ class AnalysisAdmin(KeysetAdmin, ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("picture", "whole_text", "read", "product_link", "result", "error")}),
         ("Scores", {"fields": ("scale", "p_cell", "confidence", "match_quality", "likely")}),
+        ("The second judge", {"fields": ("second",)}),
         (
             "Which model",
             {"fields": ("model_version", "precision", "preparation", "threshold_override")},
@@ -111,6 +112,12 @@ class AnalysisAdmin(KeysetAdmin, ReadOnlyAdmin):
     @admin.display(description="Similarity")
     def scale(self, row: Analysis) -> str:
         return render_to_string("admin/scale.html", clipmod.similarity_scale(row)) or "–"
+
+    @admin.display(description="What it says")
+    def second(self, row: Analysis) -> str:
+        found = second_verdicts.shown(row)
+        context = {"second": found, "analysis": row}
+        return render_to_string("admin/second.html", context) if found else "–"
 
     @admin.display(description="Confidence")
     def confidence(self, row: Analysis) -> str:

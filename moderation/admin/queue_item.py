@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from moderation.models import Decision, ReviewItem
 from moderation.services.encoding import margins
-from moderation.services.queue import blind, review, review_claims, similar
+from moderation.services.queue import blind, review, review_claims, second_verdicts, similar
 from moderation.services.rules import texts_read
 
 from .decision_form import CONFIRM, DISMISS, answers, shown_stamp
@@ -20,6 +20,7 @@ from .why import why
 BY_ITEM = (
     "product__category",
     "analysis__model_version",
+    f"analysis__{second_verdicts.WITH_ITS_VERSION}",
     "claimed_by",
     "escalated_by",
     "reopens__analysis",
@@ -49,6 +50,7 @@ def item_context(item: ReviewItem, *, moderator: User, keys: Mapping[str, str]) 
         "is_kept_back": is_kept_back,
         "lead_note": _note(item, is_kept_back=is_kept_back, reader=moderator),
         "why": None if is_kept_back else why(item),
+        "second": None if is_kept_back else second_verdicts.shown(item.analysis),
         "shows_guesses": margins.trusts_guess(item.analysis),
     }
     if not in_hand:

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from moderation.clip.errors import ModelError
 from moderation.services.encoding import engine
 from moderation.services.registry import versions
-from moderation.services.scoring import claims
+from moderation.services.scoring import claims, second_judge
 from moderation.services.worker import heartbeat, pause
 
 from .view import ApiView
@@ -25,6 +25,14 @@ from .view import ApiView
 class WorkerAnswer(serializers.Serializer[Any]):
     alive = serializers.BooleanField()
     seconds_since_beat = serializers.FloatField(allow_null=True)
+
+
+class SecondJudgeAnswer(serializers.Serializer[Any]):
+    model = serializers.CharField(help_text="The version that CLIP_SECOND_JUDGE names.")
+    problem = serializers.CharField(
+        allow_blank=True, help_text="Why it does not answer, or empty; `status` stays as it is."
+    )
+    waiting = serializers.IntegerField(help_text="Products that it is still to be asked of.")
 
 
 class HealthAnswer(serializers.Serializer[Any]):
@@ -48,6 +56,7 @@ class HealthAnswer(serializers.Serializer[Any]):
         help_text="Of those, how many a worker holds that has gone silent; the others take them "
         "back within a minute.",
     )
+    second_judge = SecondJudgeAnswer(allow_null=True, help_text="Null where none is named.")
     paused_since = serializers.DateTimeField(
         allow_null=True,
         help_text="Since when no new analyses are handed out; *Workers* in the admin says by whom.",
@@ -67,6 +76,7 @@ _EXAMPLE: dict[str, Any] = {
     "pending": 0,
     "running": 16,
     "stranded": 0,
+    "second_judge": None,
     "paused_since": None,
 }
 
@@ -110,6 +120,7 @@ class Health(ApiView):
 def _report() -> dict[str, Any]:
     problems: list[str] = []
     model, beat, paused = None, heartbeat.Health(False, None, ""), None
+    second: second_judge.State | None = None
     counts: dict[str, int | None] = dict.fromkeys(("pending", "running", "stranded"))
     try:
         beat = heartbeat.health()
@@ -119,6 +130,7 @@ def _report() -> dict[str, Any]:
             problems.append(away)
         counts |= asdict(claims.backlog())
         paused = pause.present()
+        second = second_judge.state()
         model = versions.current()
     except DatabaseError as error:
         problems = [f"The database does not answer ({type(error).__name__})."]
@@ -140,6 +152,8 @@ def _report() -> dict[str, Any]:
             "seconds_since_beat": None if age is None else round(age, 1),
         },
         **counts,
+        "second_judge": second
+        and {"model": second.name, "problem": second.problem, "waiting": second.waiting},
         "paused_since": paused.created_at if paused else None,
     }
 

@@ -8,7 +8,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from moderation.models import Analysis, FurtherPhoto, Product, ProductPhoto
+from moderation.models import Analysis, FurtherPhoto, Product, ProductPhoto, SecondVerdict
+from moderation.services.queue import second_verdicts
 from moderation.services.rules import photos as storage
 
 from .answers import VERDICT_EXAMPLE, HiddenSigns, MatchAnswer, PartAnswer, rounded
@@ -34,6 +35,35 @@ class FurtherPhotoAnswer(serializers.Serializer[FurtherPhoto]):
         return rounded(photo.similarity)
 
 
+class SecondVerdictAnswer(serializers.ModelSerializer[SecondVerdict]):
+    """What the second judge says, by its own threshold: its similarities are of another scale."""
+
+    model_version = serializers.CharField(source="model_version.name")
+    readable = serializers.SerializerMethodField()
+    similarity_score = serializers.SerializerMethodField()
+    p_mismatch = serializers.SerializerMethodField()
+
+    class Meta:
+        model = SecondVerdict
+        fields = [
+            *("model_version", "is_mismatch", "readable"),
+            *("similarity_score", "threshold_used", "p_mismatch"),
+        ]
+        read_only_fields = fields
+
+    def get_readable(self, row: SecondVerdict) -> bool:
+        """Whether it reads the language of the text; if not, it says nothing."""
+        return not row.unreadable
+
+    @extend_schema_field(serializers.FloatField(allow_null=True))
+    def get_similarity_score(self, row: SecondVerdict) -> float | None:
+        return rounded(row.similarity)
+
+    @extend_schema_field(serializers.FloatField(allow_null=True))
+    def get_p_mismatch(self, row: SecondVerdict) -> float | None:
+        return rounded(row.p_mismatch)
+
+
 class AnalysisAnswer(serializers.ModelSerializer[Analysis]):
     """One question to the model; the verdict's fields are null until `status` is `done`."""
 
@@ -57,6 +87,7 @@ class AnalysisAnswer(serializers.ModelSerializer[Analysis]):
     )
     parts = serializers.SerializerMethodField()
     photos = serializers.SerializerMethodField()
+    second_verdict = serializers.SerializerMethodField()
     error = serializers.CharField(help_text="Why it failed, or why it is tried again; or empty.")
 
     class Meta:
@@ -79,6 +110,7 @@ class AnalysisAnswer(serializers.ModelSerializer[Analysis]):
             "text_read",
             "parts",
             "photos",
+            "second_verdict",
             "error",
             "created_at",
             "finished_at",
@@ -114,6 +146,12 @@ class AnalysisAnswer(serializers.ModelSerializer[Analysis]):
         """The photos after the main one, as they were then; empty where there were none."""
         found = [FurtherPhotoAnswer(one, context=self.context) for one in row.further_photos]
         return [one.data for one in found]
+
+    @extend_schema_field(SecondVerdictAnswer(allow_null=True))
+    def get_second_verdict(self, row: Analysis) -> Any:
+        """What a second model says where the similarity is near the threshold; else null."""
+        verdict = second_verdicts.shown(row)
+        return None if verdict is None else SecondVerdictAnswer(verdict).data
 
     @extend_schema_field(serializers.ChoiceField(["high", "medium", "low"], allow_null=True))
     def get_confidence(self, row: Analysis) -> str | None:
@@ -211,6 +249,7 @@ ANALYSIS_EXAMPLE: dict[str, Any] = {
     "status": "done",
     **VERDICT_EXAMPLE,
     "photos": [],
+    "second_verdict": None,
     "top_matches": [{"category": "Mugs", "score": 0.8731}],
     "text": "Red cotton T-shirt with a round neck",
     "text_hidden_signs": [],

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from moderation.models import Analysis, Product
 from moderation.services.catalogue import intake, withdrawal
-from moderation.services.queue import blind
+from moderation.services.queue import blind, second_verdicts
 
 from .answers import UPLOAD, responses
 from .fields import form_with_photo
@@ -45,7 +45,8 @@ def shown_products(user: User | AnonymousUser) -> QuerySet[Product]:
     """
     newest = Analysis.objects.filter(product=OuterRef("pk")).order_by("-pk")
     products = Product.objects.filter(erasure=None).prefetch_related("photos")
-    return products.select_related("category", "analysis__model_version").annotate(
+    shown = ("analysis__model_version", f"analysis__{second_verdicts.WITH_ITS_VERSION}")
+    return products.select_related("category", *shown).annotate(
         newest_status=Subquery(newest.values("status")[:1]),
         is_kept_back=blind.is_product_kept_back(user=user),
     )
@@ -157,7 +158,9 @@ class ProductAnalyses(ApiView, generics.ListAPIView[Analysis]):
             raise no_product(product_id)
         if getattr(found, "is_kept_back", True):
             raise PermissionDenied(blind.sentence(product_id))
-        return Analysis.objects.filter(product=found).select_related("model_version")
+        return Analysis.objects.filter(product=found).select_related(
+            "model_version", second_verdicts.WITH_ITS_VERSION
+        )
 
     @extend_schema(
         operation_id="products_analyses",

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.models import ReviewItem
+from moderation.services.queue import second_verdicts
 
 from .answers import responses
 from .paging import NewestFirst
@@ -42,7 +43,8 @@ class ReviewFilters(Filters):
 def shown() -> QuerySet[ReviewItem]:
     """Items with all that `ReviewAnswer` shows, in one query."""
     return ReviewItem.objects.select_related(
-        "product__category", "analysis__model_version", "claimed_by"
+        *("product__category", "analysis__model_version", "claimed_by"),
+        f"analysis__{second_verdicts.WITH_ITS_VERSION}",
     )
 
 

@@ -13,6 +13,7 @@ from .outgoing import Delivery, Webhook
 from .photos import PhotoHost, ProductPhoto
 from .review import ReviewItem
 from .rights import GivenRight
+from .second_verdict import SecondVerdict
 from .similar import PhotoSignature, SimilarGroup
 from .sources import CatalogueSource, SourceListing, SourceRun
 from .tokens import ApiToken, Scope, TokenScope
@@ -46,6 +47,7 @@ __all__ = [
     "ReviewItem",
     "SavedView",
     "Scope",
+    "SecondVerdict",
     "ShadowReport",
     "SimilarGroup",
     "Skip",

@@ -26,6 +26,7 @@ class ReviewItem(models.Model):
         REOPENED = "reopened", "Decided before, then changed"
         UNREADABLE = "unreadable", "Cannot be read by the model"
         PHOTO = "photo", "A further photo does not fit"
+        JUDGE = "judge", "Only the second judge calls it a mismatch"
 
     class Pick(models.TextChoices):
         """By which part of the queue's mixture an item came into somebody's hands."""
@@ -54,7 +55,9 @@ class ReviewItem(models.Model):
         help_text="Order of the queue: P(mismatch), or minus the similarity while uncalibrated."
     )
     uncertainty = models.FloatField(
-        default=0.0, help_text="How little the model knows: 1 at P(mismatch) = 0.5, 0 at 0 and 1."
+        default=0.0,
+        help_text="How little the model knows: 1 at P(mismatch) = 0.5, 0 at 0 and 1; 1 more where "
+        "a second model says otherwise.",
     )
     random_order = models.FloatField(
         default=0.0,

@@ -152,6 +152,8 @@ class Command(BaseCommand):
             f"Flags: {tally.newly_flagged:,} more, {tally.no_longer_flagged:,} fewer, "
             f"{tally.unknown:,} not known before the model has run."
         )
+        if tally.second_asked:
+            self.stdout.write(f"The second judge would be asked of {tally.second_asked:,}.")
 
     def start(self, job: Job, *, resumed: bool) -> None:
         self.stdout.write(f"Model: {job.version.name}")
@@ -168,6 +170,10 @@ class Command(BaseCommand):
             f"{tally.derived:,} judged again without the model, {tally.asked:,} requested, "
             f"{tally.waiting:,} waiting already, {tally.done:,} done before."
         )
+        if tally.second_asked:
+            self.stdout.write(
+                f"The second judge is asked of {tally.second_asked:,}, in the background."
+            )
         if not tally.asked and not tally.waiting:
             return False
         return self.follow(job, in_process=in_process) and job.is_about_thresholds

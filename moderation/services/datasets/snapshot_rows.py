@@ -105,7 +105,11 @@ def _source(row: Mapping[str, Any], stratum: str, *, is_gold: bool) -> str:
         return "audit"
     if stratum == ReviewItem.Stratum.REOPENED:
         return "reopened"
-    if stratum in (ReviewItem.Stratum.UNREADABLE, ReviewItem.Stratum.PHOTO):
+    if stratum in (
+        ReviewItem.Stratum.UNREADABLE,
+        ReviewItem.Stratum.PHOTO,
+        ReviewItem.Stratum.JUDGE,
+    ):
         return str(stratum)
     if row["picked_by"] == ReviewItem.Pick.UNCERTAIN:
         return "uncertain"

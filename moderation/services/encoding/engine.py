@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TOP_CATEGORIES = 5
-_KEPT = 2  # the active version, and one that is compared with it
+_KEPT = 2  # the active version, and one that is compared with it; the second judge besides
 
 
 @dataclass
@@ -82,19 +82,20 @@ def engine_for(version: ModelVersion) -> Engine:
         if engine is None:
             engine = _load(version)  # which also finds out the hash, where it was not known
             _engines[_key(version)] = engine
-            while len(_engines) > _KEPT:
+            while len(_engines) > _KEPT + bool(settings.CLIP_SECOND_JUDGE):
                 _engines.popitem(last=False)
         _engines.move_to_end(_key(version))
         if versions.is_current(version):
             # So `get_clip_analyzer()` follows an activation, and loads no second copy.
             engine.analyzer.threshold = Thresholds(version).general
             set_clip_analyzer(engine.analyzer)
-        about.this_worker.runs(
-            model=version.name,
-            device=engine.encoder.device,
-            precision=engine.encoder.precision,
-            backend=engine.encoder.backend,
-        )
+        if versions.is_current(version) or version.name != settings.CLIP_SECOND_JUDGE:
+            about.this_worker.runs(
+                model=version.name,
+                device=engine.encoder.device,
+                precision=engine.encoder.precision,
+                backend=engine.encoder.backend,
+            )
         return engine
 
 

@@ -2,6 +2,10 @@
 
 Every present product with an answer of a model counts once, with its score now, whenever and for
 whatever reason it was judged; a verdict counts while photo and text are those it was given on.
+
+Where a second judge is asked, the queue's order goes by what it says too. So what it says divides
+what was drawn alike: of each part people have judged the front, and those drawn speak for the rest.
+What came in by its word alone is not counted: people were shown it for being likelier wrong.
 """
 
 from __future__ import annotations
@@ -20,13 +24,14 @@ from django.db.models.functions import Floor, TruncWeek
 from moderation.clip.statistics.cells import RIGHT, UNCLEAR, WRONG, Answers, Listings, joined
 from moderation.clip.statistics.scores_grid import STEP, grid
 from moderation.clip.texts.prepare import PREPARATION
-from moderation.models import Decision, ModelVersion, Product, ReviewItem, Skip
+from moderation.models import Decision, ModelVersion, Product, ReviewItem, SecondVerdict, Skip
 from moderation.models.querysets import DecisionQuerySet
 
 from ..rules import thresholds
 
 _DRAW = ("audit_share", "former_audit_share", "gold_share")
 _FITS = Decision.Verdict.DISMISS
+_SECOND = "analysis__second_verdict__is_mismatch"
 _FLAGGED, _AUDIT = ReviewItem.Stratum.FLAGGED, ReviewItem.Stratum.AUDIT
 
 Row = Mapping[str, Any]
@@ -175,7 +180,8 @@ def _numbered(there: Iterable[Row]) -> dict[tuple[float, ...], int]:
 
 
 def _grouped(found: QuerySet[Any], product: str, columns: dict[str, Combinable]) -> list[Row]:
-    draw = {f"draw_{name}": F(f"{product}{name}") for name in _DRAW}
+    second = [_SECOND] if SecondVerdict.objects.exists() else []
+    draw = {f"draw_{n}": F(f"{product}{name}") for n, name in enumerate([*_DRAW, *second])}
     said = [name for name in ("said", "by_lot") if name in found.query.annotations]
     names = [*columns, *draw, *said]
     groups = found.order_by().annotate(**columns, **draw).values(*names)
@@ -227,6 +233,7 @@ def _newest(*, labels: bool) -> DecisionQuerySet:
     standing = (
         Decision.objects.standing()
         .exclude(mode=Decision.Mode.AUTOMATIC)
+        .exclude(stratum=ReviewItem.Stratum.JUDGE)
         .of_present_products()
         .filter(
             Q(photo=None) if labels else Q(photo=None) | _OTHER_PHOTO,
@@ -311,9 +318,10 @@ def _answers(
 
 
 def _draw(row: Row) -> tuple[float, ...]:
-    """The probabilities that a product was drawn with; -1 stands for none."""
-    shares = (row[f"draw_{name}"] for name in _DRAW)
-    return tuple(-1.0 if share is None else round(share, 6) for share in shares)
+    """The probabilities that a product was drawn with, and what the second judge says of it; -1
+    stands for none."""
+    shares = (value for name, value in row.items() if name.startswith("draw_"))
+    return tuple(-1.0 if share is None else round(float(share), 6) for share in shares)
 
 
 NOTHING = _reading([], [], [], draws={}, step=_own_step)

@@ -89,14 +89,16 @@ def _escalated(free: ReviewItemQuerySet, lead: User) -> list[tuple[int, Pick]]:
 
 def _uncertain(free: ReviewItemQuerySet) -> list[int]:
     pool = list(
-        free.order_by("-uncertainty", "id").values_list("pk", "product__category_id")[
-            : mixture.UNCERTAIN_POOL
-        ]
+        free.order_by("-uncertainty", "id").values_list(
+            "pk", "product__category_id", "uncertainty"
+        )[: mixture.UNCERTAIN_POOL]
     )
     by_people = Decision.objects.standing().by_people().order_by("-id")
     lately = by_people.values_list("item__product__category_id", flat=True)
     places = mixture.diverse(
-        [category for _, category in pool], lately=list(lately[: mixture.LATELY])
+        [category for _, category, _ in pool],
+        lately=list(lately[: mixture.LATELY]),
+        disputed=sum(uncertainty > 1 for *_, uncertainty in pool),
     )
     return [pool[place][0] for place in places[:_TRIED_AT_ONCE]]
 

@@ -9,7 +9,14 @@ from datetime import datetime
 from django.db.models import Count, F, Min
 from django.utils import timezone
 
-from moderation.models import Analysis, AutomaticAction, Decision, Product, ReviewItem
+from moderation.models import (
+    Analysis,
+    AutomaticAction,
+    Decision,
+    Product,
+    ReviewItem,
+    SecondVerdict,
+)
 
 from ..integration import webhooks
 from ..queries.one_parameter import among
@@ -17,7 +24,7 @@ from ..queries.update_each import update_each
 from ..registry import versions
 from ..rules import sampling
 from ..rules.thresholds import Thresholds, traits
-from . import review_claims
+from . import review_claims, second_verdicts
 
 OPEN, DECIDED = ReviewItem.State.OPEN, ReviewItem.State.DECIDED
 WITHDRAWN = ReviewItem.State.WITHDRAWN
@@ -40,6 +47,7 @@ def follow(analyses: Sequence[Analysis]) -> None:
     open_items, past = _open_items(newest), _past(newest)
     asked = {row.model_version for row in newest.values()}
     margins = {version: sampling.near_margin(version) for version in asked}
+    verdicts = second_verdicts.present_on([row.pk for row in newest.values()])
     created, moved, withdrawn = [], [], []
     products = Product.objects.present().filter(pk__in=newest)
     for pk, content_hash, external_id, current in products.values_list(
@@ -52,14 +60,17 @@ def follow(analyses: Sequence[Analysis]) -> None:
         if same and same.second_of_id:
             continue  # it asks about what was decided, whatever the model says now
         entry, is_decided = None, (pk, content_hash) in past.decided
+        second = verdicts.get(row.pk)
         if not is_decided:
-            entry = sampling.entry(row, external_id=external_id, near=margins[row.model_version])
-            entry = _kept(same, row, entry) if same else entry
+            entry = sampling.entry(
+                row, external_id=external_id, near=margins[row.model_version], second=second
+            )
+            entry = _kept(same, row, entry, second=second) if same else entry
         order = sampling.random_order(external_id)
         if same and entry:
             # The same item, so that the person looking at it can still decide.
             same.random_order = order  # items older than the audit have none
-            moved.append(sampling.placed(same, row, entry))
+            moved.append(sampling.placed(same, row, entry, second=second))
             continue
         withdrawn += [item] if item else []
         previous = past.previous.get(pk)
@@ -67,7 +78,7 @@ def follow(analyses: Sequence[Analysis]) -> None:
             entry = sampling.REOPENED_ENTRY
         if entry:
             fresh = ReviewItem(product_id=pk, random_order=order, reopens_id=previous)
-            created.append(sampling.placed(fresh, row, entry))
+            created.append(sampling.placed(fresh, row, entry, second=second))
     update_each(moved, _FOLLOWS)
     ReviewItem.objects.filter(pk__in=[item.pk for item in withdrawn]).update(state=WITHDRAWN)
     _open(created)
@@ -106,12 +117,19 @@ def _past(newest: dict[int, Analysis]) -> _Past:
     return past
 
 
-def _kept(item: ReviewItem, row: Analysis, entry: sampling.Entry | None) -> sampling.Entry | None:
+def _kept(
+    item: ReviewItem,
+    row: Analysis,
+    entry: sampling.Entry | None,
+    *,
+    second: SecondVerdict | None,
+) -> sampling.Entry | None:
     """The way in of an item that is open already and was scored again.
 
     What was drawn stays drawn though its score moved, with the highest probability it ever had:
     that is the one with which products of this history are in the queue. Not so where the model
-    cannot read it any longer: then it did not pass.
+    cannot read it any longer: then it did not pass. What the second judge brought in stays while
+    that is asked again.
     """
     if row.unreadable:
         return sampling.REOPENED_ENTRY if item.stratum == sampling.REOPENED else entry
@@ -122,6 +140,8 @@ def _kept(item: ReviewItem, row: Analysis, entry: sampling.Entry | None) -> samp
         return sampling.Entry(entry.stratum, entry.sampling_probability, in_audit=True)
     if entry is None and item.stratum == sampling.REOPENED:
         return sampling.REOPENED_ENTRY
+    if entry is None and item.stratum == sampling.JUDGE and second and not second.answered_at:
+        return sampling.JUDGE_ENTRY
     return entry
 
 

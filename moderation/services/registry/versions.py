@@ -70,6 +70,12 @@ def is_current(version: ModelVersion) -> bool:
     return version.status == Status.ACTIVE
 
 
+def second_judge() -> ModelVersion | None:
+    """The version that `CLIP_SECOND_JUDGE` names; None where it names none that is registered."""
+    name = settings.CLIP_SECOND_JUDGE
+    return ModelVersion.objects.filter(name=name).first() if name else None
+
+
 def from_path(path: str) -> ModelVersion:
     """The version of `CLIP_MODEL_PATH`, registered where it is new. Raises `ModelError`."""
     folder = Path(path).expanduser().resolve()

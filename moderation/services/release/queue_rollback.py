@@ -13,9 +13,17 @@ from datetime import datetime
 
 from django.db.models import F, QuerySet
 
-from moderation.models import Analysis, Decision, ModelVersion, Product, ReviewItem
+from moderation.models import (
+    Analysis,
+    Decision,
+    ModelVersion,
+    Product,
+    ReviewItem,
+    SecondVerdict,
+)
 
 from ..queries.one_parameter import among
+from ..queue import second_verdicts
 from ..rules import sampling
 
 State = ReviewItem.State
@@ -35,13 +43,15 @@ class Before:
     def had(self, item: ReviewItem, row: Analysis) -> bool:
         return item.opened_at <= self.moment and item.analysis.content_hash == row.content_hash
 
-    def entry(self, item: ReviewItem, row: Analysis) -> sampling.Entry | None:
+    def entry(
+        self, item: ReviewItem, row: Analysis, *, second: SecondVerdict | None
+    ) -> sampling.Entry | None:
         """How this item was in the queue, or None where it was not."""
         share = self.drawn.get(item.pk)
         if share is None and item.stratum == sampling.REOPENED and not row.is_mismatch:
             return sampling.REOPENED_ENTRY
-        if share is None and row.misfit and not row.is_mismatch:
-            return sampling.PHOTO_ENTRY
+        if share is None and row.is_mismatch is False:
+            return sampling.entry_by_no_draw(row, second=second)
         if row.unreadable:
             return sampling.entry_of_unreadable()
         if row.is_mismatch:
@@ -57,8 +67,10 @@ def put_back(products: QuerySet[Product], *, version: ModelVersion, before: Befo
     }
     names = dict(products.values_list("pk", "external_id"))
     near = sampling.near_margin(version)
+    verdicts = second_verdicts.present_on([row.pk for row in rows.values()])
     entries = {
-        key: sampling.entry(row, external_id=names[key], near=near) for key, row in rows.items()
+        key: sampling.entry(row, external_id=names[key], near=near, second=verdicts.get(row.pk))
+        for key, row in rows.items()
     }
     there = ReviewItem.objects.filter(state__in=[State.OPEN, State.WITHDRAWN], second_of=None)
     held = set(there.filter(product__in=products).values_list("product_id", flat=True))
@@ -70,7 +82,7 @@ def put_back(products: QuerySet[Product], *, version: ModelVersion, before: Befo
         row, entry = rows[key], entries[key]
         had = next((item for item in reversed(items) if before.had(item, row)), None)
         if had is not None:
-            entry = before.entry(had, row)
+            entry = before.entry(had, row, second=verdicts.get(row.pk))
         # An analysis has one item: also where its answer came late, after the switch.
         kept = next((item for item in items if item.analysis_id == row.pk), had)
         if entry is None or (key, row.content_hash) in decided:
@@ -80,7 +92,7 @@ def put_back(products: QuerySet[Product], *, version: ModelVersion, before: Befo
             item = kept or ReviewItem(
                 product_id=key, random_order=sampling.random_order(names[key])
             )
-            placed.append(_placed(item, row, entry))
+            placed.append(_placed(item, row, entry, second=verdicts.get(row.pk)))
     # In this order: a product has one open item at most.
     ReviewItem.objects.open().filter(among("pk", closed)).update(state=State.WITHDRAWN)
     ReviewItem.objects.bulk_update([item for item in placed if item.pk], _FIELDS)
@@ -100,6 +112,7 @@ def reopen(products: QuerySet[Product]) -> None:
         version: sampling.near_margin(version)
         for version in {r.model_version for r in rows.values()}
     }
+    verdicts = second_verdicts.present_on([row.pk for row in rows.values()])
     keys = sorted(rows)
     decided = _decided(keys)
     waiting = ReviewItem.objects.open().filter(among("product", keys))
@@ -108,7 +121,10 @@ def reopen(products: QuerySet[Product]) -> None:
     placed: list[ReviewItem] = []
     for key, items in _items(there, keys).items():
         row = rows[key]
-        entry = sampling.entry(row, external_id=names[key], near=near[row.model_version])
+        second = verdicts.get(row.pk)
+        entry = sampling.entry(
+            row, external_id=names[key], near=near[row.model_version], second=second
+        )
         if entry is None or key in busy or (key, row.content_hash) in decided:
             continue
         # An analysis has one item; else the newest about the same photo and text stays open.
@@ -119,7 +135,7 @@ def reopen(products: QuerySet[Product]) -> None:
             if same
             else ReviewItem(product_id=key, random_order=sampling.random_order(names[key]))
         )
-        placed.append(_placed(item, row, entry))
+        placed.append(_placed(item, row, entry, second=second))
     ReviewItem.objects.bulk_update([item for item in placed if item.pk], _FIELDS)
     ReviewItem.objects.bulk_create(item for item in placed if not item.pk)
 
@@ -138,7 +154,9 @@ def _items(there: QuerySet[ReviewItem], products: list[int]) -> dict[int, list[R
     return items
 
 
-def _placed(item: ReviewItem, row: Analysis, entry: sampling.Entry) -> ReviewItem:
+def _placed(
+    item: ReviewItem, row: Analysis, entry: sampling.Entry, *, second: SecondVerdict | None
+) -> ReviewItem:
     if item.state != State.OPEN:
         item.state, item.claimed_by, item.claimed_until = State.OPEN, None, None
-    return sampling.placed(item, row, entry)
+    return sampling.placed(item, row, entry, second=second)

@@ -74,6 +74,8 @@ def _needed() -> set[int]:
     )
     if (last := rollback.former()) is not None:
         needed.add(last.before["version"])
+    if (second := versions.second_judge()) is not None:
+        needed.add(second.pk)
     with suppress(ModelError):  # none is active, or the folder of CLIP_MODEL_PATH is away
         needed.add(versions.current().pk)
     return needed

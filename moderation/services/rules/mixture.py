@@ -38,10 +38,17 @@ def arms(draw: float, *, uncertain: float, audit: float) -> tuple[Arm, Arm]:
     return Arm.SUSPICIOUS, Arm.AUDIT
 
 
-def diverse(categories: Sequence[Hashable], *, lately: Sequence[Hashable]) -> list[int]:
+def diverse(
+    categories: Sequence[Hashable], *, lately: Sequence[Hashable], disputed: int = 0
+) -> list[int]:
     """Positions in a list of candidates, those of the categories least served lately first.
 
-    `categories` are the candidates', most uncertain first; that order holds within a category.
+    `categories` are the candidates', most uncertain first; that order holds within a category. The
+    first `disputed` of them, of which two models say the opposite, come before all others.
     """
     served = Counter(lately)
-    return sorted(range(len(categories)), key=lambda place: (served[categories[place]], place))
+
+    def turn(place: int) -> tuple[bool, int, int]:
+        return place >= disputed, served[categories[place]], place
+
+    return sorted(range(len(categories)), key=turn)

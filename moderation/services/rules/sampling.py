@@ -12,18 +12,20 @@ lies there, so a label is worth more there. Each item keeps the probability it w
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import F, Q
 
-from moderation.models import Analysis, ModelVersion, ReviewItem
+from moderation.models import Analysis, ModelVersion, ReviewItem, SecondVerdict
 
 FLAGGED, AUDIT = ReviewItem.Stratum.FLAGGED, ReviewItem.Stratum.AUDIT
 REOPENED, UNREADABLE = ReviewItem.Stratum.REOPENED, ReviewItem.Stratum.UNREADABLE
-PHOTO = ReviewItem.Stratum.PHOTO
+PHOTO, JUDGE = ReviewItem.Stratum.PHOTO, ReviewItem.Stratum.JUDGE
 # These come in by no draw, and of their main photo the model said nothing or that it fits: no
 # figure is estimated from them.
-BY_NO_DRAW = [REOPENED, UNREADABLE, PHOTO]
+BY_NO_DRAW = [REOPENED, UNREADABLE, PHOTO, JUDGE]
 
 NEAR_FACTOR = 4.0
 # Near: P(mismatch) is at least this share of its value at the threshold ...
@@ -50,6 +52,7 @@ class Entry:
 REOPENED_ENTRY = Entry(REOPENED, 1.0, in_audit=False)
 UNREADABLE_ENTRY = Entry(UNREADABLE, 1.0, in_audit=False)
 PHOTO_ENTRY = Entry(PHOTO, 1.0, in_audit=False)
+JUDGE_ENTRY = Entry(JUDGE, 1.0, in_audit=False)
 
 
 def random_number(external_id: str) -> float:
@@ -86,10 +89,12 @@ def _number(drawing: str, external_id: str) -> float:
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def entry(row: Analysis, *, external_id: str, near: float) -> Entry | None:
+def entry(
+    row: Analysis, *, external_id: str, near: float, second: SecondVerdict | None = None
+) -> Entry | None:
     """How the product of a finished analysis enters the queue, or None where it does not.
 
-    `near` is the `near_margin` of the analysis' version.
+    `near` is the `near_margin` of the analysis' version, `second` what the second judge says.
     """
     if row.unreadable:
         return entry_of_unreadable()
@@ -103,7 +108,14 @@ def entry(row: Analysis, *, external_id: str, near: float) -> Entry | None:
     share = passed_share(is_near=is_near)
     if number < share:
         return Entry(AUDIT, share, in_audit=True)
-    return PHOTO_ENTRY if row.misfit else None
+    return entry_by_no_draw(row, second=second)
+
+
+def entry_by_no_draw(row: Analysis, *, second: SecondVerdict | None) -> Entry | None:
+    """How a product enters that passed by its main photo and was not drawn."""
+    if row.misfit:
+        return PHOTO_ENTRY
+    return JUDGE_ENTRY if second is not None and second.is_mismatch else None
 
 
 def passed_share(*, is_near: bool) -> float:
@@ -127,24 +139,78 @@ def near_margin(version: ModelVersion) -> float:
     if calibration is None:
         return NEAR_UNCALIBRATED
     curve = calibration.as_fitted
-    at_threshold = curve.p_mismatch(version.threshold)
+    return _distance(lambda at: curve.p_mismatch(version.threshold + at))
+
+
+def near_margin_below(version: ModelVersion) -> float:
+    """How far below the threshold a flagged product still counts as near, in cosine.
+
+    The counterpart: P(match) has fallen to `NEAR_SHARE_OF_P` of its value at the threshold.
+    """
+    calibration = version.calibrated
+    if calibration is None:
+        return NEAR_UNCALIBRATED
+    curve = calibration.as_fitted
+    return _distance(lambda at: 1 - curve.p_mismatch(version.threshold - at))
+
+
+def _distance(probability: Callable[[float], float]) -> float:
+    """Where a falling probability has only `NEAR_SHARE_OF_P` of its value at 0; by halving."""
+    least = NEAR_SHARE_OF_P * probability(0.0)
     low, high = 0.0, 2.0
     for _ in range(24):
         middle = (low + high) / 2
-        if curve.p_mismatch(version.threshold + middle) > NEAR_SHARE_OF_P * at_threshold:
+        if probability(middle) > least:
             low = middle
         else:
             high = middle
     return high
 
 
-def suspicion(row: Analysis) -> float:
+@dataclass(frozen=True)
+class Band:
+    """Similarities near the threshold, on both sides of it: where a version is uncertain."""
+
+    below: float
+    above: float
+
+    @classmethod
+    def of(cls, version: ModelVersion) -> Band:
+        return cls(below=near_margin_below(version), above=near_margin(version))
+
+    def holds(self, row: Analysis) -> bool:
+        """Whether the score of a finished analysis is in it."""
+        if row.similarity is None or row.threshold_used is None:
+            return False
+        distance = row.similarity - row.threshold_used
+        return -self.below <= distance < self.above
+
+    @property
+    def analyses(self) -> Q:
+        """`holds`, by the database."""
+        at = F("threshold_used")
+        return Q(similarity__gte=at - self.below, similarity__lt=at + self.above)
+
+
+def is_disputed(row: Analysis, second: SecondVerdict | None) -> bool:
+    """Whether the two models say the opposite."""
+    if second is None or second.is_mismatch is None or row.is_mismatch is None:
+        return False
+    return second.is_mismatch != row.is_mismatch
+
+
+def suspicion(row: Analysis, second: SecondVerdict | None = None) -> float:
     """Order of the queue: P(mismatch) where calibrated, else minus the similarity.
 
-    What the model cannot read comes last.
+    What is flagged near the threshold though the second judge lets it pass comes after all that is
+    flagged without a word against it. A step, and no mean of two probabilities: so of what was
+    judged alike the queue has a front in the score alone, as the estimates take it to have
+    (`clip.statistics.cells`). What the model cannot read comes last.
     """
     if row.unreadable:
         return _LAST
+    if row.is_mismatch and is_disputed(row, second):
+        return _just_flagged(row)
     if row.p_mismatch is not None:
         return row.p_mismatch
     return -(row.similarity or 0.0)
@@ -157,7 +223,12 @@ def _just_flagged(row: Analysis) -> float:
     return -threshold if p is None else p
 
 
-def uncertainty(row: Analysis) -> float:
+def uncertainty(row: Analysis, second: SecondVerdict | None = None) -> float:
+    """How little is known: what the model does not know, and 1 more where the second disagrees."""
+    return _own_uncertainty(row) + is_disputed(row, second)
+
+
+def _own_uncertainty(row: Analysis) -> float:
     """How little the model knows, 0 to 1: 4p(1 - p), or nearness to the threshold without P."""
     if row.p_mismatch is not None:
         return 4 * row.p_mismatch * (1 - row.p_mismatch)
@@ -166,10 +237,12 @@ def uncertainty(row: Analysis) -> float:
     return max(0.0, 1 - abs(row.similarity - row.threshold_used) / _NO_DOUBT)
 
 
-def placed(item: ReviewItem, row: Analysis, entry: Entry) -> ReviewItem:
-    """The item as this analysis and this way in make it; not saved."""
+def placed(
+    item: ReviewItem, row: Analysis, entry: Entry, *, second: SecondVerdict | None = None
+) -> ReviewItem:
+    """The item as this analysis, the second judge and this way in make it; not saved."""
     item.analysis = row
-    item.suspicion, item.uncertainty = suspicion(row), uncertainty(row)
+    item.suspicion, item.uncertainty = suspicion(row, second), uncertainty(row, second)
     if entry.stratum == PHOTO:
         item.suspicion, item.uncertainty = _just_flagged(row), 0.0
     item.stratum, item.in_audit = entry.stratum, entry.in_audit

@@ -107,6 +107,10 @@ class Thresholds:
             return None
         return min(self._clear.of(traits), self.of(traits, override=override))
 
+    def own_of(self, traits: Traits = ()) -> float:
+        """The version's own for a product: not what people set by similarities of another one."""
+        return self._own.of(traits)
+
     def sql(self, product: str = "", *, override: str = "") -> Combinable:
         """`of`, by the database; `product` and `override` are lookups, as `product__`."""
         asked = [When(**{f"{override}__isnull": False}, then=F(override))] if override else []
@@ -132,6 +136,11 @@ class Thresholds:
             moved = self._moved(self.version.threshold)
             steps.append(("category_id", {pk: at for pk, at in moved.items() if pk not in own}))
         return _Chain(steps, self.general)
+
+    @cached_property
+    def _own(self) -> _Chain:
+        threshold = self.version.threshold
+        return _Chain([("category_id", self._moved(threshold))], threshold)
 
     @cached_property
     def _clear(self) -> _Chain | None:

@@ -23,7 +23,7 @@ from ..queries.one_parameter import among
 from ..queue import draws
 from ..registry import versions
 from ..rules import sampling
-from . import results
+from . import results, second_judge
 
 # Photo and text come from where they stand, so they are neither read nor sent; a product whose
 # content changed meanwhile gets no row.
@@ -94,6 +94,7 @@ def write(
         with connection.cursor() as cursor:
             cursor.execute(_POINT, [floor, _adapted(now)])
         fresh = Analysis.objects.filter(pk__gt=floor, created_at=now).defer("top_categories")
+        second_judge.ask_near(fresh, version=version)
         moved = _concerned(answers, ids, version)
         draws.mark(sorted(set(ids).difference(moved)), version=version)
         concerned = list(fresh.filter(among("product", moved)))

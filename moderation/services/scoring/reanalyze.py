@@ -28,7 +28,7 @@ from moderation.models import Analysis, Category, ModelVersion, Product
 from ..encoding import further_photos
 from ..queries.one_parameter import among
 from ..registry import versions
-from . import analyze, bulk_results, rescore
+from . import analyze, bulk_results, rescore, second_judge
 from .rescore import Case, Rescorer
 
 CHUNK = 4000  # about half a second of the database's write lock
@@ -92,6 +92,7 @@ class ReanalysisTally:
     newly_flagged: int = 0
     no_longer_flagged: int = 0
     unknown: int = 0
+    second_asked: int = 0  # of the second judge, about what keeps its first verdict
 
 
 @dataclass
@@ -101,13 +102,17 @@ class _Plan:
     ask: list[int] = field(default_factory=list)
     answers: list[bulk_results.NewAnalysis] = field(default_factory=list)
     waiting: list[int] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)  # products that need nothing
 
 
 def look(job: Job, *, progress: Progress | None = None) -> ReanalysisTally:
     """What `run` would do; nothing is written."""
     tally, judge = ReanalysisTally(), Rescorer(job.version)
     for cases in _chunks(job, progress):
-        _plan(job, cases, judge, tally, ranked=False)
+        plan = _plan(job, cases, judge, tally, ranked=False)
+        if job.is_about_thresholds:
+            found = second_judge.outdated(plan.done, version=job.version)
+            tally.second_asked += found.to_ask
     return tally
 
 
@@ -142,6 +147,8 @@ def _run(job: Job, progress: Progress | None) -> ReanalysisTally:
             Analysis.objects.pending().filter(among("pk", plan.waiting)).update(
                 threshold_override=job.threshold
             )
+        if job.is_about_thresholds:
+            tally.second_asked += second_judge.refresh(plan.done, version=job.version)
     return tally
 
 
@@ -229,6 +236,7 @@ def _plan(
             plan.waiting.append(case.newest.pk)
         else:
             tally.done += 1
+            plan.done.append(case.product_id)
     for case, found in zip(to_score, judge.score(to_score, ranked=ranked), strict=True):
         if found is None:
             _ask(plan, tally, case)

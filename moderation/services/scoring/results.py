@@ -12,6 +12,7 @@ from moderation.models import Analysis, ModelVersion, Product
 
 from ..queue import draws, review_queue
 from ..rules.thresholds import Thresholds, traits
+from . import second_judge
 
 RESULT_FIELDS = [
     "status",
@@ -94,4 +95,6 @@ def settle(answered: Sequence[Analysis]) -> None:
     ).filter(Q(analysis=None) | Q(newest__gt=F("analysis"))).update(analysis=F("newest"))
     for version in {row.model_version for row in answered}:
         draws.mark(product_ids, version=version)
-    review_queue.follow([row for row in answered if row.status == Analysis.Status.DONE])
+    done = [row for row in answered if row.status == Analysis.Status.DONE]
+    second_judge.ask(done)
+    review_queue.follow(done)

@@ -20,7 +20,7 @@ from django_q.brokers import orm, redis_broker
 from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
-from moderation.models import Analysis
+from moderation.models import Analysis, SecondVerdict
 
 from . import pause
 from .patience import ASK_EVERY, Patience
@@ -90,8 +90,14 @@ class LooksItself:
 
 
 def _first_pending() -> int | None:
+    """The row to be answered next; a question to the second judge by its negative key."""
     pending = Analysis.objects.pending().order_by("attempts", "id")
-    return pending.values_list("pk", flat=True).first()
+    first = pending.values_list("pk", flat=True).first()
+    if first is not None or not settings.CLIP_SECOND_JUDGE:
+        return first
+    free = SecondVerdict.objects.free().filter(model_version__name=settings.CLIP_SECOND_JUDGE)
+    second = free.order_by("attempts", "pk").values_list("pk", flat=True).first()
+    return None if second is None else -second
 
 
 class OrmBroker(LooksItself, orm.ORM):
