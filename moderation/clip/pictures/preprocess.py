@@ -8,10 +8,9 @@ without bound, and rounding between Pillow's two passes may differ there.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,16 +71,16 @@ class ImageTransform:
 
     @classmethod
     def from_folder(
-        cls, folder: Path, *, defaults: Mapping[str, Any] = MappingProxyType({})
+        cls, folder: Path, *, rules: Callable[[dict[str, Any]], Mapping[str, Any]] = dict
     ) -> ImageTransform:
-        """Read the folder's `preprocessor_config.json`, which may omit what `defaults` say.
+        """Read the folder's `preprocessor_config.json`; `rules` turns it into fields of CLIP's.
 
         Raises `ModelError`.
         """
         path = folder / CONFIG_NAME
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
-            return cls.from_config({**defaults, **config})
+            return cls.from_config(rules({**config}))
         except FileNotFoundError as error:
             raise ModelError(f"The model folder has no {CONFIG_NAME}: {folder}") from error
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:

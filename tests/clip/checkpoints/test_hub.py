@@ -16,6 +16,7 @@ import pytest
 
 from moderation.clip.checkpoints import hub as hub_module
 from tests.support.clip_models import build_folder
+from tests.support.family_models import build
 from tests.support.hub_server import Hub, serve
 from tests.support.siglip_model import DIM, build_siglip
 
@@ -105,6 +106,7 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Pa
         "shop/safe": (safe, COMMIT),
         "shop/large": (large, COMMIT),
         "shop/siglip": (build_siglip(root / "siglip"), COMMIT),
+        "shop/chinese": (build("chinese_clip", root / "chinese"), COMMIT),
         "shop/harmful": (harmful, COMMIT),
         "shop/empty": (tmp_path_factory.mktemp("empty"), COMMIT),
         PINNED_NAME: (old, PINNED_COMMIT),
@@ -146,6 +148,12 @@ def test_another_family_comes_with_what_its_tokenizer_needs(client: Client) -> N
     answer = client.resolve("shop/siglip", load=True)
     assert (answer["revision"], answer["dim"]) == (COMMIT, DIM)
     assert (Path(answer["folder"]) / "tokenizer_config.json").is_file()
+
+
+def test_a_tokenizer_that_is_a_list_of_words_comes_too(client: Client) -> None:
+    answer = client.resolve("shop/chinese", load=True)
+    assert (answer["revision"], answer["dim"]) == (COMMIT, 16)
+    assert (Path(answer["folder"]) / "vocab.txt").is_file()
 
 
 def test_a_pickle_is_read_weights_only_and_kept_as_safetensors(hub: Hub, client: Client) -> None:
