@@ -1,4 +1,4 @@
-"""AltCLIP: OpenAI's large picture tower beside an XLM-RoBERTa that learnt nine languages of it."""
+"""AltCLIP: OpenAI's large picture tower beside an XLM-RoBERTa, which learnt from its texts."""
 
 from __future__ import annotations
 

@@ -56,8 +56,11 @@ class Family(ABC):
     preprocessor: ClassVar[Mapping[str, Any]] = {}
     stock_text: ClassVar[Mapping[str, Any]] = {"max_position_embeddings": 77}
 
+    name: ClassVar[str] = ""
+
     def __init_subclass__(cls, *, model_types: tuple[str, ...]) -> None:
-        """`model_types` are those of config.json that mean this family."""
+        """`model_types` are those of config.json that mean this family, named by the first."""
+        cls.name = model_types[0] if model_types else ""
         for model_type in model_types:
             FAMILIES[model_type] = cls()
 
