@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.clip_models import build_folder, tiny_config
-from tests.support.siglip_model import TITLES, build_siglip
+from tests.support.siglip_model import TITLES, build_siglip, save_tokenizer
 
 EDGE, LENGTH, DIM = 32, 40, 16
 SMALL: dict[str, Any] = {
@@ -33,7 +33,7 @@ class FamilyModel:
 
     build: Callable[[Path], Path]
     has_head: bool  # whether mode `head` can train it
-    threshold: float | None = None  # None: not known beforehand
+    threshold: float  # with which it begins
 
 
 def build(name: str, folder: Path) -> Path:
@@ -123,6 +123,29 @@ def _align(folder: Path) -> Path:
     )  # fmt: skip
 
 
+def _siglip_naflex(folder: Path) -> Path:
+    from transformers import Siglip2Config, Siglip2Model
+
+    folder.mkdir(parents=True, exist_ok=True)
+    words = save_tokenizer(folder, pad="<pad>", tokenizer_class="GemmaTokenizer")
+    config = Siglip2Config(
+        text_config=SMALL
+        | {"vocab_size": words, "projection_size": DIM, "max_position_embeddings": LENGTH},
+        vision_config=SMALL | {"hidden_size": DIM, "patch_size": 8, "num_patches": 16},
+    )
+    model = Siglip2Model(config)
+    model.logit_scale.data.fill_(math.log(112.0))
+    model.logit_bias.data.fill_(-16.8)
+    return _save(
+        model,
+        folder,
+        pictures={
+            "image_processor_type": "Siglip2ImageProcessor", "patch_size": 8,
+            "max_num_patches": 16, "resample": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
+        },
+    )  # fmt: skip
+
+
 def _other_clip(**changes: Any) -> Callable[[Path], Path]:
     """CLIP as others have converted theirs; `changes` go into the parts of its configuration."""
 
@@ -203,5 +226,6 @@ FAMILIES = {
     "chinese_clip": FamilyModel(_chinese_clip, has_head=True, threshold=0.25),
     "altclip": FamilyModel(_altclip, has_head=True, threshold=0.25),
     "align": FamilyModel(_align, has_head=False, threshold=0.25),
-    "siglip": FamilyModel(build_siglip, has_head=False),
+    "siglip": FamilyModel(build_siglip, has_head=False, threshold=0.071),
+    "siglip2": FamilyModel(_siglip_naflex, has_head=False, threshold=0.109),
 }  # fmt: skip

@@ -9,7 +9,6 @@ import numpy as np
 
 from moderation.clip.backends.backend import Backend
 from moderation.clip.backends.device import is_out_of_memory
-from moderation.clip.pictures.preprocess import pixel_values
 
 if TYPE_CHECKING:
     import torch
@@ -30,9 +29,11 @@ class Torch(Backend, name="torch"):
 
     def images(self, pictures: list[np.ndarray]) -> np.ndarray:
         def features(pictures: list[np.ndarray]) -> torch.Tensor:
-            pixels = pixel_values(pictures, self.transform)
-            pixels = pixels.to(device=self.device, dtype=self._dtype)
-            return self.family.image_features(self.model, pixels)
+            inputs = [
+                one.to(self.device, self._dtype if one.is_floating_point() else one.dtype)
+                for one in self.family.image_inputs(pictures, self.transform)
+            ]
+            return self.family.image_features(self.model, *inputs)
 
         return self._unit(features, pictures)
 

@@ -78,6 +78,10 @@ KNOWN = (
     KnownModel("google/siglip2-base-patch16-224", megabytes=1500, edge=224, **_GOOGLE, **_HUNDRED),
     KnownModel("google/siglip2-base-patch16-256", megabytes=1500, edge=256, **_GOOGLE, **_HUNDRED),
     KnownModel(
+        "google/siglip2-base-patch16-naflex", megabytes=1500, edge=256,
+        **{**_GOOGLE, "family": "siglip2"}, **_HUNDRED, note="keeps the shape of a photo",
+    ),
+    KnownModel(
         "facebook/metaclip-2-worldwide-b32", family="metaclip_2", megabytes=2400, edge=224,
         reads="some 300 languages", **_META,
     ),

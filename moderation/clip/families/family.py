@@ -17,7 +17,7 @@ import numpy as np
 
 from moderation.clip.checkpoints import hub, weights
 from moderation.clip.errors import ModelError
-from moderation.clip.pictures.preprocess import ImageTransform
+from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
 from moderation.clip.scoring import DEFAULT_THRESHOLD
 
 if TYPE_CHECKING:
@@ -109,9 +109,16 @@ class Family(ABC):
         chosen = mode == "full" or name.startswith(self.last_layers(config))
         return chosen and not name.endswith(self.fixed)
 
-    def image_features(self, model: PreTrainedModel, pixels: torch.Tensor) -> torch.Tensor:
-        """float [n, 3, H, W] to vectors [n, dim] of any length."""
-        found: torch.Tensor = model.get_image_features(pixel_values=pixels).pooler_output
+    def image_inputs(
+        self, pictures: Sequence[np.ndarray], transform: ImageTransform
+    ) -> tuple[torch.Tensor, ...]:
+        """Pictures as `transform` makes them, as the tensors that `image_features` takes."""
+        return (pixel_values(pictures, transform),)
+
+    def image_features(self, model: PreTrainedModel, *inputs: torch.Tensor) -> torch.Tensor:
+        """What `image_inputs` gave, or float [n, 3, H, W] alone, to vectors [n, dim] of any
+        length."""
+        found: torch.Tensor = model.get_image_features(pixel_values=inputs[0]).pooler_output
         return found
 
     def thinned_image_features(

@@ -7,7 +7,7 @@ import re
 import string
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class Siglip(Family, model_types=("siglip",)):
         "image_std": [0.5] * 3,
     }
     stock_text = {"max_position_embeddings": 64}
+    lowers_all: ClassVar[bool] = False  # also where its tokenizer_config.json does not say so
 
     def model_class(self) -> Any:
         from transformers import SiglipModel
@@ -92,7 +93,8 @@ class Siglip(Family, model_types=("siglip",)):
 
         tokenizer, said = super().load_tokenizer(folder), tokenizer_config(folder)
         own = said.get("tokenizer_class", "SiglipTokenizer") == "SiglipTokenizer"
-        steps: list[Any] = [normalizers.Lowercase()] if said.get("do_lower_case", own) else []
+        lowers = said.get("do_lower_case", own or self.lowers_all)
+        steps: list[Any] = [normalizers.Lowercase()] if lowers else []
         if own:
             steps += [
                 normalizers.Replace(Regex(f"[{re.escape(string.punctuation)}]"), ""),

@@ -8,6 +8,7 @@ without bound, and rounding between Pillow's two passes may differ there.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ CONFIG_NAME = "preprocessor_config.json"
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _STRIP = 3
+_CLOSE = 1e-5  # where the search for a scale ends
 _STEPS = ("do_resize", "do_rescale", "do_normalize")
 
 
@@ -35,8 +37,9 @@ _STEPS = ("do_resize", "do_rescale", "do_normalize")
 class ImageTransform:
     """What `preprocessor_config.json` requires.
 
-    Either `shortest_edge` (keep the shape) or `squash` (height, width) is set; `crop` is (height,
-    width) or None. `mean` and `std` are per channel, on values from 0 to 1.
+    Either `shortest_edge` (keep the shape), `squash` (height, width) or `patches` is set: the edge
+    of a patch in pixels, and the most of them, which a picture of any shape is made to fill. `crop`
+    is (height, width) or None. `mean` and `std` are per channel, on values from 0 to 1.
     """
 
     shortest_edge: int | None = 224
@@ -46,6 +49,7 @@ class ImageTransform:
     mean: tuple[float, ...] = _CLIP_MEAN
     std: tuple[float, ...] = _CLIP_STD
     rescale: float = 1 / 255
+    patches: tuple[int, int] | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> ImageTransform:
@@ -53,6 +57,9 @@ class ImageTransform:
         for step in _STEPS:
             if not config.get(step, True):
                 raise ModelError(f"{CONFIG_NAME} sets {step} to false, which is not supported.")
+        patches = None
+        if "max_num_patches" in config:
+            patches = (int(config["patch_size"]), int(config["max_num_patches"]))
         size = config.get("size", {"shortest_edge": 224})
         if isinstance(size, int):
             size = {"shortest_edge": size}
@@ -60,13 +67,14 @@ class ImageTransform:
         if shortest_edge is None and not {"height", "width"} <= set(size):
             raise ModelError(f"{CONFIG_NAME} has a size without shortest_edge or height and width.")
         return cls(
-            shortest_edge=shortest_edge,
+            shortest_edge=None if patches else shortest_edge,
             squash=None if shortest_edge else (size["height"], size["width"]),
-            crop=_crop(config),
+            crop=None if patches else _crop(config),
             resample=config.get("resample", Image.Resampling.BICUBIC),
             mean=tuple(config.get("image_mean", _CLIP_MEAN)),
             std=tuple(config.get("image_std", _CLIP_STD)),
             rescale=config.get("rescale_factor", 1 / 255),
+            patches=patches,
         )
 
     @classmethod
@@ -89,10 +97,14 @@ class ImageTransform:
     @property
     def target_edge(self) -> int:
         """The edge in pixels that the resize aims at, fit for `open_image(shortest_edge=)`."""
+        if self.patches is not None:
+            patch, most = self.patches
+            return patch * math.ceil(math.sqrt(most))
         return self.shortest_edge or max(self.squash or (0, 0))
 
     def __call__(self, image: Image.Image) -> np.ndarray:
-        """Resize and crop an RGB image to uint8 [height, width, 3]."""
+        """Resize and crop an RGB image to uint8 [height, width, 3]; with `patches` each image has
+        a height and width of its own."""
         box = content_box(image)
         height, width = self._resized(box[2] - box[0], box[3] - box[1])
         if self.crop is not None and max(height, width) > _STRIP * min(height, width):
@@ -119,10 +131,33 @@ class ImageTransform:
         """Height and width before the crop, for a picture of this size."""
         if self.squash is not None:
             return self.squash
+        if self.patches is not None:
+            return _filling(height, width, *self.patches)
         edge = self.shortest_edge or 0
         # The longer side rounds down, as in transformers' get_resize_output_image_size.
         stretched = int(edge * max(width, height) / min(width, height))
         return (edge, stretched) if width >= height else (stretched, edge)
+
+
+def _filling(height: float, width: float, patch: int, most: int) -> tuple[int, int]:
+    """The largest height and width of this shape, in whole patches, with `most` of them or fewer.
+
+    Equal to transformers' `get_image_size_for_max_num_patches`, its search and its rounding.
+    """
+
+    def edges(scale: float) -> tuple[int, int]:
+        tall, wide = (max(1, math.ceil(edge * scale / patch)) for edge in (height, width))
+        return tall, wide
+
+    low, high = _CLOSE / 10, 100.0
+    while high - low >= _CLOSE:
+        scale = (low + high) / 2
+        if math.prod(edges(scale)) <= most:
+            low = scale
+        else:
+            high = scale
+    tall, wide = edges(low)
+    return tall * patch, wide * patch
 
 
 def pixel_values(arrays: Sequence[np.ndarray], transform: ImageTransform) -> torch.Tensor:

@@ -33,8 +33,10 @@ def of(version: ModelVersion) -> Facts:
         licence = f"{found.licence} ({found.limits})" if found.limits else found.licence
     if first != version:
         licence = f"{licence}, as {first.name}"
-    codes = [language.NAMES.get(code, code) for code in version.languages]
-    reads = ", ".join(codes) or (found.reads if found else _UNKNOWN)
+    if found is not None and version.languages == [*found.languages]:
+        reads = found.reads
+    else:
+        reads = ", ".join(language.NAMES.get(code, code) for code in version.languages) or _UNKNOWN
     return Facts(_family(version, found), licence, reads, found.note if found else "")
 
 

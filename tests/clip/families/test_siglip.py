@@ -24,6 +24,7 @@ from moderation.clip.finetune.run import finetune
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.texts.tokens import Tokens
 from tests.support.clip_models import photo
+from tests.support.family_models import build
 from tests.support.finetune_shop import write_shop
 from tests.support.siglip_model import DIM, EDGE, LENGTH, build_siglip
 from tests.support.stock_vectors import stock_texts
@@ -63,8 +64,9 @@ def padded_texts(folder: Path, texts: list[str], *, pad: str = "</s>") -> np.nda
         tokenizer_file=str(folder / "tokenizer.json"), model_input_names=["input_ids"]
     )
     tokenizer.pad_token = pad
+    length = families.of(folder).read_text_length(folder)
     return stock_texts(
-        folder, texts, tokenizer=tokenizer, padding="max_length", max_length=LENGTH, truncation=True
+        folder, texts, tokenizer=tokenizer, padding="max_length", max_length=length, truncation=True
     )
 
 
@@ -89,6 +91,17 @@ def test_a_text_is_padded_as_its_tokenizer_says(tmp_path: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(said))
     with pytest.raises(ModelError, match=r"tokenizer\.json lacks the padding token <none>"):
         load(folder)
+
+
+def test_texts_of_naflex_are_lowered_though_nothing_says_so(tmp_path: Path) -> None:
+    folder = build("siglip2", tmp_path / "naflex")
+    said = json.loads((folder / "tokenizer_config.json").read_text())
+    del said["do_lower_case"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(said))
+    texts = ["a red mug", "Photo of a SHOE, size 42"]
+    expected = padded_texts(folder, [text.lower() for text in texts], pad="<pad>")
+    np.testing.assert_allclose(load(folder).encode_texts(texts), expected, atol=1e-5)
+    np.testing.assert_allclose(load(folder).encode_texts(texts[1:]), expected[1:], atol=1e-5)
 
 
 @pytest.mark.parametrize("sign", ["</s>", "<pad>", "<unk>", "▁</s>▁", "\u2603", "\U0001f600", "\0"])

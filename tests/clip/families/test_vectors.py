@@ -22,7 +22,7 @@ from tests.support.finetune_shop import write_shop
 from tests.support.stock_vectors import stock_images, stock_texts
 
 # SigLIP's stock tokenizer needs a package that clipmod does not have: test_siglip.py.
-OTHERS = [name for name in FAMILIES if name != "siglip"]
+OTHERS = [name for name in FAMILIES if not name.startswith("siglip")]
 TEXTS = [
     "a red mug", "Blue ceramic teapot with lid", "rote Tasse aus Keramik", "красная кружка",
     "mug", "赤いマグカップ", "photo of a shoe, size 42", "कॉफ़ी", "A Red Shoe", "",
@@ -49,6 +49,10 @@ def folder(
 
 def of(names: list[str]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("folder", names, indirect=True)
+
+
+def name_of(folder: Path, folders: dict[str, Path]) -> str:
+    return next(name for name, known in folders.items() if known == folder)
 
 
 def load(folder: Path) -> Encoder:
@@ -107,6 +111,12 @@ def test_a_long_text_is_read_in_parts_of_what_the_model_learnt_with(folder: Path
 
 
 @of([*FAMILIES])
+def test_a_threshold_begins_with_the_familys_own(folder: Path, folders: dict[str, Path]) -> None:
+    expected = FAMILIES[name_of(folder, folders)].threshold
+    assert checkpoint.threshold(folder) == pytest.approx(expected, abs=1e-3)
+
+
+@of([*FAMILIES])
 def test_a_model_of_the_family_scores_and_classifies(folder: Path) -> None:
     analyzer = CLIPAnalyzer(folder, "cpu")
     score = analyzer.compute_similarity(photo(1), "a red mug")
@@ -146,8 +156,7 @@ def test_mode_head_folds_into_the_model_or_is_refused_in_words(
     settings = FinetuneSettings(
         mode="head", epochs=2, device="cpu", precision="fp32", learning_rate=0.01
     )
-    name = next(name for name, known in folders.items() if known == folder)
-    if not FAMILIES[name].has_head:
+    if not FAMILIES[name_of(folder, folders)].has_head:
         with pytest.raises(ModelError, match=r"tower of .* does not end in a linear projection"):
             finetune(folder, data, tmp_path, settings=settings)
         return
@@ -160,7 +169,7 @@ def test_mode_head_folds_into_the_model_or_is_refused_in_words(
 
 
 @pytest.mark.slow
-@of([name for name in OTHERS if not name.startswith("clip")])
+@of([name for name in FAMILIES if not name.startswith("clip") and name != "siglip"])
 @pytest.mark.parametrize("mode", ["last", "full", "adapt"])
 def test_the_towers_learn(data: FinetuneData, folder: Path, tmp_path: Path, mode: str) -> None:
     settings = FinetuneSettings(

@@ -21,7 +21,7 @@ LIMITED = "facebook/metaclip-2-worldwide-b32"
 
 def test_a_version_of_the_hub_has_the_facts_of_its_model() -> None:
     found = facts.of(registering.register("OFA-Sys/chinese-clip-vit-base-patch16"))
-    assert found == facts.Facts(family="chinese_clip", licence="MIT", languages="zh")
+    assert found == facts.Facts(family="chinese_clip", licence="MIT", languages="Chinese")
     found = facts.of(registering.register(LIMITED))
     assert found.licence == "CC-BY-NC-4.0 (not for commercial use)"
     assert found.languages == "some 300 languages"
