@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
 from moderation.services.encoding import engine
-from moderation.services.registry import activation
+from moderation.services.registry import activation, facts
 from moderation.services.release import automatic_action, rollback
 from moderation.templatetags.thresholds import told_for
 
@@ -53,6 +53,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     change_form_template = "admin/versions/version.html"
     fieldsets = (
         (None, {"fields": ("name", "status_cell", "source", "location", "revision", "parent")}),
+        ("What it is", {"fields": ("family_cell", "reads_cell", "licence_cell")}),
         (
             "Threshold and calibration",
             {"fields": ("threshold", "clear_threshold", "calibration_cell")},
@@ -64,6 +65,19 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @admin.display(description="Status", ordering="status")
     def status_cell(self, version: ModelVersion) -> SafeString:
         return cells.badge(version.get_status_display(), _BADGES.get(version.status, ""))
+
+    @admin.display(description="Family")
+    def family_cell(self, version: ModelVersion) -> str:
+        return facts.of(version).family
+
+    @admin.display(description="Reads")
+    def reads_cell(self, version: ModelVersion) -> str:
+        return facts.of(version).languages
+
+    @admin.display(description="Licence")
+    def licence_cell(self, version: ModelVersion) -> str:
+        found = facts.of(version)
+        return f"{found.licence}; {found.note}" if found.note else found.licence
 
     @admin.display(description="P(mismatch)")
     def calibration_cell(self, version: ModelVersion) -> str:

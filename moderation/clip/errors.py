@@ -47,6 +47,10 @@ class ModelUnavailable(ModelError):
     """The hub cannot be reached and nothing is cached."""
 
 
+class LicenceNotAccepted(ModelError):
+    """The model's licence keeps some shops out, and nobody said that it was read."""
+
+
 class UnsafeWeights(ModelError):
     """The weights are a pickle, which can run code when read."""
 

@@ -1,6 +1,6 @@
 """Argument types that several commands share; each refuses in a sentence."""
 
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime, time
 
 from django.utils import timezone
@@ -64,3 +64,12 @@ def share(text: str) -> float:
     if not 0 < value < 1:
         raise ArgumentTypeError(f"{text!r} is no share; give a number between 0 and 1, like 0.9.")
     return value
+
+
+def add_accept_licence(parser: ArgumentParser) -> None:
+    """Let a person say that they may use a model whose licence keeps some shops out."""
+    parser.add_argument(
+        "--accept-licence",
+        action="store_true",
+        help="you have read the model's licence and may use it (`manage.py models` shows which)",
+    )

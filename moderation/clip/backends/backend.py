@@ -79,7 +79,8 @@ class Backend(ABC):
 
     @abstractmethod
     def images(self, pictures: list[np.ndarray]) -> np.ndarray:
-        """uint8 [H, W, 3] each, as `transform` makes them, to unit vectors, float32 [n, dim].
+        """uint8 [H, W, 3] each, as `transform` makes them (of some families each of a size of its
+        own), to unit vectors, float32 [n, dim].
 
         Raises `MemoryError` where so many are too many.
         """

@@ -25,6 +25,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from moderation.clip import families
 from moderation.clip.atomic import filled
@@ -154,10 +155,8 @@ def _export(source: Path, folder: Path) -> None:
     model = family.load_model(source)
     said = model.config.to_json_string(use_diff=False)
     (folder / _CONFIG).write_text(said, encoding="utf-8")
-    size = family.image_size(model.config)
-    pixels = [(np.random.default_rng(n).normal(size=(n, 3, size, size)),) for n in (2, 3)]
     for tower, features, (small, large) in (
-        ("image", family.image_features, [(one.astype(np.float32),) for (one,) in pixels]),
+        ("image", family.image_features, _pictures(family, source)),
         ("text", family.text_features, _texts(family, model.config)),
     ):
         path = folder / f"{tower}.onnx"
@@ -189,6 +188,14 @@ def _module(model: PreTrainedModel, features: Callable[..., torch.Tensor]) -> to
             return features(self.model, *inputs)
 
     return OneTower().eval()
+
+
+def _pictures(family: Family, source: Path) -> list[Arrays]:
+    """Two and three pictures of noise, as the family hands them to its tower."""
+    transform = family.load_transform(source)
+    noise = np.random.default_rng(0).integers(0, 256, (5, 90, 120, 3), dtype=np.uint8)
+    pictures = [transform(Image.fromarray(one)) for one in noise]
+    return [family.image_inputs(several, transform) for several in (pictures[:2], pictures[2:])]
 
 
 def _texts(family: Family, config: Any) -> list[Arrays]:

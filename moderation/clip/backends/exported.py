@@ -19,7 +19,7 @@ from moderation.clip.backends.backend import Backend
 from moderation.clip.backends.device import is_out_of_memory
 from moderation.clip.configuration import AUTO
 from moderation.clip.errors import ModelError
-from moderation.clip.pictures.preprocess import ImageTransform, pixel_array
+from moderation.clip.pictures.preprocess import ImageTransform
 
 if TYPE_CHECKING:
     from moderation.clip.families import Tower
@@ -66,7 +66,7 @@ class ExportedTowers(Backend):
 
     def images(self, pictures: list[np.ndarray]) -> np.ndarray:
         def vectors(pictures: list[np.ndarray]) -> np.ndarray:
-            return self.run("image", (pixel_array(pictures, self.transform),))
+            return self.run("image", self.family.image_inputs(pictures, self.transform))
 
         return self._unit(vectors, pictures)
 

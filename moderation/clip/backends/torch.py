@@ -12,7 +12,6 @@ from moderation.clip import families
 from moderation.clip.backends.backend import Backend
 from moderation.clip.backends.cores import torch_threads
 from moderation.clip.backends.device import choose_precision, is_out_of_memory
-from moderation.clip.pictures.preprocess import pixel_values
 
 if TYPE_CHECKING:
     import torch
@@ -64,9 +63,15 @@ class Torch(Backend, name="torch"):
 
     def images(self, pictures: list[np.ndarray]) -> np.ndarray:
         def features(pictures: list[np.ndarray]) -> torch.Tensor:
-            pixels = pixel_values(pictures, self.transform)
-            pixels = pixels.to(device=self.device, dtype=self._dtype)
-            return self.family.image_features(self.model, pixels)
+            import torch
+
+            arrays = self.family.image_inputs(pictures, self.transform)
+            tensors = map(torch.from_numpy, arrays)
+            inputs = [
+                one.to(self.device, self._dtype if one.is_floating_point() else one.dtype)
+                for one in tensors
+            ]
+            return self.family.image_features(self.model, *inputs)
 
         return self._unit(features, pictures)
 

@@ -1,6 +1,7 @@
 """Model folders: find one by name or path, load it, save it whole or not at all.
 
-A name is `bundled` (the small model in this package), a local folder, or a repository on the hub.
+A name is `bundled` (the small model in this package), another preset (`known.py`), a local folder,
+or a repository on the hub.
 Weights are read from safetensors only; a pickle can run code when it is read.
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from moderation.clip import families
 from moderation.clip.atomic import whole_folder
-from moderation.clip.checkpoints import hub
+from moderation.clip.checkpoints import hub, known
 from moderation.clip.checkpoints.hub import PINNED
 from moderation.clip.checkpoints.weights import (
     WEIGHTS_NAME,
@@ -81,13 +82,15 @@ def resolve(
     revision: str | None = None,
     local_only: bool = False,
     progress: bool = True,
+    accept_licence: bool = False,
 ) -> ResolvedModel:
     """The folder of `bundled`, of a local folder, or of a hub repository at one commit.
 
     A hub model is downloaded where needed, unless `local_only`. Raises `ModelUnavailable` where
-    the hub cannot be reached and nothing is cached, `UnsafeWeights` and `ModelError`.
+    the hub cannot be reached and nothing is cached, `LicenceNotAccepted`, `UnsafeWeights` and
+    `ModelError`.
     """
-    name = str(name_or_path)
+    name = known.full_name(str(name_or_path))
     if name == BUNDLED:
         return ResolvedModel(checked(BUNDLED_FOLDER), BUNDLED)
     folder = Path(name).expanduser()
@@ -96,9 +99,15 @@ def resolve(
     if not hub.is_hub_name(name):
         raise ModelError(
             f"There is no model folder {name}; give an existing folder, a hub name such as "
-            f"openai/clip-vit-base-patch32, or {BUNDLED}."
+            f"openai/clip-vit-base-patch32, or one of {', '.join([*known.PRESETS, BUNDLED])}."
         )
-    folder, commit = hub.fetch(name, revision=revision, local_only=local_only, progress=progress)
+    folder, commit = hub.fetch(
+        name,
+        revision=revision,
+        local_only=local_only,
+        progress=progress,
+        accept_licence=accept_licence,
+    )
     return ResolvedModel(checked(folder), name, commit)
 
 

@@ -10,14 +10,11 @@ import os
 import re
 from pathlib import Path
 
-from moderation.clip.checkpoints import hub_files
+from moderation.clip.checkpoints import hub_files, known
 from moderation.clip.checkpoints.hub_convert import converted_folder, to_safetensors
 from moderation.clip.errors import ModelError, ModelUnavailable
 
-PINNED = {
-    "openai/clip-vit-base-patch32": "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268",
-    "openai/clip-vit-base-patch16": "57c216476eefef5ab752ec549e440a49ae4ae5f3",
-}
+PINNED = {model.name: model.revision for model in known.KNOWN if model.revision}
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -41,11 +38,17 @@ def keep_quiet() -> None:
 
 
 def fetch(
-    name: str, *, revision: str | None = None, local_only: bool = False, progress: bool = True
+    name: str,
+    *,
+    revision: str | None = None,
+    local_only: bool = False,
+    progress: bool = True,
+    accept_licence: bool = False,
 ) -> tuple[Path, str]:
     """(folder, commit) of a hub model, downloaded where needed. A branch is looked up each time.
 
-    Raises `ModelUnavailable` where the hub cannot be reached and nothing is cached.
+    Raises `ModelUnavailable` where the hub cannot be reached and nothing is cached, and
+    `LicenceNotAccepted` for what is not here yet and must be accepted.
     """
     keep_quiet()
     revision = revision or PINNED.get(name, "main")
@@ -54,6 +57,8 @@ def fetch(
         return cached
     if local_only:
         raise _unavailable(name, "it is not in the cache")
+    if cached is None and not accept_licence:
+        known.refuse_unaccepted(name)
     try:
         return _fetched(name, revision, progress=progress)
     except ModelUnavailable:

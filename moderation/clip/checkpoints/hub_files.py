@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from huggingface_hub.file_download import HfFileMetadata
 
 NEEDED = ("config.json", "preprocessor_config.json")
-TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
+TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt")
 OPTIONAL = ("tokenizer_config.json", "special_tokens_map.json")
 SMALL = (*NEEDED, *TOKENIZER, *OPTIONAL)
 WEIGHTS = "model.safetensors"
@@ -37,8 +37,10 @@ def repository(name: str) -> Path:
 
 
 def has_small_files(folder: Path) -> bool:
+    """Whether it has what a model needs beside its weights; its tokenizer in any of three forms."""
     there = {file for file in (*NEEDED, *TOKENIZER) if (folder / file).is_file()}
-    return there >= {*NEEDED} and ("tokenizer.json" in there or there >= {*TOKENIZER[1:]})
+    tokenizers = ({"tokenizer.json"}, {"vocab.json", "merges.txt"}, {"vocab.txt"})
+    return there >= {*NEEDED} and any(there >= files for files in tokenizers)
 
 
 def has_safetensors(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Which languages a model reads: its `clipmod.json` says so, or it is known of a model of the hub.
+"""Which languages a model reads, as its `clipmod.json` says; of models of the hub: `known.py`.
 
 Of every other model it is not known, and nothing is held back from it.
 """
@@ -10,21 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from moderation.clip.errors import ModelError
-
-OF_THE_HUB = {
-    "openai/clip-vit-base-patch32": ["en"],
-    "openai/clip-vit-base-patch16": ["en"],
-    "openai/clip-vit-large-patch14": ["en"],
-    "openai/clip-vit-large-patch14-336": ["en"],
-    # Those of SigLIP that learnt English texts alone; the multilingual ones are left out.
-    "google/siglip-base-patch16-224": ["en"],
-    "google/siglip-base-patch16-256": ["en"],
-    "google/siglip-base-patch16-384": ["en"],
-    "google/siglip-base-patch16-512": ["en"],
-    "google/siglip-large-patch16-256": ["en"],
-    "google/siglip-large-patch16-384": ["en"],
-    "google/siglip-so400m-patch14-384": ["en"],
-}
 
 
 def said(about: Mapping[str, Any], *, path: Path) -> list[str]:

@@ -49,7 +49,10 @@ def files_sha256(folder: Path) -> str:
     The same weights with another of these files are another model.
     """
     digest = hashlib.sha256()
-    for name in BESIDE_THE_WEIGHTS:
+    names: tuple[str, ...] = BESIDE_THE_WEIGHTS
+    if not (folder / "tokenizer.json").is_file() and (folder / "vocab.txt").is_file():
+        names = (*names, "vocab.txt")  # only then: other models keep the hash they have
+    for name in names:
         path = folder / name
         content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "none"
         digest.update(f"{name} {content}\n".encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Clip(Family, model_types=("clip",)):
     """The stock `CLIPModel`."""
 
     projections = {"image": "visual_projection.weight", "text": "text_projection.weight"}
-    ends = (
+    ends: ClassVar[tuple[str, ...]] = (
         "vision_model.post_layernorm.",
         "text_model.final_layer_norm.",
         "visual_projection.",
@@ -30,7 +30,7 @@ class Clip(Family, model_types=("clip",)):
     )
 
     # A constant added to all keys leaves the attention as it is: nothing but rounding reaches it.
-    fixed = ("k_proj.bias", "logit_scale")
+    fixed: ClassVar[tuple[str, ...]] = ("k_proj.bias", "logit_scale")
     dropped = 0.5
 
     def model_class(self) -> Any:

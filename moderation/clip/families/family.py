@@ -17,7 +17,7 @@ import numpy as np
 
 from moderation.clip.checkpoints import hub, weights
 from moderation.clip.errors import ModelError
-from moderation.clip.pictures.preprocess import ImageTransform
+from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
 from moderation.clip.scoring import DEFAULT_THRESHOLD
 
 if TYPE_CHECKING:
@@ -38,22 +38,29 @@ class Family(ABC):
     config.json says (`model.config`), `model` what `load_model` gave.
 
     `projections` names each tower's weight of the last layer, where that is linear and without a
-    bias: mode `head` trains these, and needs both. `ends` are the starts of the names of all that
-    follows the towers' blocks, and `fixed` the ends of those that no training reaches.
-    `preprocessor` says what a preprocessor_config.json of the family may omit, and `dropped` which
-    share a training of all weights leaves out in `thinned_image_features`. `stock_text_length` is
-    the text length where config.json does not say it.
+    bias: mode `head` trains these, and needs both. `blocks` are the starts of the names of each
+    tower's blocks, up to their number, `ends` those of all that follows the blocks, and `fixed` the
+    ends of those that no training reaches. `preprocessor` says what a preprocessor_config.json of
+    the family may omit, `stock_text` what the text_config of a config.json, and `dropped` which
+    share a training of all weights leaves out in `thinned_image_features`.
     """
 
     projections: ClassVar[Mapping[Tower, str]] = {}
+    blocks: ClassVar[Mapping[Tower, str]] = {
+        "image": "vision_model.encoder.layers.",
+        "text": "text_model.encoder.layers.",
+    }
     ends: ClassVar[tuple[str, ...]] = ()
     fixed: ClassVar[tuple[str, ...]] = ("logit_scale",)
     dropped: ClassVar[float] = 0.0
     preprocessor: ClassVar[Mapping[str, Any]] = {}
-    stock_text_length: ClassVar[int] = 77
+    stock_text: ClassVar[Mapping[str, Any]] = {"max_position_embeddings": 77}
+
+    name: ClassVar[str] = ""
 
     def __init_subclass__(cls, *, model_types: tuple[str, ...]) -> None:
-        """`model_types` are those of config.json that mean this family."""
+        """`model_types` are those of config.json that mean this family, named by the first."""
+        cls.name = model_types[0] if model_types else ""
         for model_type in model_types:
             FAMILIES[model_type] = cls()
 
@@ -82,8 +89,7 @@ class Family(ABC):
         path = folder / "config.json"
         try:
             said = json.loads(path.read_text(encoding="utf-8"))
-            stock = {"max_position_embeddings": self.stock_text_length}
-            text = {**stock, **(said.get("text_config") or {})}
+            text = {**self.stock_text, **(said.get("text_config") or {})}
             return self.text_length(
                 SimpleNamespace(**said | {"text_config": SimpleNamespace(**text)})
             )
@@ -92,8 +98,10 @@ class Family(ABC):
 
     def last_layers(self, config: Any) -> tuple[str, ...]:
         """How the names of the weights begin that mode `last` trains: last blocks and `ends`."""
-        blocks = (("vision_model", config.vision_config), ("text_model", config.text_config))
-        last = (f"{name}.encoder.layers.{part.num_hidden_layers - 1}." for name, part in blocks)
+        towers: dict[Tower, Any] = {"image": config.vision_config, "text": config.text_config}
+        last = (
+            f"{self.blocks[name]}{part.num_hidden_layers - 1}." for name, part in towers.items()
+        )
         return (*last, *self.ends)
 
     def learns(self, name: str, config: Any, *, mode: str) -> bool:
@@ -101,9 +109,16 @@ class Family(ABC):
         chosen = mode == "full" or name.startswith(self.last_layers(config))
         return chosen and not name.endswith(self.fixed)
 
-    def image_features(self, model: PreTrainedModel, pixels: torch.Tensor) -> torch.Tensor:
-        """float [n, 3, H, W] to vectors [n, dim] of any length."""
-        found: torch.Tensor = model.get_image_features(pixel_values=pixels).pooler_output
+    def image_inputs(
+        self, pictures: Sequence[np.ndarray], transform: ImageTransform
+    ) -> tuple[np.ndarray, ...]:
+        """Pictures as `transform` makes them, as the arrays that `image_features` takes."""
+        return (pixel_values(pictures, transform),)
+
+    def image_features(self, model: PreTrainedModel, *inputs: torch.Tensor) -> torch.Tensor:
+        """What `image_inputs` gave, as tensors, or float [n, 3, H, W] alone, to vectors [n, dim] of
+        any length."""
+        found: torch.Tensor = model.get_image_features(pixel_values=inputs[0]).pooler_output
         return found
 
     def thinned_image_features(
@@ -122,12 +137,21 @@ class Family(ABC):
         found: torch.Tensor = model.get_text_features(input_ids=inputs[0]).pooler_output
         return found
 
-    def logit_scale(self, model: PreTrainedModel) -> float:
-        """The factor of the cosines whose softmax is the probability of a category.
+    def scale(self, model: PreTrainedModel) -> torch.Tensor:
+        """The factor of the cosines whose softmax is the probability of a category, to learn with.
 
         A bias that the model adds to all of them alike (SigLIP) makes no difference there.
         """
-        return float(model.logit_scale.detach().float().exp())
+        found: torch.Tensor = model.logit_scale.float().exp()
+        return found
+
+    def bound_scale(self, model: PreTrainedModel) -> None:
+        """Keep the factor from 1 to 100 after a step, as CLIP's authors do."""
+        model.logit_scale.clamp_(0.0, math.log(100.0))
+
+    def logit_scale(self, model: PreTrainedModel) -> float:
+        """The same factor as a number."""
+        return float(self.scale(model).detach())
 
     def read_logit_scale(self, folder: Path) -> float:
         """The same, where only that number is read, without torch. Raises `ModelError`."""
@@ -140,9 +164,13 @@ class Family(ABC):
     def check_tokenizer(self, config: Any, tokenizer: Tokenizer) -> None:  # noqa: B027 - optional
         """Raises `ModelError` where the tokenizer belongs to another model."""
 
+    def picture_rules(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a preprocessor_config.json means, in the fields of CLIP's own."""
+        return {**self.preprocessor, **said}
+
     def load_transform(self, folder: Path) -> ImageTransform:
         """How a picture becomes the model's pixels. Raises `ModelError`."""
-        return ImageTransform.from_folder(folder, defaults=self.preprocessor)
+        return ImageTransform.from_folder(folder, rules=self.picture_rules)
 
     def load_tokenizer(self, folder: Path) -> Tokenizer:
         """The folder's tokenizer, without padding or truncation. Raises `ModelError`."""

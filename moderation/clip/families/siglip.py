@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import string
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from moderation.clip.checkpoints import weights
 from moderation.clip.errors import ModelError
 from moderation.clip.families.family import Family
+from moderation.clip.families.tokenizer_files import tokenizer_config
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -43,7 +43,8 @@ class Siglip(Family, model_types=("siglip",)):
         "image_mean": [0.5] * 3,
         "image_std": [0.5] * 3,
     }
-    stock_text_length = 64
+    stock_text = {"max_position_embeddings": 64}
+    lowers_all: ClassVar[bool] = False  # also where its tokenizer_config.json does not say so
 
     def model_class(self) -> Any:
         from transformers import SiglipModel
@@ -79,7 +80,7 @@ class Siglip(Family, model_types=("siglip",)):
         """With the tokenizer's own padding: config.json often leaves it out, or has another."""
         config = super().load_config(folder)
         tokenizer = self.load_tokenizer(folder)
-        name = _pad_token(_tokenizer_config(folder))
+        name = _pad_token(tokenizer_config(folder))
         pad = tokenizer.token_to_id(name)
         if pad is None:
             raise ModelError(f"{folder / 'tokenizer.json'} lacks the padding token {name}.")
@@ -90,9 +91,10 @@ class Siglip(Family, model_types=("siglip",)):
         """Equal to the stock `SiglipTokenizer`, which changes texts before it splits them."""
         from tokenizers import Regex, normalizers
 
-        tokenizer, said = super().load_tokenizer(folder), _tokenizer_config(folder)
+        tokenizer, said = super().load_tokenizer(folder), tokenizer_config(folder)
         own = said.get("tokenizer_class", "SiglipTokenizer") == "SiglipTokenizer"
-        steps: list[Any] = [normalizers.Lowercase()] if said.get("do_lower_case", own) else []
+        lowers = said.get("do_lower_case", own or self.lowers_all)
+        steps: list[Any] = [normalizers.Lowercase()] if lowers else []
         if own:
             steps += [
                 normalizers.Replace(Regex(f"[{re.escape(string.punctuation)}]"), ""),
@@ -105,17 +107,6 @@ class Siglip(Family, model_types=("siglip",)):
             steps.append(tokenizer.normalizer)
         tokenizer.normalizer = normalizers.Sequence(steps)
         return tokenizer
-
-
-def _tokenizer_config(folder: Path) -> dict[str, Any]:
-    """The folder's tokenizer_config.json; empty where it has none. Raises `ModelError`."""
-    path = folder / "tokenizer_config.json"
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(f"{path} is not a valid tokenizer configuration.") from error
 
 
 def _pad_token(said: dict[str, Any]) -> str:

@@ -37,7 +37,7 @@ def similarities(model: PreTrainedModel, tokens: Tokens, pairs: Pairs) -> np.nda
     """Cosine of each pair, [m] float32, of what the app hands to the model."""
     import torch
 
-    device = model.logit_scale.device
+    device = model.device
     with torch.inference_mode():
         image = [
             encode_images(model, to_input(pairs.pixels[start : start + _BATCH]).to(device))

@@ -83,8 +83,8 @@ class Pretraining(Task):
             self.model, self.tokenizer = new_model(rows.texts, settings, text_from=text_from)
         else:
             self.model, self.tokenizer = load_model(start_from, settings)
-        family = families.of_model(self.model)
-        self.tokens = Tokens(self.tokenizer, most=family.text_length(self.model.config))
+        self.family = families.of_model(self.model)
+        self.tokens = Tokens(self.tokenizer, most=self.family.text_length(self.model.config))
         self.model.to(device=device, memory_format=torch.channels_last)
         self.average = deepcopy(self.model).eval()
         self.weights = dict(self.model.named_parameters())
@@ -173,7 +173,7 @@ class Pretraining(Task):
 
         mask = torch.from_numpy(maybe_true).to(self.device)
         is_type, is_colour = self.prompts.positives(kinds, self.bits[batch], chosen=chosen)
-        scale = self.model.logit_scale.exp()
+        scale = self.family.scale(self.model)
         pair_scale, pair_bias = self.loss_weights["scale"].exp(), self.loss_weights["bias"]
         among = contrastive_loss(image, text, scale=scale, ignored=mask) + pair_loss(
             image, text, scale=pair_scale, bias=pair_bias, ignored=mask
@@ -241,7 +241,7 @@ class Pretraining(Task):
 
         decay = min(self.settings.ema, (1 + run.step) / (10 + run.step))
         with torch.no_grad():
-            self.model.logit_scale.clamp_(0.0, math.log(100.0))
+            self.family.bound_scale(self.model)
             torch._foreach_lerp_(
                 [*self.average.parameters()], [*self.model.parameters()], 1 - decay
             )

@@ -42,7 +42,7 @@ def encode_texts(model: PreTrainedModel, texts: list[str], tokens: Tokens) -> to
     distinct = sorted(set(texts), key=lambda text: (len(text), text))
     place = {text: i for i, text in enumerate(distinct)}
     size = -(-len(distinct) // 4)
-    device = model.logit_scale.device
+    device = model.device
     found = []
     for start in range(0, len(distinct), size):
         rows = tokens.rows(distinct[start : start + size])

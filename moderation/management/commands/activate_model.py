@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ModelError
-from moderation.models import ModelVersion
+from moderation.management.arguments import add_accept_licence
 from moderation.services.encoding import engine
-from moderation.services.registry import activation, files, registering
+from moderation.services.registry import activation, facts, files, registering
 
 
 class Command(BaseCommand):
@@ -16,14 +16,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "name", help="a hub name, a model folder, `bundled`, or a version that was active once"
+            "name",
+            help="a hub name, a preset of `manage.py models`, a model folder, `bundled`, or a "
+            "version that was active once",
         )
+        add_accept_licence(parser)
 
-    def handle(self, *, name: str, **options: Any) -> None:
+    def handle(self, *, name: str, accept_licence: bool, **options: Any) -> None:
         try:
-            known = ModelVersion.objects.filter(name=name).first()
-            version = known or registering.obtain(name, progress=True)
-            files.fetch(version, progress=True)
+            version = registering.named(name, accept_licence=accept_licence)
+            if not accept_licence:
+                facts.refuse_unaccepted(version)
+            files.fetch(version, progress=True, accept_licence=accept_licence)
             engine.try_out(version)
             activation.activate(version)
         except ModelError as error:

@@ -101,11 +101,7 @@ class Command(BaseCommand):
         )
 
     def base(self, name: str | None) -> ModelVersion:
-        if not name:
-            version = versions.current()
-        else:
-            known = ModelVersion.objects.filter(name=name).first()
-            version = known or registering.obtain(name, progress=True)
+        version = registering.named(name) if name else versions.current()
         files.fetch(version, progress=True)
         return version
 

@@ -10,10 +10,13 @@ from moderation.clip.scoring import DEFAULT_THRESHOLD
 from moderation.models import ModelVersion
 
 
-def fetch(version: ModelVersion, *, progress: bool = False) -> Path:
+def fetch(version: ModelVersion, *, progress: bool = False, accept_licence: bool = False) -> Path:
     """The folder with the version's files, downloaded where needed; records what was resolved."""
     resolved = checkpoint.resolve(
-        version.location, revision=version.revision or None, progress=progress
+        version.location,
+        revision=version.revision or None,
+        progress=progress,
+        accept_licence=accept_licence,
     )
     record(version, resolved)
     return resolved.folder

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from moderation.clip.checkpoints import checkpoint, languages
+from moderation.clip.checkpoints import checkpoint, known, languages
 from moderation.clip.errors import ModelError
 from moderation.clip.explanation.margins import Margins
 from moderation.clip.scoring import DEFAULT_THRESHOLD
@@ -25,12 +25,13 @@ _SET_HERE = [VersionEvent.Kind.CALIBRATED, VersionEvent.Kind.THRESHOLD]
 
 
 def register(location: str) -> ModelVersion:
-    """The version for a hub name, a local folder or `bundled`, made where it is new.
+    """The version for a hub name, a preset, a local folder or `bundled`, made where it is new.
 
     Nothing is downloaded; what the folder says of itself (threshold, calibration) is taken over,
     unless it was set or fitted here since. Raises `ModelError`.
     Other files in the same place are another version: old answers keep naming the old one.
     """
+    location = known.full_name(location)
     if location == BUNDLED:
         return _register(checkpoint.BUNDLED_FOLDER, name=BUNDLED, source=Source.BUNDLED)
     folder = Path(location).expanduser()
@@ -48,7 +49,7 @@ def _of_the_hub(name: str) -> ModelVersion:
             "location": name,
             "revision": checkpoint.PINNED.get(name, ""),
             "threshold": DEFAULT_THRESHOLD,
-            "languages": languages.OF_THE_HUB.get(name, []),
+            "languages": known.languages(name),
         },
     )
     return version
@@ -138,12 +139,15 @@ def _said_of_itself(folder: Path) -> dict[str, Any]:
     }
 
 
-def obtain(location: str, *, progress: bool = False) -> ModelVersion:
-    """Fetch a model by hub name or folder and register it; a name that leads nowhere leaves none.
+def named(name: str, *, accept_licence: bool = False) -> ModelVersion:
+    """The version of this name, or of the hub name, preset or folder, fetched where it is new.
 
-    Raises `ModelError`.
+    A name that leads nowhere leaves none. Raises `ModelError`.
     """
-    resolved = checkpoint.resolve(location, progress=progress)
-    version = register(location)
+    names = {name, known.full_name(name)}
+    if (version := ModelVersion.objects.filter(name__in=names).first()) is not None:
+        return version
+    resolved = checkpoint.resolve(name, progress=True, accept_licence=accept_licence)
+    version = register(name)
     files.record(version, resolved)
     return version

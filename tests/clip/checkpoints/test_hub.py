@@ -16,6 +16,7 @@ import pytest
 
 from moderation.clip.checkpoints import hub as hub_module
 from tests.support.clip_models import build_folder
+from tests.support.family_models import build
 from tests.support.hub_server import Hub, serve
 from tests.support.siglip_model import DIM, build_siglip
 
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.slow
 COMMIT = "a" * 40
 NEWER = "b" * 40
 CHUNK = 10 * 2**20  # huggingface_hub writes so much at a time, and what is written is kept
+LIMITED = "facebook/metaclip-2-worldwide-b32"  # not for commercial use
 PINNED_NAME = "openai/clip-vit-base-patch32"
 PINNED_COMMIT = hub_module.PINNED[PINNED_NAME]
 
@@ -105,6 +107,8 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Pa
         "shop/safe": (safe, COMMIT),
         "shop/large": (large, COMMIT),
         "shop/siglip": (build_siglip(root / "siglip"), COMMIT),
+        LIMITED: (build("metaclip_2", root / "metaclip"), COMMIT),
+        "shop/chinese": (build("chinese_clip", root / "chinese"), COMMIT),
         "shop/harmful": (harmful, COMMIT),
         "shop/empty": (tmp_path_factory.mktemp("empty"), COMMIT),
         PINNED_NAME: (old, PINNED_COMMIT),
@@ -146,6 +150,21 @@ def test_another_family_comes_with_what_its_tokenizer_needs(client: Client) -> N
     answer = client.resolve("shop/siglip", load=True)
     assert (answer["revision"], answer["dim"]) == (COMMIT, DIM)
     assert (Path(answer["folder"]) / "tokenizer_config.json").is_file()
+
+
+def test_a_tokenizer_that_is_a_list_of_words_comes_too(client: Client) -> None:
+    answer = client.resolve("shop/chinese", load=True)
+    assert (answer["revision"], answer["dim"]) == (COMMIT, 16)
+    assert (Path(answer["folder"]) / "vocab.txt").is_file()
+
+
+def test_a_licence_is_accepted_once_by_who_fetches(hub: Hub, client: Client) -> None:
+    refused = client.resolve(LIMITED)
+    assert refused["error"] == "LicenceNotAccepted"
+    assert "--accept-licence" in refused["message"]
+    assert hub.log == []
+    assert client.resolve(LIMITED, accept_licence=True)["revision"] == COMMIT
+    assert client.resolve(LIMITED)["revision"] == COMMIT
 
 
 def test_a_pickle_is_read_weights_only_and_kept_as_safetensors(hub: Hub, client: Client) -> None:
@@ -266,6 +285,11 @@ def test_the_command_fetches_a_model_in_advance(hub: Hub, client: Client) -> Non
     done = manage(client, "shop/safe")
     assert done.returncode == 0, done.stderr
     assert COMMIT in done.stdout
+    refused = manage(client, LIMITED)
+    assert refused.returncode == 1
+    assert "not for commercial use" in refused.stderr
+    assert manage(client, LIMITED, "--accept-licence").returncode == 0
+    assert manage(client, LIMITED).returncode == 1, "who downloads says it each time"
     client.environment["HF_ENDPOINT"] = "http://127.0.0.1:9"
     failed = manage(client, PINNED_NAME)
     assert failed.returncode == 1

@@ -24,8 +24,10 @@ from moderation.clip.finetune.run import finetune
 from moderation.clip.finetune.settings import FinetuneSettings
 from moderation.clip.texts.tokens import Tokens
 from tests.support.clip_models import photo
+from tests.support.family_models import build
 from tests.support.finetune_shop import write_shop
 from tests.support.siglip_model import DIM, EDGE, LENGTH, build_siglip
+from tests.support.stock_vectors import stock_texts
 
 TEXTS = [
     "a red mug", "(Blue), CERAMIC teapot with lid!", "rote Tasse", "赤いマグカップ", "mug",
@@ -54,46 +56,23 @@ def canonical(text: str) -> str:
     return re.sub(r"\s+", " ", bare).strip()
 
 
-def stock_texts(folder: Path, texts: list[str], *, pad: str = "</s>") -> np.ndarray:
+def padded_texts(folder: Path, texts: list[str], *, pad: str = "</s>") -> np.ndarray:
     """Unit vectors of texts, in one batch, by transformers alone; these have no changes to come."""
-    import torch
-    from transformers import PreTrainedTokenizerFast, SiglipModel
+    from transformers import PreTrainedTokenizerFast
 
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"), model_input_names=["input_ids"]
+    )
     tokenizer.pad_token = pad
-    rows = tokenizer(
-        texts, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt"
+    length = families.of(folder).read_text_length(folder)
+    return stock_texts(
+        folder, texts, tokenizer=tokenizer, padding="max_length", max_length=length, truncation=True
     )
-    model = SiglipModel.from_pretrained(folder).eval()
-    with torch.inference_mode():
-        found = model.get_text_features(input_ids=rows.input_ids).pooler_output
-    return np.asarray(torch.nn.functional.normalize(found, dim=-1))
-
-
-def stock_images(folder: Path, seeds: range) -> np.ndarray:
-    import torch
-    from transformers import SiglipModel
-    from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
-
-    processor = SiglipImageProcessorPil.from_pretrained(folder)
-    pixels = processor([photo(seed) for seed in seeds], return_tensors="pt").pixel_values
-    model = SiglipModel.from_pretrained(folder).eval()
-    with torch.inference_mode():
-        found = model.get_image_features(pixel_values=pixels).pooler_output
-    return np.asarray(torch.nn.functional.normalize(found, dim=-1))
-
-
-def test_photos_have_the_vectors_of_the_stock_model(encoder: Encoder, folder: Path) -> None:
-    expected = stock_images(folder, range(7))
-    assert (encoder.dim, encoder.image_size) == (DIM, EDGE)
-    np.testing.assert_allclose(
-        encoder.encode_images([photo(seed) for seed in range(7)]), expected, atol=1e-5
-    )
-    np.testing.assert_allclose(encoder.encode_images([photo(3)])[0], expected[3], atol=1e-5)
 
 
 def test_texts_have_the_vectors_of_the_stock_model(encoder: Encoder, folder: Path) -> None:
-    expected = stock_texts(folder, [canonical(text) for text in TEXTS])
+    expected = padded_texts(folder, [canonical(text) for text in TEXTS])
+    assert load(folder).dim == DIM
     assert len({tuple(row.round(4)) for row in expected}) == len(TEXTS)
     np.testing.assert_allclose(encoder.encode_texts(TEXTS), expected, atol=1e-5)
     for text, vector in zip(TEXTS, expected, strict=True):
@@ -104,14 +83,25 @@ def test_a_text_is_padded_as_its_tokenizer_says(tmp_path: Path) -> None:
     """SigLIP 2 has another padding token than end token, and keeps punctuation."""
     folder = build_siglip(tmp_path / "two", pad="<pad>", tokenizer_class="GemmaTokenizer")
     texts = ["a red mug", "Photo of a shoe, size 42"]
-    expected = stock_texts(folder, [text.lower() for text in texts], pad="<pad>")
+    expected = padded_texts(folder, [text.lower() for text in texts], pad="<pad>")
     np.testing.assert_allclose(load(folder).encode_texts(texts), expected, atol=1e-5)
-    assert np.abs(expected - stock_texts(folder, [text.lower() for text in texts])).max() > 0.01
+    assert np.abs(expected - padded_texts(folder, [text.lower() for text in texts])).max() > 0.01
 
     said = {"tokenizer_class": "GemmaTokenizer", "pad_token": {"content": "<none>"}}
     (folder / "tokenizer_config.json").write_text(json.dumps(said))
     with pytest.raises(ModelError, match=r"tokenizer\.json lacks the padding token <none>"):
         load(folder)
+
+
+def test_texts_of_naflex_are_lowered_though_nothing_says_so(tmp_path: Path) -> None:
+    folder = build("siglip2", tmp_path / "naflex")
+    said = json.loads((folder / "tokenizer_config.json").read_text())
+    del said["do_lower_case"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(said))
+    texts = ["a red mug", "Photo of a SHOE, size 42"]
+    expected = padded_texts(folder, [text.lower() for text in texts], pad="<pad>")
+    np.testing.assert_allclose(load(folder).encode_texts(texts), expected, atol=1e-5)
+    np.testing.assert_allclose(load(folder).encode_texts(texts[1:]), expected[1:], atol=1e-5)
 
 
 @pytest.mark.parametrize("sign", ["</s>", "<pad>", "<unk>", "▁</s>▁", "\u2603", "\U0001f600", "\0"])

@@ -18,7 +18,7 @@ from moderation.clip.finetune.decisions.task import DecisionTask
 from moderation.clip.finetune.settings import Recipe
 from moderation.clip.finetune.step import Step
 from moderation.clip.pictures.images import open_image
-from moderation.clip.pictures.preprocess import ImageTransform, pixel_values
+from moderation.clip.pictures.preprocess import ImageTransform
 from moderation.clip.texts.tokens import Tokens
 from moderation.clip.training.model_parts import unit
 from moderation.clip.training.progress import ProgressHeartbeat, part
@@ -102,9 +102,13 @@ class Towers(DecisionTask):
 
     def _images(self, pictures: list[np.ndarray]) -> torch.Tensor:
         """uint8 pictures to unit vectors [b, d], float32."""
-        values = pixel_values(pictures, self.pixels.transform).to(self.device)  # [b, 3, H, W]
+        import torch
+
+        inputs = self.family.image_inputs(pictures, self.pixels.transform)
         with self._precision():
-            found = self.family.image_features(self.model, values)
+            found = self.family.image_features(
+                self.model, *(torch.from_numpy(one).to(self.device) for one in inputs)
+            )
         return unit(found)
 
     def _texts(self, texts: Sequence[str]) -> torch.Tensor:
