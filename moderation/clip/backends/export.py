@@ -161,7 +161,7 @@ def _export(source: Path, folder: Path) -> None:
     ):
         path = folder / f"{tower}.onnx"
         module = _module(model, features)
-        with _in_silence(), torch.inference_mode():
+        with _in_silence(), torch.inference_mode(), _told(family, tower):
             torch.onnx.export(
                 module,
                 tuple(map(torch.from_numpy, small)),
@@ -173,6 +173,18 @@ def _export(source: Path, folder: Path) -> None:
             )
             expected = module(*map(torch.from_numpy, large)).numpy()
         _check(path, large, expected)
+
+
+@contextmanager
+def _told(family: Family, tower: Tower) -> Iterator[None]:
+    """A tower may do what ONNX has no words for, such as NaFlex with pictures of many shapes."""
+    try:
+        yield
+    except Exception as error:  # the exporter raises what it meets
+        raise ModelError(
+            f"The {tower} tower of a {family.name} model cannot be exported "
+            f"({type(error).__name__}), so only torch runs it; set CLIP_BACKEND to torch."
+        ) from error
 
 
 def _module(model: PreTrainedModel, features: Callable[..., torch.Tensor]) -> torch.nn.Module:

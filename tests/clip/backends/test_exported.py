@@ -22,6 +22,7 @@ from moderation.clip.checkpoints.checkpoint import BUNDLED_FOLDER
 from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ModelError
 from tests.support.clip_models import build_folder, photo
+from tests.support.family_models import FAMILIES, build
 from tests.support.paths import ROOT
 from tests.support.siglip_model import build_siglip
 
@@ -72,6 +73,26 @@ def test_in_fp32_the_vectors_are_torchs_alone_and_in_a_batch(
         np.testing.assert_allclose(other.encode_images([one])[0], vector, atol=1e-5)
     for text, vector in zip(TEXTS[:3], texts, strict=False):
         np.testing.assert_allclose(other.encode_texts([text])[0], vector, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {*MODELS, "siglip2"}))
+def test_the_towers_of_every_family_can_be_exported(
+    family: str, exports: Path, tmp_path: Path
+) -> None:
+    folder = build(family, tmp_path / "model")
+    usual, other = load(folder, exports, "torch"), load(folder, exports, batch_size=3)
+    np.testing.assert_allclose(other.encode_images(PHOTOS), usual.encode_images(PHOTOS), atol=1e-5)
+    np.testing.assert_allclose(other.encode_texts(TEXTS), usual.encode_texts(TEXTS), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_or_are_refused_with_what_runs_them(exports: Path, tmp_path: Path) -> None:
+    folder = build("siglip2", tmp_path / "model")
+    with pytest.raises(
+        ModelError, match=r"siglip2.* cannot be exported .*set CLIP_BACKEND to torch"
+    ):
+        load(folder, exports)
 
 
 @pytest.mark.slow
