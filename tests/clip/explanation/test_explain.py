@@ -220,7 +220,7 @@ def test_a_colour_is_blamed_only_where_the_kind_fits(encoder: Encoder, margins: 
     listings = [
         EncodedListing(
             *(image, text, other.text, 0.25),
-            explain_category.standing(
+            explain_category.place_of(
                 image, vectors, own=names.index(other.category), logit_scale=scale
             ).lead,
         )
@@ -274,7 +274,7 @@ def test_a_category_is_doubted_where_it_clearly_does_not_fit(
     image = encoder.encode_images([draw("mug", colour="blue", seed=1, size=96)])[0]
 
     own, other = (
-        explain_category.standing(image, vectors, own=row, logit_scale=encoder.logit_scale)
+        explain_category.place_of(image, vectors, own=row, logit_scale=encoder.logit_scale)
         for row in (0, 1)
     )
 
