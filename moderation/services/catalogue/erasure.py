@@ -33,6 +33,7 @@ from moderation.models import (
     Product,
     ProductPhoto,
     ReviewItem,
+    SecondVerdict,
     ShadowReport,
     SourceListing,
 )
@@ -199,6 +200,7 @@ def _blank_products(keys: Sequence[int]) -> None:
     )
     analyses = Analysis.objects.filter(among("product", keys))
     Explanation.objects.filter(analysis__in=analyses).delete()
+    SecondVerdict.objects.filter(analysis__in=analyses).update(error="")
     analyses.update(
         text=said,
         image="",

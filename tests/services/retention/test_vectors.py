@@ -109,6 +109,15 @@ def test_what_clip_model_path_names_keeps_them(db: None, settings: Any, tiny_fol
     assert remove() == {"active", "configured"}
 
 
+def test_the_second_judge_keeps_them(db: None, settings: Any) -> None:
+    settings.CLIP_SECOND_JUDGE = "second"
+    version("active", status=Status.ACTIVE)
+    version("second")
+    version("third")
+    long_ago()
+    assert remove() == {"active", "second"}
+
+
 def test_those_under_a_former_text_preparation_go(
     make_product: MakeProduct, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,6 +107,22 @@ def test_without_a_calibration_near_goes_by_similarity(
     assert item.stratum == "audit" and 0.7 < item.uncertainty < 0.8
 
 
+def test_near_lies_on_both_sides_of_the_threshold(bundled: ModelVersion) -> None:
+    band, at = sampling.Band.of(bundled), bundled.threshold
+    curve = bundled.calibrated
+    assert curve is not None and band.above == sampling.near_margin(bundled)
+    p, share = curve.as_fitted.p_mismatch, sampling.NEAR_SHARE_OF_P
+    assert p(at + band.above) == pytest.approx(share * p(at), rel=1e-3)
+    assert 1 - p(at - band.below) == pytest.approx(share * (1 - p(at)), rel=1e-3)
+
+    def holds(away: float) -> bool:
+        return band.holds(Analysis(similarity=at + away, threshold_used=at))
+
+    edges = (-band.below - 1e-6, -band.below + 1e-6, band.above - 1e-6, band.above + 1e-6)
+    assert [holds(away) for away in edges] == [False, True, True, False]
+    assert not band.holds(Analysis(similarity=None, threshold_used=None))
+
+
 def test_a_share_of_the_flagged_is_judged_blind_too(make_product: MakeProduct) -> None:
     score(make_product(an_id(high=0.1)), 0.0), score(make_product(an_id(low=0.1)), 0.0)
 
