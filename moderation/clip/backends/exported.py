@@ -14,12 +14,12 @@ from moderation.clip.backends.backend import Backend
 from moderation.clip.backends.device import is_out_of_memory
 from moderation.clip.configuration import AUTO, EXPORTS
 from moderation.clip.errors import ModelError
-from moderation.clip.pictures.preprocess import pixel_values
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from moderation.clip.families import Family, Tower
+    from moderation.clip.pictures.preprocess import ImageTransform
 
 
 class ExportedTowers(Backend):
@@ -53,8 +53,7 @@ class ExportedTowers(Backend):
 
     def images(self, pictures: list[np.ndarray]) -> np.ndarray:
         def vectors(pictures: list[np.ndarray]) -> np.ndarray:
-            pixels = pixel_values(pictures, self.transform).numpy()
-            return self.run("image", (np.ascontiguousarray(pixels),))
+            return self.run("image", (_pixels(pictures, self.transform),))
 
         return self._unit(vectors, pictures)
 
@@ -74,3 +73,16 @@ class ExportedTowers(Backend):
                 raise
             reason = str(error)
         raise MemoryError(reason)
+
+
+def _pixels(pictures: list[np.ndarray], transform: ImageTransform) -> np.ndarray:
+    """What `preprocess.pixel_values` gives, without torch: its threads do not survive a fork."""
+    batch = np.stack(pictures).transpose(0, 3, 1, 2).astype(np.float32, order="C")
+    rescale = np.float32(transform.rescale)
+    mean, std = (
+        (np.array(numbers, np.float32) / rescale).reshape(1, -1, 1, 1)
+        for numbers in (transform.mean, transform.std)
+    )
+    batch -= mean
+    batch /= std
+    return batch
