@@ -87,8 +87,8 @@ def test_a_category_in_which_too_many_flip_refuses_too(
     folder: Path, exports: Path, cosines: np.ndarray
 ) -> None:
     thresholds, names = np.full(COUNT, -1.0), np.array(["Mugs"] * COUNT, dtype=object)
-    thresholds[:8], names[:8] = cosines[:8] + 2e-5, "Shoes"
-    found = choose(folder, pairs(thresholds, categories=names.tolist()), exports=exports, most=0.1)
+    thresholds[:60], names[:60] = cosines[:60] + 2e-5, "Shoes"
+    found = choose(folder, pairs(thresholds, categories=names.tolist()), exports=exports, most=0.26)
     assert "refused: in Shoes" in decisions(found)["onnx", "int8"]
 
 

@@ -57,6 +57,7 @@ NOT_RUN = {
         'python manage.py erase_products --seller anna --reason "her request" --dry-run',
         "systemctl stop clipmod-web clipmod-worker",
         "systemctl stop clipmod-web clipmod-worker",
+        "python manage.py choose_backend",
         "python -m benchmarks.encode --model FOLDER",
     ],
     "integration.md": [

@@ -176,7 +176,7 @@ def _export(source: Path, folder: Path) -> None:
 
 
 @contextmanager
-def _told(family: Family, tower: Tower) -> Iterator[None]:
+def _told(family: Family, tower: str) -> Iterator[None]:
     """A tower may do what ONNX has no words for, such as NaFlex with pictures of many shapes."""
     try:
         yield

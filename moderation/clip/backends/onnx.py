@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from moderation.clip.families import Tower
 
 
+_OF_THE_PARENT: list[Any] = []
+
+
 class Onnx(ExportedTowers, name="onnx"):
     """A session of each tower for all calls on one core, and one for a small call on all cores.
 
@@ -42,4 +45,6 @@ class Onnx(ExportedTowers, name="onnx"):
             return self._wide[tower, cores]
 
     def _forget(self) -> None:
+        # Kept, since to take them down would wait for their threads, which are not here.
+        _OF_THE_PARENT.append(self._wide)
         self._lock, self._wide = threading.Lock(), {}

@@ -19,6 +19,7 @@ from moderation.clip.errors import ModelError
 if TYPE_CHECKING:
     from moderation.clip.families import Tower
 
+_OF_THE_PARENT: list[Any] = []
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 
@@ -39,7 +40,8 @@ class Openvino(ExportedTowers, name="openvino"):
             ) from error
         super().__init__(*args, **options)
         self._core = openvino.Core()
-        self._forget()
+        self._lock = threading.Lock()
+        self._models: dict[tuple[Tower, int], Any] = {}
         os.register_at_fork(after_in_child=self._forget)
 
     def run(self, tower: Tower, inputs: export.Arrays) -> np.ndarray:
@@ -64,5 +66,6 @@ class Openvino(ExportedTowers, name="openvino"):
             return self._models[tower, cores]
 
     def _forget(self) -> None:
-        self._lock = threading.Lock()
-        self._models: dict[tuple[Tower, int], Any] = {}
+        # Kept, since to take them down would wait for their threads, which are not here.
+        _OF_THE_PARENT.append(self._models)
+        self._lock, self._models = threading.Lock(), {}

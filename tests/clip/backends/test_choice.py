@@ -50,11 +50,12 @@ def test_the_machines_name_tells_what_a_choice_depends_on() -> None:
 
 
 def test_a_damaged_file_decides_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    choice.write(tmp_path, "model", DECIDED)
-    (file,) = tmp_path.iterdir()
+    folder = tmp_path / "exported"
+    choice.write(folder, "model", DECIDED)
+    (file,) = folder.iterdir()
     for text in ("{", "[]", '{"tried": []}'):
         file.write_text(text)
-        assert choice.read(tmp_path, "model") is None
+        assert choice.read(folder, "model") is None
     assert "is not used, since it cannot be read" in caplog.text
 
 

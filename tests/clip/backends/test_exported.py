@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -157,6 +158,7 @@ def test_a_forked_child_encodes_too(tiny: Path, exports: Path) -> None:
     expected = encoder.encode_images(PHOTOS[:1])  # on all cores: its threads stay behind
     child = os.fork()
     if child == 0:
+        signal.alarm(30)  # whatever waits for a thread that is not there shall not wait for ever
         same = np.allclose(encoder.encode_images(PHOTOS[:1]), expected)
         os._exit(0 if same else 1)
     assert os.waitpid(child, 0)[1] == 0
@@ -246,33 +248,34 @@ def test_a_model_is_exported_once_and_nothing_is_written_beside_its_weights(
 
 @pytest.mark.slow
 def test_a_killed_export_leaves_nothing_that_is_taken_for_whole(tiny: Path, tmp_path: Path) -> None:
+    exports = tmp_path / "exported"
     code = (
         "import os; from pathlib import Path; from moderation.clip.backends import export\n"
         "from moderation.clip.encoder import Encoder\n"
         "export._check = lambda path, *_: os.kill(os.getpid(), 9)\n"  # the picture tower is there
         f"Encoder.load(Path({str(tiny)!r}), device='cpu', precision='fp32', backend='onnx',"
-        f" exports=Path({str(tmp_path)!r}))"
+        f" exports=Path({str(exports)!r}))"
     )
     killed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
     assert killed.returncode == -9, killed.stderr
-    (abandoned,) = tmp_path.iterdir()
+    (abandoned,) = exports.iterdir()
     assert abandoned.name.startswith(".") and (abandoned / "image.onnx").exists()
 
     hours_ago = time.time() - 7200
     os.utime(abandoned, (hours_ago, hours_ago))
-    assert load(tiny, tmp_path).dim == 16
+    assert load(tiny, exports).dim == 16
     assert not abandoned.exists(), "it would lie there for ever"
 
 
 def test_of_two_at_once_the_first_wins_and_both_go_on(tmp_path: Path) -> None:
-    meet, found = threading.Barrier(2), []
+    meet, found, exports = threading.Barrier(2, timeout=30), [], tmp_path / "exported"
 
     def make(folder: Path) -> None:
         (folder / "image.onnx").write_text(threading.current_thread().name)
         meet.wait()
 
     def one() -> None:
-        found.append(export._made(tmp_path / "model-fp32", make))
+        found.append(export._made(exports / "model-fp32", make))
 
     threads = [threading.Thread(target=one) for _ in range(2)]
     for thread in threads:
@@ -280,15 +283,16 @@ def test_of_two_at_once_the_first_wins_and_both_go_on(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert found[0] == found[1] and found[0]["image"].exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["model-fp32"]
+    assert [path.name for path in exports.iterdir()] == ["model-fp32"]
 
 
 def test_what_was_unused_for_longest_goes(tmp_path: Path) -> None:
+    exports = tmp_path / "exported"
     for number in range(10):
-        with filled(tmp_path / f"model-{number}") as folder:
+        with filled(exports / f"model-{number}") as folder:
             (folder / "image.onnx").write_text("")
-        os.utime(tmp_path / f"model-{number}", (number, number))
-    (tmp_path / "choice.json").write_text("{}")
-    export._made(tmp_path / "new", lambda folder: None)
-    left = {path.name for path in tmp_path.iterdir()}
+        os.utime(exports / f"model-{number}", (number, number))
+    (exports / "choice.json").write_text("{}")
+    export._made(exports / "new", lambda folder: None)
+    left = {path.name for path in exports.iterdir()}
     assert left == {"choice.json", "new", *(f"model-{number}" for number in range(3, 10))}
