@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 
 from moderation.clip.errors import ModelError
 from moderation.models import ModelVersion
-from moderation.services.encoding import engine
+from moderation.services.encoding import backend_choice, engine
 from moderation.services.registry import activation, facts
 from moderation.services.release import automatic_action, rollback
 from moderation.templatetags.thresholds import told_for
@@ -53,7 +53,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     change_form_template = "admin/versions/version.html"
     fieldsets = (
         (None, {"fields": ("name", "status_cell", "source", "location", "revision", "parent")}),
-        ("What it is", {"fields": ("family_cell", "reads_cell", "licence_cell")}),
+        ("What it is", {"fields": ("family_cell", "reads_cell", "licence_cell", "runs_cell")}),
         (
             "Threshold and calibration",
             {"fields": ("threshold", "clear_threshold", "calibration_cell")},
@@ -78,6 +78,10 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def licence_cell(self, version: ModelVersion) -> str:
         found = facts.of(version)
         return f"{found.licence}; {found.note}" if found.note else found.licence
+
+    @admin.display(description="Runs here")
+    def runs_cell(self, version: ModelVersion) -> str:
+        return backend_choice.in_words(version)
 
     @admin.display(description="P(mismatch)")
     def calibration_cell(self, version: ModelVersion) -> str:

@@ -62,6 +62,23 @@ def way(version: ModelVersion) -> tuple[str, str]:
     )
 
 
+def in_words(version: ModelVersion) -> str:
+    """By which backend this version runs on this machine, and what speaks for it, in a sentence."""
+    backend, precision = way(version)
+    how = f"By {backend}" if precision == AUTO else f"By {backend} in {precision}"
+    if settings.CLIP_BACKEND != AUTO:
+        return f"{how}, as CLIP_BACKEND says."
+    found = of(version)
+    if found is None or (found.backend, found.precision) != (backend, precision):
+        return f"{how}; whether another backend is faster here, manage.py choose_backend finds out."
+    row = next(one for one in found.tried if one.decision == "chosen")
+    pairs = "pairs of the shop" if found.of_the_shop else "drawn pairs"
+    return (
+        f"{how}: {row.times} times as fast as torch in fp32 on this machine, and "
+        f"{row.flips} of {found.pairs:,} {pairs} got another verdict."
+    )
+
+
 def choose(
     version: ModelVersion,
     *,

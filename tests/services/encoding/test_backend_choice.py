@@ -55,6 +55,16 @@ def test_a_decision_holds_also_for_a_version_with_the_same_towers(
     assert backend_choice.way(child) == ("torch", "auto")
 
 
+def test_the_page_of_a_version_tells_by_whom_it_runs_here(
+    bundled: ModelVersion, settings: Any
+) -> None:
+    assert backend_choice.in_words(bundled).startswith("By torch; whether another backend is")
+    decide(bundled, settings)
+    assert "By onnx in int8: 3.5 times as fast as torch in fp32" in backend_choice.in_words(bundled)
+    settings.CLIP_BACKEND = "torch"
+    assert backend_choice.in_words(bundled) == "By torch, as CLIP_BACKEND says."
+
+
 @pytest.mark.slow
 def test_each_way_has_cached_vectors_of_its_own(bundled: ModelVersion, settings: Any) -> None:
     embeddings.text_vectors(engine.engine_for(bundled), ["a red ball"])
