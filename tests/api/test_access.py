@@ -309,6 +309,7 @@ def test_health_is_open_and_complete(closed: None, path: str) -> None:
         "running": 0,
         "stranded": 0,
         "paused_since": None,
+        "second_judge": None,
     }
 
 

@@ -282,7 +282,7 @@ def test_of_two_at_once_the_first_wins_and_both_go_on(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found[0] == found[1] and found[0]["image"].exists()
+    assert found[0] == found[1] and (found[0] / "image.onnx").exists()
     assert [path.name for path in exports.iterdir()] == ["model-fp32"]
 
 
