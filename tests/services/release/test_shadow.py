@@ -195,7 +195,7 @@ def test_vectors_of_another_machine_are_no_unreadable_photos(
     Embedding.objects.filter(content_hash=shop[3].image_sha256).delete()
 
     class Encoder:
-        precision = "bf16"
+        precision = arithmetic = "bf16"
 
         def encode_files(self, paths: list[Path]) -> list[np.ndarray]:
             return [np.eye(DIM, dtype=np.float32)[0] for _ in paths]

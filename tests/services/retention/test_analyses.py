@@ -127,7 +127,7 @@ def test_a_photo_that_another_listing_shows_keeps_its_vector(
 def test_whoever_lets_something_else_refer_to_analyses_looks_here() -> None:
     """A table that refers to analyses says whether one may go: `analyses._passed`."""
     known = {"Product.analysis", "ReviewItem.analysis", "Decision.analysis"}
-    goes_along = {"Explanation.analysis"}
+    goes_along = {"Explanation.analysis", "SecondVerdict.analysis"}
     found = {
         f"{one.related_model._meta.object_name}.{one.field.name}"
         for one in Analysis._meta.get_fields(include_hidden=True)
