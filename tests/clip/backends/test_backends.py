@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from moderation.clip import families
 from moderation.clip.backends.backend import Backend
 from moderation.clip.encoder import Encoder
 from moderation.clip.errors import ModelError
+from moderation.clip.pictures.preprocess import ImageTransform
 from tests.clip.families.bag import EDGE, GRID, build_bag
 from tests.support.clip_models import photo
 
@@ -19,10 +21,24 @@ class Numpy(Backend, name="numpy"):
     """The towers of `bag` in plain numpy, three items at most at a time."""
 
     most = 3
+    weights: dict[str, np.ndarray]
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.weights = {name: part.numpy() for name, part in self.model.state_dict().items()}
+    @classmethod
+    def of_folder(
+        cls, folder: Path, transform: ImageTransform, *, device: str, precision: str, exports: Path
+    ) -> "Numpy":
+        family = families.of(folder)
+        model = family.load_model(folder)
+        found = cls(
+            family,
+            transform,
+            config=model.config,
+            logit_scale=family.read_logit_scale(folder),
+            device=device,
+            precision=precision,
+        )
+        found.weights = {name: part.numpy() for name, part in model.state_dict().items()}
+        return found
 
     def images(self, pictures: list[np.ndarray]) -> np.ndarray:
         mean, std = np.array(self.transform.mean), np.array(self.transform.std)

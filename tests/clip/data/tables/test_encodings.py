@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moderation.clip.data.tables.encodings import Encoding, UnreadableTable, encoding_of
@@ -19,6 +19,7 @@ def written(folder: Path, content: bytes) -> Path:
     return path
 
 
+@settings(deadline=None)
 @given(text=st.text(st.characters(codec="utf-8", exclude_characters="\x00")))
 def test_whatever_is_utf_8_is_read_as_utf_8(
     tmp_path_factory: pytest.TempPathFactory, text: str
