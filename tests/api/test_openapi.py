@@ -250,7 +250,7 @@ def test_answers_are_as_described(
             assume(_can_be_sent(case.body, texts=_texts_of_form(document, path)))
         response = case.call(headers=headers)
         case.body = _without_files(case.body)
-        # What breaks the document may be left out of a form, and then fits it: no news of this mode.
+        # What breaks the document may be left out of a form, which then fits it: not this mode's.
         other = [positive_data_acceptance] if mode is NEGATIVE else []
         case.validate_response(response, headers=headers, excluded_checks=other)
 
