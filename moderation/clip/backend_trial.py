@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 MOST = 0.005  # of the verdicts
 CLEARLY = 1.2  # less is within what clocks vary by
 PAIRS = 1000
+READABLE = 0.8  # share of the photos, at least: a few would prove nothing
 CONFIDENCE = 0.95
 _TURNS = 4  # with torch's a second or two for a model of ViT-B/32's size
 _AT_ONCE = 100  # pairs
@@ -114,8 +115,9 @@ def _try(
         if times < CLEARLY:
             return replace(found, decision="not clearly faster than torch in fp32")
         return compared.judge(encoder, found)
-    except (ModelError, ImportError, RuntimeError) as error:
-        logger.warning("%s in %s cannot be used: %s", found.backend, found.precision, error)
+    except Exception as error:  # whatever a library raises; those of onnxruntime share no base
+        name, digits = found.backend, found.precision
+        logger.warning("%s in %s cannot be used", name, digits, exc_info=True)
         return replace(found, decision=f"does not run: {error}")
 
 
@@ -187,8 +189,11 @@ class _Compared:
     def by(cls, reference: Encoder, pairs: Pairs, *, most: float) -> _Compared:
         cosines = _cosines(reference, pairs.images, pairs.texts)
         read = np.flatnonzero(~np.isnan(cosines)).tolist()
-        if not read:
-            raise ModelError("None of the photos to compare backends by can be read.")
+        if len(read) < READABLE * len(cosines) or not read:
+            raise ModelError(
+                f"Only {len(read):,} of the {len(cosines):,} photos to compare backends by can be "
+                "read; try again when they are there."
+            )
         thresholds = pairs.thresholds[read]
         return cls(
             images=[pairs.images[number] for number in read],

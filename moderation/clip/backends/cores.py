@@ -4,14 +4,39 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 _WIDE = "clip-wide"
+
+
+class Inherits(Protocol):
+    """What holds threads, which a forked child does not have."""
+
+    def forget_parent(self) -> None:
+        """Called once in the child, before anything else."""
+
+
+# Weakly: what is registered with `os` itself stays for ever, and a model's weights with it.
+_INHERITED: weakref.WeakSet[Inherits] = weakref.WeakSet()
+
+
+def in_child(one: Inherits) -> None:
+    """Let `one` forget its parent's threads in each child that this process forks."""
+    _INHERITED.add(one)
+
+
+def _forget_parent() -> None:
+    for one in list(_INHERITED):
+        one.forget_parent()
+
+
+os.register_at_fork(after_in_child=_forget_parent)
 
 
 def threads(cores: int) -> ThreadPoolExecutor:
@@ -53,7 +78,7 @@ class CorePool:
         self.cores, self._make_narrow = cores, narrow
         self._lock = threading.Lock()
         self._pid = 0
-        os.register_at_fork(after_in_child=self._forget)
+        in_child(self)
 
     def map(
         self,
@@ -86,7 +111,7 @@ class CorePool:
                 self._pid = os.getpid()
             return self._narrow, self._wide
 
-    def _forget(self) -> None:
+    def forget_parent(self) -> None:
         self._lock = threading.Lock()
         self._pid = 0
 

@@ -119,9 +119,5 @@ def _linear_seconds(dtype: torch.dtype) -> float:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a backend, on any device, had too little memory."""
-    import torch
-
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
     text = str(error).lower()
-    return any(words in text for words in _TOO_LITTLE)
+    return isinstance(error, MemoryError) or any(words in text for words in _TOO_LITTLE)

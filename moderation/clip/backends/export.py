@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import time
 import warnings
@@ -44,6 +45,8 @@ TOLERANCE = 1e-5
 _CONFIG = "config.json"
 _KEPT = 8  # folders: four models in both forms
 _ABANDONED = 3600.0  # seconds: no export takes that long
+_UNUSED = 86400.0
+_EXPORT = re.compile(r"(?P<unfinished>\.?)(?P<model>[0-9a-f]{16})-[0-9a-f]{8}-(fp32|int8)(-.*)?")
 
 Arrays = tuple[np.ndarray, ...]
 
@@ -128,22 +131,26 @@ def _unless_there(folder: Path) -> Iterator[None]:
 
 
 def _forget_old(exports: Path) -> None:
-    """Remove what has been unused for longest, and what a killed export has left."""
+    """Remove what has been unused for longest, and what a killed export has left.
+
+    Nothing else that lies there, whatever somebody named for a folder; nothing of a model for which
+    a backend was chosen; and nothing of today: a process may open its files later.
+    """
     if not exports.is_dir():
         return
-    used = sorted(
-        (one for one in exports.iterdir() if one.is_dir()),
-        key=lambda one: one.stat().st_mtime,
-        reverse=True,
+    found = {one: _EXPORT.fullmatch(one.name) for one in exports.iterdir() if one.is_dir()}
+    own = sorted(
+        ((one, name) for one, name in found.items() if name),
+        key=lambda pair: -pair[0].stat().st_mtime,
     )
-    whole = [one for one in used if not one.name.startswith(".")]
-    abandoned = [
-        one
-        for one in used
-        if one.name.startswith(".") and time.time() - one.stat().st_mtime > _ABANDONED
-    ]
-    for one in [*whole[_KEPT - 1 :], *abandoned]:
-        shutil.rmtree(one, ignore_errors=True)
+    chosen = {path.name.partition("-")[0] for path in exports.glob("*.json")}
+    whole = [(one, name["model"]) for one, name in own if not name["unfinished"]]
+    unused = [one for one, model in whole[_KEPT - 1 :] if model not in chosen]
+    abandoned = [one for one, name in own if name["unfinished"]]
+    for folders, seconds in ((unused, _UNUSED), (abandoned, _ABANDONED)):
+        for one in folders:
+            if time.time() - one.stat().st_mtime > seconds:
+                shutil.rmtree(one, ignore_errors=True)
 
 
 def _export(source: Path, folder: Path) -> None:

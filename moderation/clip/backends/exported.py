@@ -81,7 +81,7 @@ class ExportedTowers(Backend):
         parts = [[item] for item in batch] if self.precision == "int8" else [batch]
         try:
             return export.unit(np.concatenate([vectors(part) for part in parts]))
-        except (RuntimeError, MemoryError) as error:
+        except Exception as error:  # those of onnxruntime have no base of their own
             if not is_out_of_memory(error):
                 raise
             reason = str(error)

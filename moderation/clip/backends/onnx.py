@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from moderation.clip.backends import export
+from moderation.clip.backends.cores import in_child
 from moderation.clip.backends.exported import ExportedTowers
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Onnx(ExportedTowers, name="onnx"):
         self._lock = threading.Lock()
         self._narrow = {tower: export.session(path, cores=1) for tower, path in self.files.items()}
         self._wide: dict[tuple[Tower, int], Any] = {}
-        os.register_at_fork(after_in_child=self._forget)
+        in_child(self)
 
     def run(self, tower: Tower, inputs: export.Arrays) -> np.ndarray:
         return export.run(self._session(tower), inputs)
@@ -44,7 +44,7 @@ class Onnx(ExportedTowers, name="onnx"):
                 self._wide[tower, cores] = export.session(self.files[tower], cores=cores)
             return self._wide[tower, cores]
 
-    def _forget(self) -> None:
+    def forget_parent(self) -> None:
         # Kept, since to take them down would wait for their threads, which are not here.
         _OF_THE_PARENT.append(self._wide)
         self._lock, self._wide = threading.Lock(), {}

@@ -6,13 +6,13 @@ of onnxruntime, more slowly than fp32 (ViT-B/32: 604 ms against 460), so it is n
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from moderation.clip.backends import export
+from moderation.clip.backends.cores import in_child
 from moderation.clip.backends.exported import ExportedTowers
 from moderation.clip.errors import ModelError
 
@@ -42,7 +42,7 @@ class Openvino(ExportedTowers, name="openvino"):
         self._core = openvino.Core()
         self._lock = threading.Lock()
         self._models: dict[tuple[Tower, int], Any] = {}
-        os.register_at_fork(after_in_child=self._forget)
+        in_child(self)
 
     def run(self, tower: Tower, inputs: export.Arrays) -> np.ndarray:
         request = self._compiled(tower).create_infer_request()
@@ -65,7 +65,7 @@ class Openvino(ExportedTowers, name="openvino"):
                 )
             return self._models[tower, cores]
 
-    def _forget(self) -> None:
+    def forget_parent(self) -> None:
         # Kept, since to take them down would wait for their threads, which are not here.
         _OF_THE_PARENT.append(self._models)
         self._lock, self._models = threading.Lock(), {}

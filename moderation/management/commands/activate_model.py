@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from moderation.clip.errors import ModelError
 from moderation.management.arguments import add_accept_licence
-from moderation.services.encoding import engine
-from moderation.services.registry import activation, facts, files, registering
+from moderation.management.commands.register_model import registered
+from moderation.services.registry import activation
 
 
 class Command(BaseCommand):
@@ -23,12 +23,8 @@ class Command(BaseCommand):
         add_accept_licence(parser)
 
     def handle(self, *, name: str, accept_licence: bool, **options: Any) -> None:
+        version = registered(name, accept_licence=accept_licence)
         try:
-            version = registering.named(name, accept_licence=accept_licence)
-            if not accept_licence:
-                facts.refuse_unaccepted(version)
-            files.fetch(version, progress=True, accept_licence=accept_licence)
-            engine.try_out(version)
             activation.activate(version)
         except ModelError as error:
             raise CommandError(str(error)) from error

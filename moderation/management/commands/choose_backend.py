@@ -35,9 +35,8 @@ class Command(BaseCommand):
             version = lookup.version_by_name(name) if name else versions.current()
             if options["forget"]:
                 known = backend_choice.forget(version)
-                self.stdout.write(
-                    f"Torch runs {version.name} again." if known else "Nothing was decided here."
-                )
+                self.stdout.write("Forgotten." if known else "Nothing was decided for it here.")
+                self.stdout.write(f"{version.name} runs: {backend_choice.in_words(version)}")
                 return
             if options["show"]:
                 found = backend_choice.of(version)
@@ -52,6 +51,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(asdict(found), indent=2, ensure_ascii=False))
             return
         self.stdout.write(table(found))
+        self.stdout.write(f"{version.name} runs: {backend_choice.in_words(version)}")
         if others := backend_choice.vectors_of_others(version, found.arithmetic):
             self.stdout.write(
                 f"{others:,} cached vectors are of another backend or precision: what is scored "

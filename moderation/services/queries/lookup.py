@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from moderation.clip.checkpoints.known import full_name
 from moderation.clip.folding import folded
 from moderation.models import Category, ModelVersion, key_of
 
@@ -29,8 +30,9 @@ def category_by_name(name: str) -> Category:
 
 
 def version_by_name(name: str) -> ModelVersion:
-    """The registered model version of this name. Raises `UnknownName`."""
-    found = ModelVersion.objects.filter(name=name.strip()).first()
+    """The registered model version of this name, or preset. Raises `UnknownName`."""
+    names = [name.strip(), full_name(name.strip())]
+    found = ModelVersion.objects.filter(name__in=names).order_by("name").first()
     if found is None:
         known = list(ModelVersion.objects.values_list("name", flat=True))
         raise UnknownName("model version", name, known)

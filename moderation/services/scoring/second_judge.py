@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from moderation.clip.texts.prepare import PREPARATION
 from moderation.models import Analysis, ModelVersion, Product, ReviewItem, SecondVerdict
@@ -75,7 +75,8 @@ class Outdated:
     """Present analyses that the second judge has not judged as it would now, by their keys.
 
     `unasked` have no question at all; of `asked` the question is put again. `no_longer` are those
-    whose item the second judge brought in that is named no longer, or says nothing of them.
+    whose item the second judge brought in that is named no longer, or says nothing of them; where
+    none is named, also those whose place in the queue one had changed.
     """
 
     unasked: list[int] = field(default_factory=list)
@@ -110,8 +111,12 @@ def outdated(products: Sequence[int], *, version: ModelVersion) -> Outdated:
                 found.unasked.append(row.pk)
             elif not _holds(verdict, row.product, limits):
                 found.asked.append(row.pk)
-    brought = ReviewItem.objects.open().filter(stratum=JUDGE)
-    keys = list(current.filter(product__review_items__in=brought).values_list("pk", flat=True))
+    moved = ReviewItem.objects.open()
+    if settings.CLIP_SECOND_JUDGE:
+        moved = moved.filter(stratum=JUDGE)
+    else:  # also what it had put further back or further to the front
+        moved = moved.filter(Q(stratum=JUDGE) | Q(analysis__second_verdict__isnull=False))
+    keys = list(current.filter(product__review_items__in=moved).values_list("pk", flat=True))
     told = second_verdicts.present_on(keys)
     found.no_longer = [
         key for key in keys if key not in told and key not in {*found.unasked, *found.asked}
@@ -150,6 +155,9 @@ def refresh(products: Sequence[int], *, version: ModelVersion) -> int:
             again.update(model_version=second, **_EMPTY)
         gone = Analysis.objects.filter(among("pk", found.no_longer))
         review_queue.follow(list(gone.select_related("model_version", "product")))
+        if not settings.CLIP_SECOND_JUDGE:
+            # Nobody is told them any more, and they would go on dividing the figures.
+            SecondVerdict.objects.filter(among("analysis__product", list(products))).delete()
     return found.to_ask
 
 

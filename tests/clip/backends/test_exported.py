@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -168,12 +170,14 @@ def test_a_forked_child_encodes_too(tiny: Path, exports: Path) -> None:
 def test_what_is_too_large_is_halved(
     tiny: Path, exports: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
+
     encoder, run = load(tiny, exports, batch_size=64), export.run
     expected = encoder.encode_images(PHOTOS)
 
     def little_memory(session: Any, inputs: export.Arrays) -> np.ndarray:
         if len(inputs[0]) > 2:
-            raise RuntimeError("Non-zero status code: Failed to allocate memory for a buffer")
+            raise RuntimeException("Failed to allocate memory for requested buffer of size 9")
         return run(session, inputs)
 
     monkeypatch.setattr(export, "run", little_memory)
@@ -286,13 +290,27 @@ def test_of_two_at_once_the_first_wins_and_both_go_on(tmp_path: Path) -> None:
     assert [path.name for path in exports.iterdir()] == ["model-fp32"]
 
 
-def test_what_was_unused_for_longest_goes(tmp_path: Path) -> None:
+def test_what_was_unused_for_longest_goes_and_nothing_else(tmp_path: Path) -> None:
     exports = tmp_path / "exported"
-    for number in range(10):
-        with filled(exports / f"model-{number}") as folder:
+    names = [f"{number:016x}-{number:08x}-fp32" for number in range(12)]
+    others = [".ssh", "photos", "a model-fp32"]
+    for number, name in enumerate([*names, *others]):
+        with filled(exports / name) as folder:
             (folder / "image.onnx").write_text("")
-        os.utime(exports / f"model-{number}", (number, number))
-    (exports / "choice.json").write_text("{}")
+        os.utime(exports / name, (number, number))
+    (exports / f"{0:016x}-machine.json").write_text("{}")  # a backend was chosen for this one
+    today = exports / f"{77:016x}-{0:08x}-fp32"
+    today.mkdir()
     export._made(exports / "new", lambda folder: None)
-    left = {path.name for path in exports.iterdir()}
-    assert left == {"choice.json", "new", *(f"model-{number}" for number in range(3, 10))}
+    left = {path.name for path in exports.iterdir() if path.is_dir()}
+    assert left == {"new", today.name, names[0], *names[6:], *others}
+
+
+def test_a_model_that_nobody_holds_any_more_is_gone(tiny: Path, exports: Path) -> None:
+    for backend in ("torch", "onnx"):
+        encoder = load(tiny, exports, backend)
+        encoder.encode_images(PHOTOS[:1])
+        held = weakref.ref(encoder._backend)
+        del encoder
+        gc.collect()
+        assert held() is None, backend

@@ -100,7 +100,7 @@ def test_the_command_decides_shows_and_forgets(
     assert run("--show") == told
     assert not asked[0].of_the_shop and len(asked[0].texts) == 400, "drawn: there are no products"
     assert backend_choice.way(bundled) == ("onnx", "int8")
-    assert "runs bundled again" in run("--forget")
+    assert "bundled runs: By torch" in run("--forget")
     assert backend_choice.way(bundled) == ("torch", "auto")
 
     settings.CLIP_BACKEND = "torch"

@@ -11,9 +11,17 @@ from django.db import OperationalError
 
 from moderation import tasks
 from moderation.clip.encoder import Encoder
-from moderation.models import Analysis, Embedding, ModelVersion, Product, SecondVerdict
+from moderation.models import (
+    Analysis,
+    Embedding,
+    ModelVersion,
+    Product,
+    ReviewItem,
+    SecondVerdict,
+)
 from moderation.services.catalogue import withdrawal
 from moderation.services.encoding import engine
+from moderation.services.queue import review_queue
 from moderation.services.registry import activation
 from moderation.services.rules.sampling import Band
 from moderation.services.rules.thresholds import Thresholds
@@ -265,6 +273,27 @@ def test_naming_one_later_asks_about_what_is_there(
     assert reanalyze.run(job).second_asked == count
     assert ask_second() == count
     assert reanalyze.run(job).second_asked == 0  # done
+
+
+def test_turned_off_it_leaves_nothing_behind(
+    shop: list[Product], first: ModelVersion, second: ModelVersion, settings: Any
+) -> None:
+    """Neither places in the queue nor rows that the release before cannot delete."""
+    name = settings.CLIP_SECOND_JUDGE
+    assert SecondVerdict.objects.exists()
+
+    settings.CLIP_SECOND_JUDGE = ""
+    stale(first)
+
+    assert not SecondVerdict.objects.exists()
+    items = ReviewItem.objects.open()
+    places = {one.pk: (one.suspicion, one.uncertainty) for one in items}
+    review_queue.follow(list(Analysis.objects.current()))
+    assert places == {one.pk: (one.suspicion, one.uncertainty) for one in items.all()}
+    assert not items.filter(stratum=ReviewItem.Stratum.JUDGE).exists()
+    settings.CLIP_SECOND_JUDGE = name
+    stale(first)
+    assert SecondVerdict.objects.exists(), "and it can be turned on again"
 
 
 def test_another_threshold_of_either_asks_again_what_is_near_then(
