@@ -39,13 +39,20 @@ _ANSWER = (
 )
 
 
+# Loading may take seconds, which the first judge's work would wait for after each task.
+SECONDS_AFTER_A_FAILED_LOAD = 60.0
+_not_before: dict[int, float] = {}  # by version, on the monotonic clock
+
+
 def answer_waiting(*, owner: str, seconds: float) -> int:
     """Ask the second judge what waits for it, for about `seconds`; returns how many it answered.
 
     Raises only where the database goes away.
     """
     second = versions.second_judge()
-    if second is None or not _free(second).exists():
+    if second is None or time.monotonic() < _not_before.get(second.pk, 0):
+        return 0
+    if not _free(second).exists():
         return 0
     deadline, count = time.monotonic() + seconds, 0
     try:
@@ -54,6 +61,7 @@ def answer_waiting(*, owner: str, seconds: float) -> int:
     except ModelError as error:
         logger.error("The second judge “%s” cannot be loaded: %s", second.name, error)
         _note(_free(second), f"It cannot be loaded: {error}")
+        _not_before[second.pk] = time.monotonic() + SECONDS_AFTER_A_FAILED_LOAD
         heartbeat.beat(owner)
         return 0
     while time.monotonic() < deadline and (batch := _take(second)):
@@ -111,19 +119,19 @@ def _is_asked(row: SecondVerdict) -> bool:
 
 def _answer(engine: Engine, batch: Sequence[SecondVerdict]) -> int | None:
     """Judge and write these; returns how many were answered, None where no photo can be read."""
-    mine = SecondVerdict.objects.waiting().filter(pk__in=[row.pk for row in batch])
+    # Not `waiting`: this may have been the last attempt that a question has.
+    held = SecondVerdict.objects.filter(pk__in=[row.pk for row in batch], answered_at=None)
     try:
         _judge(engine, batch)
         return _write(batch)
     except GONE:
         raise  # the lease ends, and they are taken up again
     except photos_away.PhotosAway as error:
-        mine.update(error=in_a_line(error), attempts=F("attempts") - 1, taken_at=None)
+        held.update(error=in_a_line(error), attempts=F("attempts") - 1, taken_at=None)
         return None
     except Exception as error:
         # Whatever went wrong is of the second judge; the worker must live on for the first.
         logger.exception("The second judge failed on %d products", len(batch))
-        held = SecondVerdict.objects.filter(pk__in=[row.pk for row in batch], answered_at=None)
         held.update(error=f"{type(error).__name__}: {error}", taken_at=None)
         return 0
 
@@ -138,7 +146,7 @@ def _judge(engine: Engine, batch: Sequence[SecondVerdict]) -> None:
     limits = Thresholds(version)
     for row in batch:
         vector, code = images[row.analysis.image_sha256], codes[row.analysis.text]
-        row.precision, row.error = engine.encoder.precision, ""
+        row.precision, row.error = engine.encoder.arithmetic, ""
         if isinstance(vector, Unread):
             row.error = str(vector)
             continue
@@ -175,6 +183,11 @@ def _write(batch: Sequence[SecondVerdict]) -> int:
         )
         standing = set(asked.values_list("pk", flat=True))
         rows = [row for row in batch if row.pk in standing]
+        # By the threshold and the calibration of now: they may have been set since it was asked.
+        limits = Thresholds(ModelVersion.objects.get(pk=batch[0].model_version_id))
+        for row in rows:
+            if row.similarity is not None:
+                _judge_one(row, row.similarity, limits)
         SecondVerdict.objects.bulk_update(rows, _ANSWER)
         answered = [row for row in rows if row.answered_at]
         review_queue.follow([row.analysis for row in answered])

@@ -23,6 +23,7 @@ from moderation.services.catalogue import withdrawal
 from moderation.services.encoding import engine
 from moderation.services.queue import review_queue
 from moderation.services.registry import activation
+from moderation.services.rules.photos_away import PhotosAway
 from moderation.services.rules.sampling import Band
 from moderation.services.rules.thresholds import Thresholds
 from moderation.services.scoring import reanalyze, second_answers, second_judge
@@ -153,10 +154,23 @@ def test_a_language_that_it_does_not_read_is_no_verdict(
 
 # ── What goes wrong ───────────────────────────────────────────────────────────────────────────
 def test_one_that_cannot_be_loaded_leaves_the_first_verdicts_and_says_so(
-    shop: list[Product], first: ModelVersion, second: ModelVersion
+    shop: list[Product],
+    first: ModelVersion,
+    second: ModelVersion,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    loads: list[ModelVersion] = []
+
+    def counted(version: ModelVersion) -> Any:
+        loads.append(version)
+        return engine.engine_for(version)
+
+    monkeypatch.setattr(second_answers, "_not_before", {})
+    monkeypatch.setattr(second_answers, "engine_for", counted)
     shutil.rmtree(second.location)
     assert tasks.analyse_pending() == 0
+    assert tasks.analyse_pending() == 0
+    assert loads == [second], "it is not loaded again after each task"
     assert all(row["status"] == "done" for row in scores())
     state = second_judge.state()
     assert state is not None and "cannot be loaded" in state.problem
@@ -220,6 +234,40 @@ def test_a_worker_killed_between_both_verdicts_loses_nothing(
     assert ask_second() == 0  # they may still be in its hands
     settings.ANALYSIS_LEASE_SECONDS = 0
     assert ask_second() == len(taken)
+
+
+def test_a_storage_that_is_away_takes_no_attempt_not_even_the_last(
+    shop: list[Product], second: ModelVersion, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    last = settings.ANALYSIS_MAX_ATTEMPTS - 1
+    SecondVerdict.objects.update(attempts=last)
+
+    def away(loaded: Any, batch: Any) -> None:
+        raise PhotosAway("No photo can be read now.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(second_answers, "_judge", away)
+        assert ask_second() == 0
+    assert set(SecondVerdict.objects.values_list("attempts", flat=True)) == {last}
+    assert SecondVerdict.objects.exclude(error="").exists()
+    assert ask_second() == SecondVerdict.objects.count()
+
+
+def test_an_answer_is_judged_by_the_threshold_of_the_moment_it_is_kept(
+    shop: list[Product], second: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = second_answers._judge
+
+    def slow(loaded: Any, batch: Any) -> None:
+        judge(loaded, batch)
+        ModelVersion.objects.filter(pk=second.pk).update(threshold=0.99)
+
+    monkeypatch.setattr(second_answers, "_judge", slow)
+    assert ask_second()
+    assert set(SecondVerdict.objects.values_list("threshold_used", "is_mismatch")) == {(0.99, True)}
+    assert set(SecondVerdict.objects.values_list("precision", flat=True)) == {
+        engine.engine_for(second).encoder.arithmetic
+    }
 
 
 def test_what_was_asked_again_meanwhile_is_not_answered_by_the_former_one(
