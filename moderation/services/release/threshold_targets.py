@@ -22,7 +22,7 @@ from moderation.clip.statistics.cells import UNCLEAR
 from moderation.clip.statistics.precision_threshold import by_precision
 from moderation.clip.statistics.recall_threshold import by_recall
 from moderation.clip.statistics.scores_grid import Histogram, on_grid
-from moderation.models import ModelVersion, VersionEvent
+from moderation.models import ModelVersion, Product, VersionEvent
 
 from ..estimates import figures, pace
 from ..estimates.present import Reading
@@ -138,8 +138,12 @@ def _in_force(version: ModelVersion) -> InForce | None:
     if not versions.is_current(version):
         return None
     threshold, why = Thresholds(version).general, ""
-    if otherwise := stale.flagged_otherwise(version):
-        threshold, products = otherwise[0][0], sum(count for _, count in otherwise)
+    otherwise = stale.flagged_otherwise(version)
+    products = sum(count for _, count in otherwise)
+    scored = Product.objects.present().exclude(analysis__threshold_used=None)
+    # A few that wait to be scored anew, or that failed, put no former threshold back in force.
+    if products and 2 * products >= scored.count():
+        threshold = otherwise[0][0]
         are, most = "is" if products == 1 else "are", "most of them " if otherwise[1:] else ""
         why = (
             f"{products:,} product{'' if products == 1 else 's'} {are} still flagged as before, "

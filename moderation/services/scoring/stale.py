@@ -74,6 +74,7 @@ def _other_thresholds(version: ModelVersion) -> tuple[Any, Callable[[], list[tup
         )
         moved = scored.order_by().annotate(moved=Abs(F("analysis__threshold_used") - limits.sql()))
         otherwise = moved.filter(~Q(analysis__model_version=version) | Q(moved__gt=0))
+        otherwise = otherwise.exclude(Exists(_unreadable(version)))
         groups = otherwise.values_list("analysis__threshold_used").annotate(count=Count("pk"))
         return list(groups.order_by("-count", "analysis__threshold_used"))
 
@@ -99,13 +100,16 @@ def _stale(limits: Thresholds) -> QuerySet[Product]:
         recalibrated = Q(analysis__p_mismatch=None) | Q(away__gt=rescore.SAME_P)
     scored_by_it = Q(analysis__status=DONE, analysis__unreadable="")
     judged_otherwise = scored_by_it & (Q(moved__gt=0) | recalibrated)
-    # What this version cannot read stays with what another one said of it.
-    unreadable = Analysis.objects.filter(
+    read_otherwise = ~Q(analysis__preparation=PREPARATION)
+    stale = ~Q(analysis__model_version=version) | read_otherwise | judged_otherwise
+    return scored.filter(stale).exclude(Exists(_unreadable(version)))
+
+
+def _unreadable(version: ModelVersion) -> QuerySet[Analysis]:
+    """What this version could not read of a product: it stays with what another one said of it."""
+    return Analysis.objects.filter(
         product=OuterRef("pk"),
         model_version=version,
         content_hash=OuterRef("content_hash"),
         status=FAILED,
     )
-    read_otherwise = ~Q(analysis__preparation=PREPARATION)
-    stale = ~Q(analysis__model_version=version) | read_otherwise | judged_otherwise
-    return scored.filter(stale).exclude(Exists(unreadable))

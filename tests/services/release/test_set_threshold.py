@@ -290,6 +290,24 @@ def test_a_threshold_that_is_set_hides_no_figures_of_the_one_in_force(
     assert found.effect(0.35).precision == figures.overall().precision
 
 
+def test_a_few_that_were_not_scored_anew_put_no_former_threshold_back(
+    bundled: ModelVersion, anna: User
+) -> None:
+    judge(fill(bundled), moderator=anna, audit_share=0.25)
+    left, failed = Analysis.objects.order_by("pk")[:2]
+    for row in (left, failed):
+        Analysis.objects.filter(pk=row.pk).update(threshold_used=0.9)
+    Analysis.objects.create(
+        product=failed.product, model_version=bundled, content_hash=failed.content_hash,
+        text=failed.text, image=failed.image, status=Analysis.Status.FAILED,
+    )  # fmt: skip
+
+    assert stale.flagged_otherwise(bundled) == [(0.9, 1)], "what it cannot read stays so for good"
+    found = threshold_targets.evidence(bundled)
+    assert found.still is None and found.in_force is not None
+    assert found.in_force.threshold == bundled.threshold
+
+
 def test_other_probabilities_leave_the_threshold_in_force(
     bundled: ModelVersion, anna: User
 ) -> None:
