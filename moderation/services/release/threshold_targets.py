@@ -142,7 +142,7 @@ def _in_force(version: ModelVersion) -> InForce | None:
     products = sum(count for _, count in otherwise)
     scored = Product.objects.present().exclude(analysis__threshold_used=None)
     # A few that wait to be scored anew, or that failed, put no former threshold back in force.
-    if products and 2 * products >= scored.count():
+    if otherwise and otherwise[0][1] > scored.count() - products:
         threshold = otherwise[0][0]
         are, most = "is" if products == 1 else "are", "most of them " if otherwise[1:] else ""
         why = (
